@@ -1,0 +1,108 @@
+"""The closed set of ways in which an outside system, or our own store, can fail us.
+
+Litmus tests. Was it *our data* (INVALID_INPUT) or *their rules* (REJECTED)? Did it provably not arrive
+(SOURCE_UNAVAILABLE) or can't we know (OUTCOME_UNKNOWN)? Did they answer what they promised (otherwise CONTRACT_BROKEN)?
+"""
+
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+Actor = Literal["ops", "finance", "engineer", "nobody"]
+
+
+class TenureError(Exception):
+    """Base of the closed set. Messages carry no secrets and no bodies, and are cut at 300 characters.
+
+    `retried`: whether Temporal may try the same call again. `actor`: who must act when it stays.
+    `sent`: whether the outside system may have performed the request; only then must an effect look before it sends again.
+    """
+
+    kind: ClassVar[str]
+    retried: ClassVar[bool]
+    actor: ClassVar[Actor]
+    sent: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message[:300])
+        self.retry_after = retry_after
+
+
+class InvalidInput(TenureError):
+    """Our request was malformed for them (HTTP 400, 422). Fix the data."""
+
+    kind, retried, actor = "INVALID_INPUT", False, "ops"
+
+
+class Rejected(TenureError):
+    """Their business rules refuse a well-formed request (closed period, blocked customer, unknown product)."""
+
+    kind, retried, actor = "REJECTED", False, "ops"
+
+
+class NotFound(TenureError):
+    """The record that we name does not exist there."""
+
+    kind, retried, actor = "NOT_FOUND", False, "ops"
+
+
+class AlreadyExists(TenureError):
+    """A natural unique key is taken. Adapters fetch the record and return it; this is raised only where they can't."""
+
+    kind, retried, actor = "ALREADY_EXISTS", False, "ops"
+
+
+class AuthFailed(TenureError):
+    """Credentials or permissions (401, 403). Nothing was done there."""
+
+    kind, retried, actor = "AUTH", False, "engineer"
+
+
+class RateLimited(TenureError):
+    """429. Nothing was done there; `retry_after` is what the server asked for."""
+
+    kind, retried, actor = "RATE_LIMITED", True, "nobody"
+
+
+class SourceUnavailable(TenureError):
+    """Provably not accepted: no connection, or a 503 that says so. Safe to send again."""
+
+    kind, retried, actor = "SOURCE_UNAVAILABLE", True, "nobody"
+
+
+class OutcomeUnknown(TenureError):
+    """A time-out or 5xx after a write was sent: it may have been done. Only a key or a look-up may follow."""
+
+    kind, retried, actor, sent = "OUTCOME_UNKNOWN", True, "nobody", True
+
+
+class ContractBroken(TenureError):
+    """They answered something that their contract does not allow. After a write this is as unknown as a time-out."""
+
+    kind, retried, actor, sent = "CONTRACT_BROKEN", False, "engineer", True
+
+
+class Busy(TenureError):
+    """Another attempt holds this effect's lease in the ledger; `retry_after` is what is left of it."""
+
+    kind, retried, actor = "BUSY", True, "nobody"
+
+
+class InDoubt(TenureError):
+    """Nobody can know whether an effect without key or look-up happened: a person decides."""
+
+    kind, retried, actor = "IN_DOUBT", False, "ops"
+
+
+class Internal(TenureError):
+    """Our own bug."""
+
+    kind, retried, actor = "INTERNAL", False, "engineer"
+
+
+ERRORS: dict[str, type[TenureError]] = {
+    error.kind: error
+    for error in (
+        InvalidInput, Rejected, NotFound, AlreadyExists, AuthFailed, RateLimited,
+        SourceUnavailable, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
+    )
+}  # fmt: skip

@@ -1,0 +1,70 @@
+"""Every id and key that Tenure makes. A key names the fact, never the attempt."""
+
+
+def contract_id(connection: str, deal_id: str, part: int = 1) -> str:
+    """Our own id of a contract: the CRM connection, the deal it was won with, and its part when a deal is split."""
+    return f"{connection}/{deal_id}/{part}"
+
+
+def lifecycle_id(tenant: str, contract: str) -> str:
+    """The Temporal workflow id of a contract's lifecycle."""
+    return f"lifecycle/{tenant}/{contract}"
+
+
+def customer(account: str, selling_entity: str) -> str:
+    return f"customer:{account}:{selling_entity}"
+
+
+def subscription(contract: str) -> str:
+    return f"subscription:{contract}"
+
+
+def activation(contract: str) -> str:
+    return f"activation:{contract}"
+
+
+def billing_start(contract: str, line: str, term: int) -> str:
+    return f"billing-start:{contract}:{line}:{term}"
+
+
+def amendment(contract: str, decision: str) -> str:
+    """`decision` is the won upsell deal's id, or the id of the command."""
+    return f"amendment:{contract}:{decision}"
+
+
+def company(account: str) -> str:
+    return f"company:{account}"
+
+
+def onboarding(contract: str) -> str:
+    return f"onboarding:{contract}"
+
+
+def playbook(contract: str, term: int) -> str:
+    """The renewal playbook run in a term, towards the next one."""
+    return f"playbook:{contract}:{term}"
+
+
+def readiness_note(contract: str, term: int) -> str:
+    return f"readiness-note:{contract}:{term}"
+
+
+def renewal_opportunity(contract: str, term: int) -> str:
+    return f"renewal-opportunity:{contract}:{term}"
+
+
+def renewal(contract: str, term: int) -> str:
+    """The renewal *into* term `term`."""
+    return f"renewal:{contract}:{term}"
+
+
+def ending(contract: str) -> str:
+    return f"ending:{contract}"
+
+
+def cancellation(contract: str) -> str:
+    return f"cancellation:{contract}"
+
+
+def account_stream(account: str) -> str:
+    return f"account/{account}"

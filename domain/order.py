@@ -1,0 +1,103 @@
+"""The canonical order: what a CRM's closed-won deal becomes before anybody has checked it."""
+
+from datetime import date
+from decimal import Decimal
+
+from domain.base import Frozen
+from domain.terms import BillingRule, ChargeType, ContractTerms, Frequency, LineTerms
+
+
+class Address(Frozen):
+    """`country` is ISO 3166-1 alpha-2, `state` the subdivision without the country ("CA")."""
+
+    street: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    state: str | None = None
+    country: str | None = None
+
+
+class Party(Frozen):
+    """Somebody in the order. `tax_id` as written by people; the ERP adapter normalises it."""
+
+    name: str | None = None
+    email: str | None = None
+    tax_id: str | None = None
+    address: Address = Address()
+
+
+class Account(Frozen):
+    """The CRM's account. `parent_id` is the CRM id of the parent in the hierarchy."""
+
+    id: str | None = None
+    name: str | None = None
+    parent_id: str | None = None
+
+
+class OrderLine(Frozen):
+    """A line as sold. `unit_price` is a fact for the ERP; Tenure computes no price."""
+
+    id: str
+    product: str | None = None
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    charge: ChargeType = ChargeType.RECURRING
+    frequency: Frequency = Frequency.ANNUAL
+    billing_start: BillingRule | None = None
+
+
+class Order(Frozen):
+    """A deal in our words. Everything that can be missing is optional: validation names every gap at once.
+
+    `bill_to` and `ship_to` fall back to `sold_to` where the deal does not say (see `billed`, `shipped`).
+    """
+
+    deal_id: str
+    deal_name: str | None = None
+    deal_version: str | None = None
+    signed_on: date | None = None
+    selling_entity: str | None = None
+    currency: str | None = None
+    account: Account = Account()
+    sold_to: Party = Party()
+    bill_to: Party | None = None
+    ship_to: Party | None = None
+    purchase_order: str | None = None
+    terms: ContractTerms = ContractTerms()
+    lines: tuple[OrderLine, ...] = ()
+
+    @property
+    def billed(self) -> Party:
+        return self.bill_to or self.sold_to
+
+    @property
+    def shipped(self) -> Party:
+        return self.ship_to or self.sold_to
+
+
+class ContractSheet(Frozen):
+    """What the lifecycle keeps of a valid order: terms and references, no personal data."""
+
+    deal_id: str
+    account: str
+    parent_account: str | None
+    selling_entity: str
+    currency: str
+    signed_on: date
+    terms: ContractTerms
+    lines: tuple[LineTerms, ...]
+
+
+class Reason(Frozen):
+    """Why an order can't go on: `path` is the dotted path in the order document that a person edits."""
+
+    path: str
+    message: str
+
+
+class OrderVerdict(Frozen):
+    """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet."""
+
+    revision: int
+    reasons: tuple[Reason, ...] = ()
+    sheet: ContractSheet | None = None

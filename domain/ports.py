@@ -1,0 +1,318 @@
+"""The outside systems as Protocols. Requests and answers are in our words; adapters translate.
+
+Every writing operation takes a `key` (domain/keys.py) and is declared in the adapter's `effects`, by its method name, with
+its class. An operation of class LOOKUP has a `find_*` twin that answers with what an earlier call made, or None.
+
+Errors are those of domain/errors.py. A write raises OutcomeUnknown when it may have been done.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from domain.base import Frozen
+from domain.effects import EffectClass
+from domain.order import Address
+from domain.terms import ChargeType, Frequency
+
+# ── CRM ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DealStatus(Frozen):
+    """What a CRM's deal shows of its contract: a LEVEL, set whole, the last value stands."""
+
+    deal_id: str
+    contract: str
+    status: str
+    erp_customer: str | None = None
+    erp_subscription: str | None = None
+    renewal_date: date | None = None
+
+
+class NewRenewalOpportunity(Frozen):
+    """`renews_deal` is the deal whose contract runs out; `close_by` the day on which the term ends."""
+
+    account: str
+    renews_deal: str
+    contract: str
+    name: str
+    close_by: date
+
+
+class OpportunityRef(Frozen):
+    id: str
+    stage: str
+
+
+class Crm(Protocol):
+    effects: Mapping[str, EffectClass]
+
+    async def account_exists(self, account: str) -> bool: ...
+    async def read_opportunity(self, opportunity: str) -> OpportunityRef: ...
+    async def write_status(self, status: DealStatus) -> None: ...
+    async def create_renewal_opportunity(self, new: NewRenewalOpportunity, *, key: str) -> OpportunityRef: ...
+    async def find_renewal_opportunity(self, key: str) -> OpportunityRef | None: ...
+
+
+# ── ERP ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NewCustomer(Frozen):
+    """A customer of one selling entity; `account` is the CRM account it stands for."""
+
+    account: str
+    selling_entity: str
+    name: str
+    currency: str
+    billing_address: Address
+    shipping_address: Address
+    email: str | None = None
+    tax_id: str | None = None
+    parent_account: str | None = None
+
+
+class SubscriptionLine(Frozen):
+    """`unit_price` is carried as sold; the ERP prices and bills."""
+
+    id: str
+    product: str
+    quantity: Decimal
+    unit_price: Decimal | None
+    charge: ChargeType
+    frequency: Frequency
+
+
+class NewSubscription(Frozen):
+    """`starts`/`ends` bound the first term, `ends` exclusive; `ends` is None for an evergreen contract and both are None
+    while the term waits for the activation that anchors it."""
+
+    contract: str
+    customer: str
+    selling_entity: str
+    currency: str
+    starts: date | None
+    ends: date | None
+    payment_terms_days: int
+    purchase_order: str | None
+    lines: tuple[SubscriptionLine, ...]
+
+
+class BillingStart(Frozen):
+    """`accepted_on` is the revenue trigger, the day the service was accepted; `starts` the first billed day."""
+
+    subscription: str
+    line: str
+    starts: date
+    accepted_on: date
+
+
+class Amendment(Frozen):
+    """Target quantities by line id (never differences), from a day on."""
+
+    subscription: str
+    effective: date
+    quantities: dict[str, Decimal]
+
+
+class Renewal(Frozen):
+    """Extends a subscription by one term: `[starts, ends)`."""
+
+    subscription: str
+    term: int
+    starts: date
+    ends: date
+
+
+class Ending(Frozen):
+    """`ends` is the first day that is not served and not billed."""
+
+    subscription: str
+    ends: date
+    reason: str
+
+
+class Ref(Frozen):
+    """The id of a record in an outside system."""
+
+    id: str
+
+
+class Activated(Frozen):
+    subscription: str
+    on: date
+
+
+class BillingStarted(Frozen):
+    """The ERP's confirmation for one line."""
+
+    id: str
+    line: str
+    starts: date
+
+
+class BillingHistory(Frozen):
+    """An account's invoices with one selling entity over the last year, counted."""
+
+    invoices: int
+    paid_late: int
+    overdue: int
+    currency: str
+    overdue_amount: Decimal
+
+
+class Erp(Protocol):
+    effects: Mapping[str, EffectClass]
+
+    async def create_customer(self, new: NewCustomer, *, key: str) -> Ref: ...
+    async def find_customer(self, key: str) -> Ref | None: ...
+    async def create_subscription(self, new: NewSubscription, *, key: str) -> Ref: ...
+    async def activate_order(self, subscription: str, on: date, *, key: str) -> Activated: ...
+    async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted: ...
+    async def amend_subscription(self, amendment: Amendment, *, key: str) -> Ref: ...
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref: ...
+    async def end_subscription(self, ending: Ending, *, key: str) -> Ref: ...
+    async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref: ...
+    async def billing_history(self, customer: str) -> BillingHistory: ...
+
+
+# ── customer success ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NewCompany(Frozen):
+    account: str
+    name: str
+    parent_account: str | None = None
+
+
+class OnboardingTask(Frozen):
+    """A task of a plan; completing one with a `milestone` completes that milestone."""
+
+    name: str
+    due_in_days: int
+    milestone: str | None = None
+
+
+class NewOnboarding(Frozen):
+    """A plan launched for a contract, from a template."""
+
+    company: str
+    contract: str
+    template: str
+    starts: date
+    tasks: tuple[OnboardingTask, ...]
+
+
+class Health(Frozen):
+    """A company's risk and renewal priority: a LEVEL, set whole."""
+
+    company: str
+    risk: Literal["low", "medium", "high"]
+    renewal_priority: Literal["normal", "raised", "urgent"]
+    lifecycle_stage: str
+    reasons: tuple[str, ...]
+
+
+class NewPlaybook(Frozen):
+    company: str
+    contract: str
+    name: str
+    due: date
+    steps: tuple[str, ...]
+
+
+class CustomerSuccess(Protocol):
+    effects: Mapping[str, EffectClass]
+
+    async def ensure_company(self, new: NewCompany, *, key: str) -> Ref: ...
+    async def launch_onboarding(self, new: NewOnboarding, *, key: str) -> Ref: ...
+    async def find_onboarding(self, key: str) -> Ref | None: ...
+    async def set_health(self, health: Health) -> None: ...
+    async def start_playbook(self, new: NewPlaybook, *, key: str) -> Ref: ...
+    async def find_playbook(self, key: str) -> Ref | None: ...
+    async def post_note(self, company: str, text: str, *, key: str) -> Ref: ...
+    async def open_tasks(self, company: str) -> int: ...
+
+
+# ── support, usage ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SupportCases(Frozen):
+    """Open cases of an account, by severity 1 (worst) to 4."""
+
+    by_severity: dict[int, int] = {}
+
+
+class Adoption(Frozen):
+    """`active` of `entitled` seats used in the last 30 days."""
+
+    active: Decimal
+    entitled: Decimal
+
+
+class Support(Protocol):
+    async def open_cases(self, account: str) -> SupportCases: ...
+
+
+class Usage(Protocol):
+    async def adoption(self, account: str) -> Adoption: ...
+
+
+# ── our own store ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OrderBook(Protocol):
+    """Order documents by contract and revision. They hold personal data, so they never enter a history."""
+
+    async def read(self, contract: str, revision: int) -> dict[str, Any]: ...
+
+
+class Claim(Frozen):
+    """The ledger's answer to `claim`, and what the effect must do next.
+
+    `done`: it happened, `result` is what it answered. `send`: nobody has sent it, go on. `in_doubt`: an earlier attempt
+    sent it at `sent_age` ago and nobody knows the outcome. `fence` and `generation` name this attempt.
+    """
+
+    state: Literal["done", "send", "in_doubt"]
+    fence: int = 0
+    generation: int = 1
+    result: dict[str, Any] | None = None
+    same_arguments: bool = True
+    sent_age: float = 0.0
+
+
+class EffectLedger(Protocol):
+    """One row per key: CLAIMED → SENT → DONE | REFUSED | RELEASED. Its clock is the database's.
+
+    `claim` raises Busy while somebody else's lease lives, and Rejected when the key is DONE with other arguments.
+    """
+
+    async def claim(
+        self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
+    ) -> Claim: ...
+    async def mark_sent(self, key: str, *, fence: int, deadline: float) -> bool:
+        """SENT, where the fence is still ours and the lease outlives the deadline (seconds). False: no call may follow."""
+        ...
+
+    async def done(self, key: str, *, fence: int, result: dict[str, Any], view: "ViewRow | None" = None) -> bool:
+        """DONE without looking at the fence. False when another external id is already stored: a duplicate outside."""
+        ...
+
+    async def refused(self, key: str, *, fence: int, reason: str) -> None: ...
+    async def released(self, key: str, *, fence: int) -> None: ...
+
+
+class ViewRow(Frozen):
+    """A lifecycle's view as the store keeps it, guarded by (run_started, sequence): an older one never wins."""
+
+    contract: str
+    run_started: datetime
+    sequence: int
+    view: dict[str, Any]
+
+
+class Views(Protocol):
+    async def publish(self, row: ViewRow) -> None: ...
+
+
