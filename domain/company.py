@@ -1,0 +1,58 @@
+"""The selling company as data: entities, products, plans and policies. Read from TOML, never from code."""
+
+from decimal import Decimal
+from typing import Literal
+
+from domain.base import Frozen
+from domain.ports import OnboardingTask
+
+
+class LegalEntity(Frozen):
+    """A selling entity. `sells_to`: ISO countries it may ship to; empty means anywhere."""
+
+    id: str
+    name: str
+    country: str
+    currencies: tuple[str, ...]
+    sells_to: tuple[str, ...] = ()
+
+
+class Product(Frozen):
+    """Something sold. An add-on is sold only beside one of the base plans in `needs` (any base plan when empty)."""
+
+    sku: str
+    name: str
+    kind: Literal["base", "add_on", "service"] = "base"
+    needs: tuple[str, ...] = ()
+    max_quantity: Decimal | None = None
+
+
+class PlanTemplate(Frozen):
+    """An onboarding plan."""
+
+    name: str
+    tasks: tuple[OnboardingTask, ...]
+
+
+class CollectionsPolicy(Frozen):
+    """When an unpaid invoice makes its account delinquent: `grace_days` after the due date."""
+
+    grace_days: int = 0
+
+
+class RiskPolicy(Frozen):
+    """Thresholds of the risk assessment. `low_adoption` is active / entitled."""
+
+    high_after_days_overdue: int = 30
+    low_adoption: Decimal = Decimal("0.4")
+
+
+class Company(Frozen):
+    tenant: str
+    entities: tuple[LegalEntity, ...]
+    products: tuple[Product, ...]
+    onboarding: PlanTemplate
+    go_live_milestone: str = "go-live"
+    renewal_playbook: tuple[str, ...] = ("Review readiness", "Confirm stakeholders", "Agree scope", "Collect decision")
+    collections: CollectionsPolicy = CollectionsPolicy()
+    risk: RiskPolicy = RiskPolicy()

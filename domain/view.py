@@ -1,0 +1,68 @@
+"""What people and other programs see of a lifecycle: derived from its state, never the state itself."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from domain.base import Tolerant
+
+
+class Stage(StrEnum):
+    """Where a lifecycle stands, derived from its facts."""
+
+    ORDER_ACTIVATION = "order_activation"
+    ONBOARDING = "onboarding"
+    BILLING_ACTIVATION = "billing_activation"
+    SERVING = "serving"
+    RENEWAL = "renewal"
+    ENDING = "ending"
+    OUT_OF_TERM = "out_of_term"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+class CaseView(Tolerant):
+    """An open exception case: what is wrong, since when, who acts, and how (`mend` is a command line to type)."""
+
+    id: str
+    kind: str
+    title: str
+    reasons: list[str] = []
+    opened_at: datetime
+    actor: str = "ops"
+    mend: str = ""
+
+
+class LineView(Tolerant):
+    id: str
+    product: str
+    quantity: str
+    billing_rule: str
+    billing_starts: date | None = None
+
+
+class LifecycleView(Tolerant):
+    """The answer of the query `view`, and what the store keeps per lifecycle. No personal data."""
+
+    contract: str
+    stage: Stage
+    account: str = ""
+    deal: str = ""
+    selling_entity: str = ""
+    term: int = 0
+    term_starts: date | None = None
+    term_ends: date | None = None
+    renewal_date: date | None = None
+    window_opens: date | None = None
+    next_due: datetime | None = None
+    next_step: str = ""
+    risk: str = "low"
+    renewal_priority: str = "normal"
+    decision: str | None = None
+    readiness: dict[str, object] | None = None
+    lines: list[LineView] = []
+    milestones: dict[str, date] = {}
+    effects: dict[str, str] = {}
+    pending: list[str] = []
+    cases: list[CaseView] = []
+    last_seq: int = 0
+    as_of: datetime | None = None
