@@ -18,8 +18,8 @@ class Guarantee(StrEnum):
 class EffectClass(Frozen):
     """One operation's declaration.
 
-    `deadline` (D): total time one HTTP call may take. `commits_within` (S): the longest the vendor may still commit after
-    we gave up. `key_life`: how long the vendor remembers an idempotency key; None: for ever.
+    `deadline` (D): total time one HTTP call may take. `commits_within` (S): the longest the vendor may still commit
+    after we gave up. `key_life`: how long the vendor remembers an idempotency key; None: for ever.
     """
 
     guarantee: Guarantee

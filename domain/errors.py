@@ -14,7 +14,8 @@ class TenureError(Exception):
     """Base of the closed set. Messages carry no secrets and no bodies, and are cut at 300 characters.
 
     `retried`: whether Temporal may try the same call again. `actor`: who must act when it stays.
-    `sent`: whether the outside system may have performed the request; only then must an effect look before it sends again.
+    `sent`: whether the outside system may have performed the request; only then must an effect look before it sends
+    again.
     """
 
     kind: ClassVar[str]

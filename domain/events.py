@@ -13,7 +13,7 @@ from domain.base import Frozen
 
 
 class UnusableEvent(ValueError):
-    """An authentic event that can't be used: unknown type or broken contract. It becomes a dead letter with this reason."""
+    """An authentic event that can't be used: unknown type or broken contract. Its reason goes to the dead letter."""
 
 
 class EventData(BaseModel):

@@ -1,7 +1,7 @@
 """The outside systems as Protocols. Requests and answers are in our words; adapters translate.
 
-Every writing operation takes a `key` (domain/keys.py) and is declared in the adapter's `effects`, by its method name, with
-its class. An operation of class LOOKUP has a `find_*` twin that answers with what an earlier call made, or None.
+Every writing operation takes a `key` (domain/keys.py) and is declared in the adapter's `effects`, by its method name,
+with its class. An operation of class LOOKUP has a `find_*` twin that answers with what an earlier call made, or None.
 
 Errors are those of domain/errors.py. A write raises OutcomeUnknown when it may have been done.
 """
@@ -84,8 +84,8 @@ class SubscriptionLine(Frozen):
 
 
 class NewSubscription(Frozen):
-    """`starts`/`ends` bound the first term, `ends` exclusive; `ends` is None for an evergreen contract and both are None
-    while the term waits for the activation that anchors it."""
+    """`starts`/`ends` bound the first term, `ends` exclusive. `ends` is None for an evergreen contract, both are
+    None while the term waits for the activation that anchors it."""
 
     contract: str
     customer: str
@@ -292,7 +292,7 @@ class EffectLedger(Protocol):
         self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
     ) -> Claim: ...
     async def mark_sent(self, key: str, *, fence: int, deadline: float) -> bool:
-        """SENT, where the fence is still ours and the lease outlives the deadline (seconds). False: no call may follow."""
+        """SENT, where the fence is still ours and the lease outlives the deadline (seconds). False: do not call."""
         ...
 
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: "ViewRow | None" = None) -> bool:
