@@ -1,5 +1,6 @@
 """The selling company as data: entities, products, plans and policies. Read from TOML, never from code."""
 
+import tomllib
 from decimal import Decimal
 from typing import Literal
 
@@ -56,3 +57,14 @@ class Company(Frozen):
     renewal_playbook: tuple[str, ...] = ("Review readiness", "Confirm stakeholders", "Agree scope", "Collect decision")
     collections: CollectionsPolicy = CollectionsPolicy()
     risk: RiskPolicy = RiskPolicy()
+
+    @property
+    def milestones(self) -> frozenset[str]:
+        """Every milestone that an onboarding of this company can reach."""
+        named = {task.milestone for task in self.onboarding.tasks if task.milestone}
+        return frozenset(named | {self.go_live_milestone})
+
+
+def load_company(text: str) -> Company:
+    """Read a company file (TOML). ValueError, with every mistake, when it is not one."""
+    return Company.model_validate(tomllib.loads(text))

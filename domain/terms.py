@@ -50,15 +50,22 @@ class LatestOf(Frozen):
     rules: tuple["BillingRule", ...] = Field(min_length=1)
 
 
+_ARGUMENT = {"on_milestone": "name", "on_date": "on", "earliest_of": "rules", "latest_of": "rules"}
+
+
 def _short_form(value: Any) -> Any:
-    """Accept what people write in TOML: "on_signature", {on_milestone = "go-live"}, {earliest_of = [...]}."""
+    """Accept what people write. In TOML: "on_signature", {on_milestone = "go-live"}, {earliest_of = [...]}. In a CRM's
+    text field also "on_milestone:go-live", "on_date:2027-01-01" and "earliest_of:on_activation|on_date:2027-01-01".
+    """
     if isinstance(value, str):
-        return {"rule": value}
+        rule, _, argument = (part.strip() for part in value.partition(":"))
+        if not argument:
+            return {"rule": rule}
+        value = {rule: argument.split("|") if rule in ("earliest_of", "latest_of") else argument}
     if isinstance(value, dict) and "rule" not in value and len(value) == 1:
         [(rule, argument)] = value.items()
-        field = {"on_milestone": "name", "on_date": "on", "earliest_of": "rules", "latest_of": "rules"}.get(rule)
-        if field:
-            return {"rule": rule, field: argument}
+        # A rule that takes no argument keeps it under its own name, so that validation refuses it.
+        return {"rule": rule, _ARGUMENT.get(rule, rule): argument}
     return value
 
 

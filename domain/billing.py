@@ -1,0 +1,80 @@
+"""When a line's billing starts: rules of the contract against the facts of its lifecycle."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from domain.base import Frozen
+from domain.terms import BillingRule, EarliestOf, LatestOf, OnActivation, OnDate, OnMilestone, OnSignature
+
+
+class BillingFacts(Frozen):
+    """What has happened so far, as civil dates in the contract's zone. `milestones`: name to the day it was reached."""
+
+    signed_on: date | None = None
+    activated_on: date | None = None
+    milestones: dict[str, date] = {}
+
+
+def billing_starts(rule: BillingRule, facts: BillingFacts, today: date) -> date | None:
+    """The day on which the rule is met, if it is met by `today`; None otherwise. A later fact counts as absent."""
+    match rule:
+        case EarliestOf():
+            met = [day for part in rule.rules if (day := billing_starts(part, facts, today))]
+            return min(met, default=None)
+        case LatestOf():
+            met = [day for part in rule.rules if (day := billing_starts(part, facts, today))]
+            return max(met) if len(met) == len(rule.rules) else None
+    day = _fact(rule, facts)
+    return day if day is not None and day <= today else None
+
+
+def _fact(rule: OnSignature | OnActivation | OnMilestone | OnDate, facts: BillingFacts) -> date | None:
+    match rule:
+        case OnSignature():
+            return facts.signed_on
+        case OnActivation():
+            return facts.activated_on
+        case OnMilestone():
+            return facts.milestones.get(rule.name)
+        case OnDate():
+            return rule.on
+
+
+def _leaves(rule: BillingRule) -> Iterator[OnSignature | OnActivation | OnMilestone | OnDate]:
+    if isinstance(rule, EarliestOf | LatestOf):
+        for part in rule.rules:
+            yield from _leaves(part)
+    else:
+        yield rule
+
+
+def awaited_dates(rule: BillingRule) -> tuple[date, ...]:
+    """The fixed dates that a rule names, in order: days on which time alone may start the billing."""
+    return tuple(sorted({leaf.on for leaf in _leaves(rule) if isinstance(leaf, OnDate)}))
+
+
+def awaited_milestones(rule: BillingRule) -> tuple[str, ...]:
+    """The milestones that a rule names, sorted."""
+    return tuple(sorted({leaf.name for leaf in _leaves(rule) if isinstance(leaf, OnMilestone)}))
+
+
+def describe(rule: BillingRule) -> str:
+    """The rule in words: "on signature", "when go-live is reached", "the earliest of … and …"."""
+    match rule:
+        case OnSignature():
+            return "on signature"
+        case OnActivation():
+            return "on activation"
+        case OnMilestone():
+            return f"when {rule.name} is reached"
+        case OnDate():
+            return f"on {rule.on.isoformat()}"
+        case EarliestOf():
+            return f"the earliest of {_listed(rule.rules)}"
+        case LatestOf():
+            return f"the latest of {_listed(rule.rules)}"
+
+
+def _listed(rules: tuple[BillingRule, ...]) -> str:
+    words = [f"({describe(rule)})" if isinstance(rule, EarliestOf | LatestOf) else describe(rule) for rule in rules]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,42 @@
+"""Who is delinquent: unpaid invoices against their due dates and the company's grace."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from domain.base import Frozen
+from domain.company import CollectionsPolicy
+
+
+class InvoiceStatus(Frozen):
+    """An invoice as the ERP or the billing system knows it; `paid` means paid in full."""
+
+    id: str
+    due_on: date
+    paid: bool
+
+
+class CollectionStanding(Frozen):
+    """An account's delinquent invoices by id, the oldest first, and the oldest of their due dates."""
+
+    delinquent: tuple[str, ...] = ()
+    oldest_due: date | None = None
+
+
+def is_delinquent(due_on: date, paid: bool, today: date, policy: CollectionsPolicy) -> bool:
+    """Whether an invoice is unpaid after its due date plus the grace days. The last day of grace is not delinquent."""
+    return not paid and today > due_on + timedelta(days=policy.grace_days)
+
+
+def delinquency(invoices: Iterable[InvoiceStatus], today: date, policy: CollectionsPolicy) -> CollectionStanding:
+    """Where an account's invoices stand today."""
+    late = [invoice for invoice in invoices if is_delinquent(invoice.due_on, invoice.paid, today, policy)]
+    late.sort(key=lambda invoice: (invoice.due_on, invoice.id))
+    return CollectionStanding(
+        delinquent=tuple(invoice.id for invoice in late), oldest_due=late[0].due_on if late else None
+    )
+
+
+def next_due(invoices: Iterable[InvoiceStatus], today: date, policy: CollectionsPolicy) -> date | None:
+    """The next day, after today, on which time alone makes one more invoice delinquent; None if there is none."""
+    lines_crossed = (invoice.due_on + timedelta(days=policy.grace_days + 1) for invoice in invoices if not invoice.paid)
+    return min((day for day in lines_crossed if day > today), default=None)
