@@ -1,0 +1,52 @@
+# One task runner. `make demo` and `make test` are all that a newcomer needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CHECKED := $(wildcard activities adapters domain experience sandbox starter store workflows wiring.py worker.py tests)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: install demo down test lint types imports unit fmt lock clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/lock.txt requirements/bootstrap.txt requirements/install.sh
+	@PYTHON="$(PYTHON)" bash requirements/install.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/tenure demo
+
+down: $(STAMP)
+	@$(BIN)/tenure down
+
+test: lint types imports unit
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest
+
+fmt: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Resolves again for Python 3.11, with hashes and without a registry's address.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header
+lock: $(STAMP)
+	$(LOCK) --upgrade --extra dev --output-file requirements/lock.txt pyproject.toml
+	$(LOCK) --upgrade --output-file requirements/bootstrap.txt requirements/bootstrap.in
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
