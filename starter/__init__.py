@@ -1,0 +1,1 @@
+"""The ways in: command line, webhook gateway, dispatcher and the local stack."""

@@ -1,0 +1,94 @@
+"""The tables of `tenure.toml`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Kind = Literal["crm", "erp", "cs", "support", "usage"]
+KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
+
+
+class Section(BaseModel):
+    """A table of `tenure.toml`. Unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Secret(Section):
+    """Where a secret is: exactly one of a variable, a file, a file that `tenure up` makes, or the secret itself.
+
+    A literal `value` is for tests. `generated` is a path below `state_dir`; the file is made with mode 0600 when the local stack comes up.
+    """
+
+    env: str | None = None
+    file: Path | None = None
+    generated: Path | None = None
+    value: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Secret":
+        places = [name for name in ("env", "file", "generated", "value") if getattr(self, name) is not None]
+        if len(places) != 1:
+            raise ValueError("name exactly one of env, file, generated, value")
+        return self
+
+
+class Temporal(Section):
+    """The local stack's Temporal server. Which server is *used* is `starter.temporal.connect_config`."""
+
+    port: int = Field(7233, ge=1, le=65535)
+    ui_port: int = Field(8233, ge=1, le=65535)
+    task_queue_prefix: str = "tenure"
+
+
+class Gateway(Section):
+    """Where the gateway listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8700, ge=1, le=65535)
+
+
+class Sandbox(Section):
+    """The company in a box that stands in for the outside systems until connections name real ones."""
+
+    port: int = Field(8701, ge=1, le=65535)
+    token: Secret = Secret(value=SecretStr("sandbox"))
+
+
+class Connection(Section):
+    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token."""
+
+    kind: Kind
+    adapter: str = "sandbox"
+    base_url: str | None = None
+    token: Secret | None = None
+    mapping: Path | None = None
+
+
+class WebhookSource(Section):
+    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap."""
+
+    connection: str
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+
+
+class Limits(Section):
+    """What the gateway takes. The standard's library itself refuses a difference of more than 300 seconds."""
+
+    body_bytes: int = Field(1024 * 1024, ge=1)
+    tolerance_seconds: int = Field(300, ge=1, le=300)
+
+
+class Tuning(Section):
+    """Times that trade latency for load, in seconds.
+
+    `sticky_timeout`: how long a workflow waits for a worker that was killed. `lease`: how long a dispatcher holds a
+    stream without renewing. `poll`: pause between two looks at an empty inbox. `grace`: from SIGTERM to SIGKILL.
+    """
+
+    sticky_timeout: float = Field(2.0, gt=0)
+    lease: float = Field(15.0, gt=0)
+    poll: float = Field(0.2, gt=0)
+    grace: float = Field(10.0, gt=0)
+    max_cached_workflows: int = Field(500, ge=1)

@@ -1,0 +1,244 @@
+"""Everything that can be configured: `tenure.toml`, then the environment (`TENURE_*`), which wins."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from starter.sections import KINDS, Connection, Gateway, Kind, Limits, Sandbox, Secret, Temporal, Tuning, WebhookSource
+
+PREFIX = "TENURE_"
+CONFIG_VARIABLE = "TENURE_CONFIG"
+READY_FILE_VARIABLE = "TENURE_READY_FILE"
+SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
+OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
+
+
+class SettingsError(Exception):
+    """The configuration can't be used. One line that names the place and what to change; never a secret."""
+
+
+def _sandbox_connections() -> dict[str, Connection]:
+    return {kind: Connection(kind=kind) for kind in KINDS}
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Relative paths start from the directory of `tenure.toml`, else from the current one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+    )
+
+    tenant: str = "acme"
+    state_dir: Path = Path(".tenure")
+    store_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite below state_dir when absent")
+    company: Path = Path("examples/company.toml")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    temporal: Temporal = Temporal()
+    gateway: Gateway = Gateway()
+    sandbox: Sandbox = Sandbox()
+    connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
+    webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
+    limits: Limits = Limits()
+    tuning: Tuning = Tuning()
+
+    _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
+    _config_file: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Settings":
+        for source, webhook in self.webhooks.items():
+            if webhook.connection not in self.connections:
+                known = ", ".join(sorted(self.connections))
+                raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
+        ports: dict[int, str] = {}
+        for name, port in self.ports().items():
+            if port in ports:
+                raise ValueError(f"{name} and {ports[port]} are both {port}")
+            ports[port] = name
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what `load_settings` read from the file."""
+        return env_settings, init_settings
+
+    def ports(self) -> dict[str, int]:
+        """Every port that the local stack listens on, by the name of its setting."""
+        return {
+            "temporal.port": self.temporal.port,
+            "temporal.ui_port": self.temporal.ui_port,
+            "sandbox.port": self.sandbox.port,
+            "gateway.port": self.gateway.port,
+        }
+
+    def path(self, path: Path) -> Path:
+        """`path` made absolute."""
+        return (self._base_dir / path.expanduser()).resolve()
+
+    @property
+    def state_path(self) -> Path:
+        return self.path(self.state_dir)
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the store. May hold a password: don't log it."""
+        if self.store_url is not None:
+            return self.store_url.get_secret_value()
+        return f"sqlite:///{self.state_path / 'store.db'}"
+
+    @property
+    def company_path(self) -> Path:
+        return self.path(self.company)
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.gateway.host}:{self.gateway.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox.port}"
+
+    def task_queue(self, name: str) -> str:
+        """The full name of a task queue, such as `tenure-lifecycle` or `tenure-erp`."""
+        return f"{self.temporal.task_queue_prefix}-{name}"
+
+    def connection_of(self, kind: Kind) -> str:
+        """The name of the connection to the one system of a kind. SettingsError if there is none, or several."""
+        names = [name for name, connection in self.connections.items() if connection.kind == kind]
+        if len(names) != 1:
+            raise SettingsError(
+                f"connections: exactly one of kind {kind!r} is needed, found: {', '.join(names) or 'none'}"
+            )
+        return names[0]
+
+    def base_url(self, connection: str) -> str:
+        """Base URL of an outside system's API, without a slash at the end."""
+        chosen = self._connection(connection)
+        return (chosen.base_url or f"{self.sandbox_url}/{chosen.kind}").rstrip("/")
+
+    def token(self, connection: str) -> str:
+        """The bearer token of a connection. Raises SettingsError when it can't be read."""
+        chosen = self._connection(connection)
+        if chosen.token is None and chosen.base_url is not None:
+            raise SettingsError(f"connections.{connection}.token: needed beside base_url")
+        return self.read_secret(chosen.token or self.sandbox.token, f"connections.{connection}.token")
+
+    def mapping_path(self, connection: str) -> Path:
+        """The field mapping of a CRM connection."""
+        mapping = self._connection(connection).mapping
+        if mapping is None:
+            raise SettingsError(f"connections.{connection}.mapping: a CRM connection needs a mapping file")
+        return self.path(mapping)
+
+    def webhook_secrets(self, source: str) -> tuple[str, ...]:
+        """The valid secrets of a webhook source. Raises SettingsError when one can't be read."""
+        secrets = self.webhooks[source].secrets
+        return tuple(self.read_secret(secret, f"webhooks.{source}.secrets[{n}]") for n, secret in enumerate(secrets))
+
+    def read_secret(self, secret: Secret, where: str) -> str:
+        """The secret itself. Raises SettingsError naming `where` and the place in which it is missing."""
+        if secret.value is not None:
+            return secret.value.get_secret_value()
+        if secret.env is not None:
+            if value := os.environ.get(secret.env, "").strip():
+                return value
+            raise SettingsError(f"{where}: the environment variable {secret.env} is not set")
+        path = self.secret_path(secret)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            hint = "; `tenure up` makes it" if secret.generated else ""
+            raise SettingsError(f"{where}: can't read {path} ({type(error).__name__}){hint}") from None
+        if not value:
+            raise SettingsError(f"{where}: {path} is empty")
+        return value
+
+    def secret_path(self, secret: Secret) -> Path:
+        """The file of a secret that is kept in one."""
+        if secret.generated is not None:
+            return self.state_path / secret.generated
+        return self.path(secret.file or Path())
+
+    def environment(self) -> dict[str, str]:
+        """What makes a child process see these very settings, besides the environment that it inherits."""
+        variables = {
+            "TENURE_TENANT": self.tenant,
+            "TENURE_STATE_DIR": str(self.state_path),
+            "TENURE_STORE_URL": self.database_url,
+            "TENURE_COMPANY": str(self.company_path),
+            "TENURE_LOG_LEVEL": self.log_level,
+            "TENURE_GATEWAY__HOST": self.gateway.host,
+            "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
+        }
+        for name, port in self.ports().items():
+            variables[PREFIX + name.upper().replace(".", "__")] = str(port)
+        if self._config_file is not None:
+            variables[CONFIG_VARIABLE] = str(self._config_file)
+        return variables
+
+    def _connection(self, name: str) -> Connection:
+        try:
+            return self.connections[name]
+        except KeyError:
+            raise SettingsError(f"connections: there is no {name!r}; known: {', '.join(self.connections)}") from None
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Read the file (`config`, else `TENURE_CONFIG`, else `./tenure.toml` if it exists) and the environment.
+
+    `overrides` replace the file's top-level keys, not the environment's. Raises SettingsError, in one line.
+    """
+    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    file = (named or Path("tenure.toml")).expanduser().resolve()
+    values: dict[str, Any] = {}
+    found = named is not None or file.exists()
+    if found:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{file}: can't be read ({error.strerror})") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file}: not valid TOML: {error}") from None
+    _refuse_unknown_variables(os.environ)
+    source = str(file) if found else "settings"
+    try:
+        settings = Settings(**(values | overrides))
+    except ValidationError as error:
+        raise SettingsError(f"{source}: {_one_line(error)}") from None
+    except Exception as error:  # pydantic-settings wraps an unparseable variable in a class of its own
+        raise SettingsError(f"{source}: {error}") from None
+    if found:
+        settings._base_dir, settings._config_file = file.parent, file
+    return settings
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in environment:
+        if not name.startswith(PREFIX) or name in OUTSIDE_OF_SETTINGS or name.startswith(SECRET_PREFIX):
+            continue
+        if name.split("__")[0] not in known:
+            raise SettingsError(f"{name}: no such setting (a variable for a secret begins with {SECRET_PREFIX})")
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "no such setting"
+        problems.append(f"{where}: {message}" if where else message)
+    return "; ".join(problems)
