@@ -1,0 +1,125 @@
+"""Webhooks out of the box: an outbox in its database, signed by Standard Webhooks, sent at least once, in any order."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from standardwebhooks import Webhook
+
+from sandbox.store import Store
+
+_TRIES_WHEN_REFUSED = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+@dataclass(frozen=True)
+class WebhookTarget:
+    """Events go to `{url}/webhooks/{system}`. `transport` lets a test receive them in-process."""
+
+    url: str
+    secret: str
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+class Outbox:
+    """A target that is down or answers 5xx is tried until it is back; one answered 4xx five times is given up."""
+
+    def __init__(self, store: Store, target: WebhookTarget | None) -> None:
+        self._store = store
+        self._target = target
+        self._sender: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    def add(self, system: str, kind: str, subject: str, time: datetime, data: dict[str, Any]) -> None:
+        """Part of the caller's transaction. Without a target nothing is kept."""
+        if self._target is None:
+            return
+        event_id = str(uuid4())
+        event = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": f"/sandbox/{system}",
+            "type": kind,
+            "subject": subject,
+            "time": time.isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        self._store.db.execute(
+            "INSERT INTO outbox (id, system, body) VALUES (?, ?, ?)", (event_id, system, json.dumps(event))
+        )
+
+    def wake(self) -> None:
+        """Send what is pending. Called after each commit, at start-up, and needs a running event loop."""
+        if self._target is None or not self._pending():
+            return
+        self._news.set()
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_all(self._target))
+
+    def again(self, event_id: str) -> bool:
+        """Send a delivered event once more, as real senders do now and then. False: no such event."""
+        found = self._store.db.execute(
+            "UPDATE outbox SET state = 'pending', attempts = 0 WHERE id = ?", (event_id,)
+        ).rowcount
+        self.wake()
+        return found > 0
+
+    def all(self) -> list[dict[str, Any]]:
+        rows = self._store.db.execute("SELECT * FROM outbox ORDER BY n")
+        return [{**dict(row), "body": json.loads(row["body"])} for row in rows]
+
+    async def close(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+
+    def _pending(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in self._store.db.execute("SELECT * FROM outbox WHERE state = 'pending' ORDER BY n")]
+
+    async def _send_all(self, target: WebhookTarget) -> None:
+        pause = _FIRST_PAUSE
+        async with httpx.AsyncClient(timeout=5, transport=target.transport) as client:
+            while pending := self._pending():
+                self._news.clear()
+                results = [await self._send(client, target, row) for row in pending]
+                pause = _FIRST_PAUSE if all(results) else min(pause * 2, _LONGEST_PAUSE)
+                if not all(results):
+                    await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        """The back-off, cut short when there is something new to send."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _send(self, client: httpx.AsyncClient, target: WebhookTarget, row: dict[str, Any]) -> bool:
+        now = datetime.now(UTC)
+        headers = {
+            "content-type": "application/cloudevents+json",
+            "webhook-id": row["id"],
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(target.secret).sign(row["id"], now, row["body"]),
+        }
+        try:
+            url = f"{target.url.rstrip('/')}/webhooks/{row['system']}"
+            status = (await client.post(url, content=row["body"], headers=headers)).status_code
+        except httpx.HTTPError:
+            status = 0
+        attempts = row["attempts"] + 1
+        if 200 <= status < 300:
+            state = "delivered"
+        elif 400 <= status < 500 and status != 429 and attempts >= _TRIES_WHEN_REFUSED:
+            state = "given up"
+        else:
+            state = "pending"
+        self._store.db.execute(
+            "UPDATE outbox SET state = ?, attempts = ?, answered = ? WHERE id = ?", (state, attempts, status, row["id"])
+        )
+        return state != "pending"
