@@ -1,0 +1,120 @@
+"""The order document, a tree of plain JSON values, and the dotted paths by which people point into it."""
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from domain.order import Order
+
+Key = str | int
+
+_PATH = re.compile(r"[A-Za-z_]\w*(\[\d+\])*(\.[A-Za-z_]\w*(\[\d+\])*)*")
+
+
+def dotted(keys: Sequence[Key]) -> str:
+    """("lines", 0, "quantity") as "lines[0].quantity"."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text
+
+
+def keys_of(path: str) -> tuple[Key, ...]:
+    """The keys of a dotted path. ValueError when it isn't one."""
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is not a path: write it like ship_to.address.postal_code or lines[0].quantity")
+    return tuple(int(part) if part.isdigit() else part for part in re.findall(r"\w+", path))
+
+
+def apply_fixes(document: dict[str, Any], fixes: Mapping[str, Any]) -> dict[str, Any]:
+    """A new document with each path set to its value, in the given order; the given document stays as it is.
+
+    None removes what stands at a path. An index one past a list's end appends. ValueError for a path that is misspelt,
+    that no order has, or that leads through a list or a value that isn't there.
+    """
+    fixed = copy.deepcopy(document)
+    for path, value in fixes.items():
+        _set(fixed, path, keys_of(path), value)
+    return fixed
+
+
+def _set(document: dict[str, Any], path: str, keys: tuple[Key, ...], value: Any) -> None:
+    if not _in_order(keys) and not _stands(document, keys):
+        raise ValueError(f"{path}: an order has no such field")
+    node: Any = document
+    for position, (key, following) in enumerate(pairwise(keys)):
+        at = dotted(keys[: position + 1])
+        if isinstance(key, str) and isinstance(node, dict):
+            if node.get(key) is None:
+                node[key] = [] if isinstance(following, int) else {}
+        else:
+            _check_index(node, key, at)
+            if key == len(node):
+                node.append({})
+        node = node[key]
+        if not isinstance(node, list if isinstance(following, int) else dict):
+            raise ValueError(f"{path}: {at} is {_kind(node)}")
+    _put(node, keys[-1], value, path)
+
+
+def _put(node: Any, key: Key, value: Any, path: str) -> None:
+    if isinstance(key, int):
+        _check_index(node, key, path)
+        node[key : key + 1] = [] if value is None else [value]
+    elif value is None:
+        node.pop(key, None)
+    else:
+        node[key] = value
+
+
+def _check_index(node: Any, key: Key, at: str) -> None:
+    if not isinstance(node, list) or not isinstance(key, int):
+        raise ValueError(f"{at}: the document has {_kind(node)} there")
+    if key > len(node):
+        raise ValueError(f"{at}: there are only {len(node)}")
+
+
+def _kind(node: Any) -> str:
+    return "a list" if isinstance(node, list) else "a group of fields" if isinstance(node, dict) else "a single value"
+
+
+def _stands(document: Any, keys: tuple[Key, ...]) -> bool:
+    node = document
+    for key in keys:
+        if isinstance(key, int):
+            if not isinstance(node, list) or key >= len(node):
+                return False
+        elif not isinstance(node, dict) or key not in node:
+            return False
+        node = node[key]
+    return True
+
+
+def _in_order(keys: tuple[Key, ...]) -> bool:
+    """Whether an order can have this path. A billing rule has short forms: its inside is left to validation."""
+    model: type[BaseModel] | None = Order
+    many = False
+    for key in keys:
+        if isinstance(key, int):
+            if not many:
+                return False
+            many = False
+            continue
+        if many or model is None or key not in model.model_fields:
+            return False
+        if key == "billing_start":
+            return True
+        annotation = model.model_fields[key].annotation
+        model = _model_in(annotation)
+        many = key == "lines"
+    return True
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
