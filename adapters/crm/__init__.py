@@ -1,0 +1,1 @@
+"""Adapters of the kind CRM, one file per vendor."""

@@ -1,0 +1,76 @@
+"""The sandbox's CRM, Salesforce-shaped."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from adapters.http import Json, segment
+from adapters.sandbox import LEVEL, LOOKUP, sandbox_api
+from domain.effects import EffectClass
+from domain.errors import NotFound
+from domain.ports import DealStatus, NewRenewalOpportunity, OpportunityRef
+
+
+class SandboxCrm:
+    """`client`: base URL with the prefix /crm, and the bearer token."""
+
+    effects: Mapping[str, EffectClass] = {"write_status": LEVEL, "create_renewal_opportunity": LOOKUP}
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._api = sandbox_api(client, "crm", self.effects)
+
+    async def account_exists(self, account: str) -> bool:
+        try:
+            await self._api.read("account_exists", f"accounts/{segment(account)}")
+        except NotFound:
+            return False
+        return True
+
+    async def read_opportunity(self, opportunity: str) -> OpportunityRef:
+        answer = await self._api.read("read_opportunity", f"opportunities/{segment(opportunity)}")
+        with self._api.shape("read_opportunity"):
+            return _opportunity(answer)
+
+    async def write_status(self, status: DealStatus) -> None:
+        path = f"opportunities/{segment(status.deal_id)}"
+        answer = await self._api.write("write_status", "PATCH", path, _status_fields(status))
+        with self._api.shape("write_status"):
+            _opportunity(answer)
+
+    async def create_renewal_opportunity(self, new: NewRenewalOpportunity, *, key: str) -> OpportunityRef:
+        answer = await self._api.write("create_renewal_opportunity", "POST", "opportunities", _renewal_fields(new, key))
+        with self._api.shape("create_renewal_opportunity"):
+            return _opportunity(answer)
+
+    async def find_renewal_opportunity(self, key: str) -> OpportunityRef | None:
+        answer = await self._api.read("find_renewal_opportunity", "opportunities", {"external_id": key})
+        with self._api.shape("find_renewal_opportunity"):
+            records = [_opportunity(record) for record in answer["records"]]
+        return records[0] if records else None
+
+
+def _opportunity(record: Json) -> OpportunityRef:
+    return OpportunityRef(id=record["Id"], stage=record["StageName"])
+
+
+def _status_fields(status: DealStatus) -> Json:
+    return {
+        "Tenure_Contract__c": status.contract,
+        "Tenure_Status__c": status.status,
+        "ERP_Customer__c": status.erp_customer,
+        "ERP_Subscription__c": status.erp_subscription,
+        "Tenure_Renewal_Date__c": status.renewal_date.isoformat() if status.renewal_date else None,
+    }
+
+
+def _renewal_fields(new: NewRenewalOpportunity, key: str) -> Json:
+    return {
+        "AccountId": new.account,
+        "Name": new.name,
+        "StageName": "Prospecting",
+        "Type": "Renewal",
+        "CloseDate": new.close_by.isoformat(),
+        "Tenure_External_Id__c": key,
+        "Tenure_Contract__c": new.contract,
+        "Tenure_Renews_Opportunity__c": new.renews_deal,
+    }

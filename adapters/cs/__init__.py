@@ -1,0 +1,1 @@
+"""Adapters of the kind customer success, one file per vendor."""

@@ -1,0 +1,1 @@
+"""Adapters of the kind ERP, one file per vendor."""

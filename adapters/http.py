@@ -1,0 +1,164 @@
+"""JSON over HTTP for every adapter: one call within its deadline, one table from what came back to an error."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from domain.effects import EffectClass
+from domain.errors import (
+    AuthFailed,
+    ContractBroken,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    SourceUnavailable,
+    TenureError,
+)
+
+Json = dict[str, Any]
+
+_LONGEST_WAIT = timedelta(days=1)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_DEFINITE: dict[int, type[TenureError]] = {
+    400: InvalidInput,
+    401: AuthFailed,
+    402: Rejected,
+    403: AuthFailed,
+    404: NotFound,
+    409: Rejected,
+    410: NotFound,
+    412: Rejected,
+    423: Rejected,
+}
+
+
+def segment(value: str) -> str:
+    """An id as one segment of a path, whatever it contains."""
+    return quote(value, safe="")
+
+
+class JsonApi:
+    """One vendor's API. `client` carries base URL and credentials; nothing is ever retried here.
+
+    `effects` gives each writing operation's deadline, `read_deadline` bounds reads. `reason` takes from the vendor's
+    error document what a person may read of it (no personal data), `malformed` tells a 422 that blames our request from
+    one that is a business refusal. Errors name the system, the operation and the status, never a URL, header or body.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        system: str,
+        effects: Mapping[str, EffectClass],
+        *,
+        read_deadline: timedelta,
+        reason: Callable[[Any], str] = lambda document: "",
+        malformed: Callable[[Any], bool] = lambda document: False,
+    ) -> None:
+        self._client = client
+        self._system = system
+        self._effects = effects
+        self._read_deadline = read_deadline
+        self._reason = reason
+        self._malformed = malformed
+
+    async def read(self, operation: str, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """Raises SourceUnavailable for whatever may pass, and the definite errors."""
+        response = await self._call(operation, "GET", path, self._read_deadline, write=False, params=params)
+        return self._object(operation, response)
+
+    async def write(self, operation: str, method: str, path: str, body: Json, *, key: str | None = None) -> Json:
+        """With `key`, as the vendor's idempotency key. Raises OutcomeUnknown when the vendor may have done it."""
+        deadline = self._effects[operation].deadline
+        headers = {} if key is None else {"Idempotency-Key": quote(key, safe=":/.-_ ")}
+        response = await self._call(operation, method, path, deadline, write=True, json=body, headers=headers)
+        return self._object(operation, response)
+
+    @contextmanager
+    def shape(self, operation: str) -> Iterator[None]:
+        """Around the mapping of an answer: one that lacks what was promised is ContractBroken."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
+            # Not chained: the cause would carry the body into logs and histories.
+            raise ContractBroken(f"{self._system}.{operation}: unexpected answer ({type(error).__name__})") from None
+
+    async def _call(
+        self, operation: str, method: str, path: str, deadline: timedelta, *, write: bool, **request: Any
+    ) -> httpx.Response:
+        doubt: type[TenureError] = OutcomeUnknown if write else SourceUnavailable
+        name = f"{self._system}.{operation}"
+        try:
+            # httpx bounds each read and write, never the whole call: a dripping answer would outlive its ledger lease.
+            async with asyncio.timeout(deadline.total_seconds()):
+                response = await self._client.request(method, path, **request)
+        except TimeoutError:
+            raise doubt(f"{name}: no answer within {deadline.total_seconds():g} s") from None
+        except _NOT_SENT as error:
+            raise SourceUnavailable(f"{name}: no connection ({type(error).__name__})") from None
+        except httpx.DecodingError:
+            raise ContractBroken(f"{name}: unreadable answer") from None
+        except httpx.HTTPError as error:
+            raise doubt(f"{name}: connection lost ({type(error).__name__})") from None
+        if not response.is_success:
+            raise self._error(name, response, doubt)
+        return response
+
+    def _error(self, name: str, response: httpx.Response, doubt: type[TenureError]) -> TenureError:
+        status, wait = response.status_code, retry_after(response)
+        message = f"{name}: HTTP {status}"
+        if status == 429:
+            return RateLimited(message, retry_after=wait)
+        if status == 503 and wait is not None:
+            # A server that says when to come back has not taken the request in.
+            return SourceUnavailable(message, retry_after=wait)
+        if status == 408 or status >= 500:
+            return doubt(message, retry_after=wait)
+        if not 400 <= status < 500:
+            return ContractBroken(message)
+        document = _document(response)
+        kind = _DEFINITE.get(status, InvalidInput)
+        if status == 422 and not self._malformed(document):
+            kind = Rejected
+        reason = _presentable(self._reason(document))
+        return kind(f"{message}: {reason}" if reason else message)
+
+    def _object(self, operation: str, response: httpx.Response) -> Json:
+        document = _document(response)
+        if not isinstance(document, dict):
+            raise ContractBroken(f"{self._system}.{operation}: HTTP {response.status_code} without a JSON object")
+        return document
+
+
+def retry_after(response: httpx.Response) -> timedelta | None:
+    """The header Retry-After, in seconds or as an HTTP date; None when absent or unreadable; at most a day."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:9]), int(_LONGEST_WAIT.total_seconds())))
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max(until - datetime.now(UTC), timedelta(0)), _LONGEST_WAIT)
+
+
+def _document(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _presentable(reason: str) -> str:
+    """One short line. Vendors echo what we sent: addresses of people must not reach a message."""
+    return re.sub(r"\S+@\S+", "…", " ".join(reason.split()))[:160]

@@ -1,0 +1,1 @@
+"""Adapters of the kind support, one file per vendor."""

@@ -1,0 +1,25 @@
+"""The sandbox's help desk."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import httpx
+
+from adapters.sandbox import sandbox_api
+from domain.effects import EffectClass
+from domain.ports import SupportCases
+
+
+class SandboxSupport:
+    """`client`: base URL with the prefix /support, and the bearer token. Only read."""
+
+    effects: Mapping[str, EffectClass] = {}
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._api = sandbox_api(client, "support", self.effects)
+
+    async def open_cases(self, account: str) -> SupportCases:
+        """An account that the help desk has never heard of has no cases."""
+        answer = await self._api.read("open_cases", "cases", {"account": account, "status": "open"})
+        with self._api.shape("open_cases"):
+            return SupportCases(by_severity=dict(Counter(case["severity"] for case in answer["cases"])))

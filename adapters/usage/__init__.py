@@ -1,0 +1,1 @@
+"""Adapters of the kind usage, one file per vendor."""
