@@ -18,7 +18,8 @@ class Section(BaseModel):
 class Secret(Section):
     """Where a secret is: exactly one of a variable, a file, a file that `tenure up` makes, or the secret itself.
 
-    A literal `value` is for tests. `generated` is a path below `state_dir`; the file is made with mode 0600 when the local stack comes up.
+    A literal `value` is for tests. `generated` is a path below `state_dir`; the file is made with mode 0600 when the
+    local stack comes up.
     """
 
     env: str | None = None
