@@ -78,11 +78,11 @@ def verdict(document: dict[str, Any], company: Company, revision: int, *, parent
     reasons = (*unreadable, *(reason for reason in judged if not _inside(reason.path, left_out)))
     if reasons:
         return OrderVerdict(revision=revision, reasons=tuple(dict.fromkeys(reasons)))
-    return OrderVerdict(revision=revision, sheet=sheet(order))
+    return OrderVerdict(revision=revision, sheet=sheet(order, go_live=company.go_live_milestone))
 
 
-def sheet(order: Order) -> ContractSheet:
-    """What the lifecycle keeps of a valid order. ValueError when something it needs is missing."""
+def sheet(order: Order, *, go_live: str = "go-live") -> ContractSheet:
+    """What the lifecycle keeps of a valid order; `go_live` is the company's go-live milestone. ValueError when something it needs is missing."""
     account, entity, currency, signed_on = order.account.id, order.selling_entity, order.currency, order.signed_on
     if not account or not entity or not currency or signed_on is None:
         raise ValueError("the order is not complete: validate it first")
@@ -109,6 +109,7 @@ def sheet(order: Order) -> ContractSheet:
         signed_on=signed_on,
         terms=order.terms,
         lines=tuple(lines),
+        go_live=go_live,
     )
 
 

@@ -1,0 +1,36 @@
+"""JMESPath expressions over a CRM's record, checked when they are read."""
+
+from typing import Annotated, Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator
+
+
+class UnusableRecord(ValueError):
+    """The CRM's record has not the shape that its mapping expects: it is kept as a dead letter, and can be replayed."""
+
+
+def _compiles(expression: str) -> str:
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {error}") from error
+    return expression
+
+
+Expression = Annotated[str, AfterValidator(_compiles)]
+
+
+def evaluate(expression: str, record: Any) -> Any:
+    """What an expression finds in a record, None where there is nothing. UnusableRecord when it can't be evaluated."""
+    try:
+        return jmespath.search(expression, record)
+    except JMESPathError as error:
+        raise UnusableRecord(f"{expression} can't be evaluated on this record: {error}") from error
+
+
+def holds(predicate: str, record: Any) -> bool:
+    """JMESPath's truth, which is not Python's: null, false, "", [] and {} are false, every number is true."""
+    found = evaluate(predicate, record)
+    return found is not None and found is not False and found not in ("", [], {})
