@@ -271,7 +271,9 @@ class Claim(Frozen):
     """The ledger's answer to `claim`, and what the effect must do next.
 
     `done`: it happened, `result` is what it answered. `send`: nobody has sent it, go on. `in_doubt`: an earlier attempt
-    sent it at `sent_age` ago and nobody knows the outcome. `fence` and `generation` name this attempt.
+    sent it and nobody knows the outcome: the last such send is `sent_age` seconds ago, the first `doubt_age`, it was of
+    generation `doubt_generation`, and `same_arguments` says whether it sent what is asked now. `fence` and `generation`
+    name this attempt.
     """
 
     state: Literal["done", "send", "in_doubt"]
@@ -280,27 +282,53 @@ class Claim(Frozen):
     result: dict[str, Any] | None = None
     same_arguments: bool = True
     sent_age: float = 0.0
+    doubt_age: float = 0.0
+    doubt_generation: int = 1
 
 
 class EffectLedger(Protocol):
     """One row per key: CLAIMED → SENT → DONE | REFUSED | RELEASED. Its clock is the database's.
 
-    `claim` raises Busy while somebody else's lease lives, and Rejected when the key is DONE with other arguments.
+    Every method is durable when it returns. Where it takes a fence, an attempt that has been overtaken changes nothing,
+    except that `done` is always believed. Raises SourceUnavailable when the store does not answer.
     """
+
+    async def permit(self, operation: str) -> None:
+        """Raises SourceUnavailable while the operation's connection (its prefix before the dot) is frozen."""
+        ...
 
     async def claim(
         self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
-    ) -> Claim: ...
-    async def mark_sent(self, key: str, *, fence: int, deadline: float) -> bool:
-        """SENT, where the fence is still ours and the lease outlives the deadline (seconds). False: do not call."""
+    ) -> Claim:
+        """Take the key for `lease` seconds. `arguments` is a hash.
+
+        Raises Busy (with what is left) while somebody else's lease lives, Rejected when the key is DONE with other
+        arguments or REFUSED at this generation or a later one, SourceUnavailable while the connection is frozen.
+        """
+        ...
+
+    async def mark_sent(self, key: str, *, fence: int, deadline: float, absent: bool = False) -> bool:
+        """SENT, where the fence is still ours and the lease outlives the deadline (seconds). False: no call may follow.
+
+        `absent`: it is certain that no earlier send was performed; the doubt about those ends.
+        """
         ...
 
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: "ViewRow | None" = None) -> bool:
         """DONE without looking at the fence. False when another external id is already stored: a duplicate outside."""
         ...
 
-    async def refused(self, key: str, *, fence: int, reason: str) -> None: ...
-    async def released(self, key: str, *, fence: int) -> None: ...
+    async def refused(self, key: str, *, fence: int, reason: str) -> None:
+        """Definitely refused: it did not and will not happen in this generation."""
+        ...
+
+    async def released(self, key: str, *, fence: int) -> None:
+        """This attempt provably sent nothing. The key is free at once; a doubt about an earlier send stays."""
+        ...
+
+    async def unknown(self, key: str, *, fence: int) -> None:
+        """The outcome is unknown and this attempt sends no more: stays SENT, but the lease ends now."""
+        ...
 
 
 class ViewRow(Frozen):
@@ -314,5 +342,3 @@ class ViewRow(Frozen):
 
 class Views(Protocol):
     async def publish(self, row: ViewRow) -> None: ...
-
-

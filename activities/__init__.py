@@ -1,0 +1,1 @@
+"""Temporal activities, one class per kind of outside system, and the boundary that maps errors."""

@@ -1,0 +1,88 @@
+"""Exception cases: those that lifecycles project with their views, and those of the intake and the ledger."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from domain.view import CaseView
+from store.database import Database, change, insert_once
+from store.tables import CaseRow, utc_now
+
+
+class Cases:
+    """The error queue. A resolved case stays; opening it again re-opens it."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def open(self, case: CaseRow) -> None:
+        await self._db.write(lambda session: open_case(session, case))
+
+    async def resolve(self, case_id: str) -> bool:
+        """False when there is no such open case. A projected case is resolved by its lifecycle alone."""
+        return await self._db.write(lambda session: resolve_case(session, case_id))
+
+    async def get(self, case_id: str) -> CaseRow | None:
+        return await self._db.read(lambda session: session.get(CaseRow, case_id))
+
+    async def list(self, *, contract: str | None = None, state: str | None = "open") -> Sequence[CaseRow]:
+        """Oldest first; `state` None lists all."""
+        query = select(CaseRow).order_by(col(CaseRow.opened_at), col(CaseRow.id))
+        if contract is not None:
+            query = query.where(CaseRow.contract == contract)
+        if state is not None:
+            query = query.where(CaseRow.state == state)
+        return await self._db.read(lambda session: session.exec(query).all())
+
+
+def open_case(session: Session, case: CaseRow) -> None:
+    """Open it, or open it again with what is known now; `opened_at` of a case that is still open stays."""
+    old = session.get(CaseRow, case.id, with_for_update=True)
+    if old is None:
+        insert_once(session, case, keys=("id",))
+        return
+    if old.state != "open":
+        old.state, old.opened_at, old.resolved_at = "open", case.opened_at, None
+    old.title, old.reasons, old.actor, old.mend = case.title, case.reasons, case.actor, case.mend
+
+
+def resolve_case(session: Session, case_id: str) -> bool:
+    statement = (
+        update(CaseRow)
+        .where(col(CaseRow.id) == case_id, col(CaseRow.state) == "open", ~col(CaseRow.projected))
+        .values(state="resolved", resolved_at=utc_now())
+    )
+    return change(session, statement) == 1
+
+
+def project_cases(session: Session, contract: str, account: str, views: Sequence[CaseView], at: datetime) -> None:
+    """Make a contract's projected cases equal to those of its newest view: new ones open, vanished ones are resolved.
+
+    The row's id is `<contract>:<case id>`, since a lifecycle knows only its own cases.
+    """
+    live = {f"{contract}:{view.id}": view for view in views}
+    for case_id, view in live.items():
+        open_case(
+            session,
+            CaseRow(
+                id=case_id,
+                contract=contract,
+                account=account or None,
+                kind=view.kind,
+                title=view.title,
+                reasons=view.reasons,
+                opened_at=view.opened_at,
+                actor=view.actor,
+                mend=view.mend,
+                projected=True,
+            ),
+        )
+    session.flush()
+    vanished = (
+        update(CaseRow)
+        .where(col(CaseRow.contract) == contract, col(CaseRow.state) == "open", col(CaseRow.projected))
+        .where(col(CaseRow.id).not_in(list(live)))
+        .values(state="resolved", resolved_at=at)
+    )
+    change(session, vanished)

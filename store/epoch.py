@@ -1,0 +1,64 @@
+"""After a restore the ledger has forgotten its last minutes: an epoch marks what it can't know any more."""
+
+from typing import NamedTuple
+
+from sqlmodel import Session, func, select
+
+from store.database import now
+from store.settings import drop_setting, set_setting, setting
+from store.tables import EffectRow
+
+
+class Epoch(NamedTuple):
+    """`began`: when the restore was declared. `remembers_until`: the last thing that the restored ledger saw.
+
+    `missing_in_doubt`: whether a key without a row may have been sent in the time between the two.
+    """
+
+    number: int
+    began: float
+    remembers_until: float
+    missing_in_doubt: bool
+
+
+def read_epoch(session: Session) -> Epoch:
+    number = int(setting(session, "epoch", "0"))
+    began = float(setting(session, "epoch_began", "0"))
+    return Epoch(
+        number=number,
+        began=began,
+        remembers_until=float(setting(session, "epoch_remembers_until", "0")),
+        missing_in_doubt=bool(setting(session, "epoch_missing_in_doubt")),
+    )
+
+
+def begin_epoch(session: Session) -> int:
+    """From now on every key that is not DONE, or is missing, counts as sent at this moment."""
+    began = now(session)
+    seen = session.exec(select(func.max(EffectRow.updated_at))).one()
+    number = read_epoch(session).number + 1
+    set_setting(session, "epoch", str(number))
+    set_setting(session, "epoch_began", repr(began))
+    set_setting(session, "epoch_remembers_until", repr(seen if seen is not None else began))
+    set_setting(session, "epoch_missing_in_doubt", "yes")
+    return number
+
+
+def settle_epoch(session: Session) -> None:
+    """Somebody has compared the outside systems with us: a missing key is a new one again."""
+    drop_setting(session, "epoch_missing_in_doubt")
+
+
+def under_epoch(row: EffectRow, epoch: Epoch) -> bool:
+    """Carry a row of an older epoch over: unless it is DONE it becomes SENT. True when it was changed."""
+    if row.epoch >= epoch.number:
+        return False
+    row.epoch = epoch.number
+    if row.state == "DONE":
+        return False
+    # An idempotency key may have been used as early as the ledger's memory ends, whatever the row says.
+    first = row.doubt_since or row.sent_at or epoch.remembers_until
+    row.doubt_since = min(first, epoch.remembers_until)
+    row.sent_at = max(row.sent_at or 0.0, epoch.began)
+    row.state = "SENT"
+    return True

@@ -1,0 +1,95 @@
+"""The inbox: durable before it is acknowledged, each event once. The session functions belong to the dispatcher."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session, and_, col, func, select, update
+
+from store.database import Database, change, insert_once
+from store.tables import DeliveryRow, InboxRow
+
+
+class Inbox:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def accept(
+        self, source: str, event_id: str, type: str, subject: str, payload: str, *, dead: str | None = None
+    ) -> bool:
+        """Durable when it returns. False: (source, event_id) was here before, and nothing changed.
+
+        `dead`: why the event is authentic but unusable; it goes straight to the dead letters.
+        """
+        row = InboxRow(source=source, event_id=event_id, type=type, subject=subject, payload=payload)
+        if dead is not None:
+            row.state, row.reason = "dead", dead
+        return await self._db.write(lambda session: insert_once(session, row, keys=("source", "event_id")))
+
+    async def counts(self) -> dict[str, int]:
+        """Events by state; a state that nothing is in is missing."""
+        query = select(InboxRow.state, func.count()).group_by(InboxRow.state)
+        return dict(await self._db.read(lambda session: session.exec(query).all()))
+
+    async def get(self, inbox_id: int) -> InboxRow | None:
+        return await self._db.read(lambda session: session.get(InboxRow, inbox_id))
+
+    async def list(self, *, state: str | None = None, limit: int = 200) -> Sequence[InboxRow]:
+        """Newest first."""
+        query = select(InboxRow).order_by(col(InboxRow.id).desc()).limit(limit)
+        if state is not None:
+            query = query.where(InboxRow.state == state)
+        return await self._db.read(lambda session: session.exec(query).all())
+
+    async def replay(self, inbox_id: int, *, payload: str | None = None) -> bool:
+        """Put a dead or parked event back in, with a mended payload if one is given. False when it is neither."""
+        values = {"state": "received", "reason": "", "parked_for": None}
+        if payload is not None:
+            values["payload"] = payload
+        statement = update(InboxRow).where(col(InboxRow.id) == inbox_id, col(InboxRow.state).in_(("dead", "parked")))
+        return await self._db.write(lambda session: change(session, statement.values(**values))) == 1
+
+
+def next_received(session: Session, limit: int = 100) -> Sequence[InboxRow]:
+    """The oldest events that nobody has routed. On PostgreSQL a second dispatcher waits here, so that order is kept."""
+    query = select(InboxRow).where(InboxRow.state == "received").order_by(col(InboxRow.id)).limit(limit)
+    return session.exec(query.with_for_update()).all()
+
+
+def mark_routed(session: Session, inbox_id: int) -> None:
+    _mark(session, inbox_id, state="routed", reason="", parked_for=None)
+
+
+def mark_ignored(session: Session, inbox_id: int, reason: str) -> None:
+    _mark(session, inbox_id, state="ignored", reason=reason, parked_for=None)
+
+
+def mark_dead(session: Session, inbox_id: int, reason: str) -> None:
+    _mark(session, inbox_id, state="dead", reason=reason, parked_for=None)
+
+
+def mark_parked(session: Session, inbox_id: int, *, parked_for: str, reason: str = "") -> None:
+    """It came before the record that tells its contract: it waits for that foreign id of its source."""
+    _mark(session, inbox_id, state="parked", reason=reason, parked_for=parked_for)
+
+
+def release_parked(session: Session, source: str, foreign_id: str) -> int:
+    """Put back what waited for this foreign id; it keeps its place by its id. Returns how many events."""
+    waiting = and_(
+        col(InboxRow.state) == "parked", col(InboxRow.source) == source, col(InboxRow.parked_for) == foreign_id
+    )
+    statement = update(InboxRow).where(waiting).values(state="received", reason="", parked_for=None)
+    return change(session, statement)
+
+
+def add_delivery(session: Session, inbox_id: int, stream: str, kind: str, payload: dict[str, Any]) -> bool:
+    """Queue an event for a contract, once per (event, stream, kind). A refused one is queued anew, with a new seq."""
+    row = DeliveryRow(inbox_id=inbox_id, stream=stream, kind=kind, payload=payload)
+    if insert_once(session, row, keys=("inbox_id", "stream", "kind")):
+        return True
+    same = and_(col(DeliveryRow.inbox_id) == inbox_id, col(DeliveryRow.stream) == stream, col(DeliveryRow.kind) == kind)
+    again = update(DeliveryRow).where(same, col(DeliveryRow.state) == "refused")
+    return change(session, again.values(state="pending", seq=None, answer="", payload=payload)) == 1
+
+
+def _mark(session: Session, inbox_id: int, **values: str | None) -> None:
+    change(session, update(InboxRow).where(col(InboxRow.id) == inbox_id).values(**values))

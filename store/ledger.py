@@ -1,0 +1,197 @@
+"""The effect ledger over SQL: one row per key, decided inside one write transaction, timed by the database's clock."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from domain.errors import Busy, Rejected, SourceUnavailable
+from domain.ports import Claim, ViewRow
+from store.cases import open_case
+from store.database import Database, change, db_now, insert_once, now
+from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.settings import drop_setting, set_setting, setting
+from store.tables import CaseRow, EffectRow
+from store.views import publish_view
+
+EVERYTHING = "all"
+
+
+class SqlLedger:
+    """domain.ports.EffectLedger; and the switches of operations: freeze, thaw, epochs."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def permit(self, operation: str) -> None:
+        await self._db.read(lambda session: _permit(session, operation))
+
+    async def claim(
+        self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
+    ) -> Claim:
+        def claim(session: Session) -> Claim:
+            asked = EffectRow(
+                key=key,
+                contract=contract,
+                operation=operation,
+                state="CLAIMED",
+                fence=0,
+                arguments=arguments,
+                generation=generation,
+                asked_arguments=arguments,
+                asked_generation=generation,
+                lease_until=0.0,
+                created_at=now(session),
+                updated_at=now(session),
+            )
+            return _claim(session, asked, lease)
+
+        return await self._db.write(claim)
+
+    async def mark_sent(self, key: str, *, fence: int, deadline: float, absent: bool = False) -> bool:
+        statement = (
+            update(EffectRow)
+            .where(*_ours(key, fence), col(EffectRow.lease_until) > db_now() + deadline)
+            .values(
+                state="SENT",
+                sent_at=db_now(),
+                doubt_since=None if absent else EffectRow.doubt_since,
+                arguments=EffectRow.asked_arguments,
+                generation=EffectRow.asked_generation,
+                updated_at=db_now(),
+            )
+        )
+        return await self._db.write(lambda session: change(session, statement)) == 1
+
+    async def done(self, key: str, *, fence: int, result: dict[str, Any], view: ViewRow | None = None) -> bool:
+        def done(session: Session) -> bool:
+            row = _locked(session, key)
+            if view is not None:
+                publish_view(session, view)
+            if row.state == "DONE":
+                return not _is_duplicate(session, row, result)
+            row.state, row.result, row.reason, row.doubt_since = "DONE", result, "", None
+            row.updated_at = now(session)
+            return True
+
+        return await self._db.write(done)
+
+    async def refused(self, key: str, *, fence: int, reason: str) -> None:
+        await self._end(key, fence, {"state": "REFUSED", "reason": reason, "doubt_since": None})
+
+    async def released(self, key: str, *, fence: int) -> None:
+        def released(session: Session) -> None:
+            values = {"lease_until": 0.0, "updated_at": db_now()}
+            doubted = col(EffectRow.doubt_since).is_not(None)
+            change(session, update(EffectRow).where(*_ours(key, fence), doubted).values(state="SENT", **values))
+            change(session, update(EffectRow).where(*_ours(key, fence), ~doubted).values(state="RELEASED", **values))
+
+        await self._db.write(released)
+
+    async def unknown(self, key: str, *, fence: int) -> None:
+        await self._end(key, fence, {})
+
+    async def freeze(self, connection: str = EVERYTHING) -> None:
+        """No claim for this connection ("erp"), or for any, until thaw. What is already claimed still goes out."""
+        await self._db.write(lambda session: set_setting(session, f"freeze:{connection}", "yes"))
+
+    async def thaw(self, connection: str = EVERYTHING) -> None:
+        await self._db.write(lambda session: drop_setting(session, f"freeze:{connection}"))
+
+    async def new_epoch(self) -> int:
+        """To be called once after a restore of the store or of Temporal, before the workers start again."""
+        return await self._db.write(begin_epoch)
+
+    async def settle_epoch(self) -> None:
+        """Missing keys are new ones again, once the outside systems have been compared with us."""
+        await self._db.write(settle_epoch)
+
+    async def rows(self, contract: str) -> list[EffectRow]:
+        """A contract's ledger, oldest first."""
+        query = select(EffectRow).where(EffectRow.contract == contract).order_by(col(EffectRow.created_at))
+        return await self._db.read(lambda session: list(session.exec(query).all()))
+
+    async def _end(self, key: str, fence: int, values: dict[str, Any]) -> None:
+        statement = (
+            update(EffectRow).where(*_ours(key, fence)).values(lease_until=0.0, updated_at=db_now()).values(**values)
+        )
+        await self._db.write(lambda session: change(session, statement))
+
+
+def _ours(key: str, fence: int) -> tuple[Any, ...]:
+    open_states = col(EffectRow.state).in_(("CLAIMED", "SENT"))
+    return col(EffectRow.key) == key, col(EffectRow.fence) == fence, open_states
+
+
+def _locked(session: Session, key: str) -> EffectRow:
+    return session.exec(select(EffectRow).where(EffectRow.key == key).with_for_update()).one()
+
+
+def _permit(session: Session, operation: str) -> None:
+    connection = operation.partition(".")[0]
+    for frozen in (EVERYTHING, connection):
+        if setting(session, f"freeze:{frozen}"):
+            raise SourceUnavailable(f"{connection} is frozen (tenure's kill switch: {frozen})")
+
+
+def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
+    epoch = read_epoch(session)
+    asked.epoch = epoch.number
+    if epoch.missing_in_doubt:
+        # This key may be one that the restored database has forgotten.
+        asked.state, asked.sent_at, asked.doubt_since = "SENT", epoch.began, epoch.remembers_until
+    insert_once(session, asked, keys=("key",))
+    row = _locked(session, asked.key)
+    under_epoch(row, epoch)
+    clock = now(session)
+    if row.state == "DONE":
+        if row.arguments != asked.arguments:
+            raise Rejected(f"{row.key} is done with other arguments; a new intention needs a new key")
+        return Claim(state="done", fence=row.fence, generation=row.generation, result=row.result)
+    _permit(session, asked.operation)
+    if row.state in ("CLAIMED", "SENT") and row.lease_until > clock:
+        left = row.lease_until - clock
+        raise Busy(f"{row.key} is under way elsewhere", retry_after=timedelta(seconds=left))
+    if row.state == "REFUSED" and row.generation >= asked.generation:
+        raise Rejected(row.reason)
+    return _take(row, asked, clock, lease)
+
+
+def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim:
+    row.fence += 1
+    row.lease_until = clock + lease
+    row.updated_at = clock
+    row.asked_arguments, row.asked_generation = asked.arguments, asked.generation
+    if row.state != "SENT":
+        row.state = "CLAIMED"
+        return Claim(state="send", fence=row.fence, generation=asked.generation)
+    sent_at = row.sent_at or clock
+    row.doubt_since = row.doubt_since or sent_at
+    return Claim(
+        state="in_doubt",
+        fence=row.fence,
+        generation=asked.generation,
+        same_arguments=row.arguments == asked.arguments,
+        sent_age=clock - sent_at,
+        doubt_age=clock - row.doubt_since,
+        doubt_generation=row.generation,
+    )
+
+
+def _is_duplicate(session: Session, row: EffectRow, result: dict[str, Any]) -> bool:
+    """Whether two successes name two records outside; then it is kept, and a person is told."""
+    stored = (row.result or {}).get("id")
+    other = result.get("id")
+    if stored == other:
+        return False
+    row.duplicate = result
+    case = CaseRow(
+        id=f"duplicate:{row.key}",
+        contract=row.contract,
+        kind="duplicate",
+        title=f"{row.operation} happened twice: {stored} is used, {other} is a duplicate",
+        reasons=[f"{row.key} has two records in the outside system: {stored} and {other}"],
+        mend=f"remove {other} in {row.operation.partition('.')[0]}, then resolve the case",
+    )
+    open_case(session, case)
+    return True

@@ -1,0 +1,83 @@
+"""Which lifecycles there are, and the cross-references that find them."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select, update
+
+from domain.errors import AlreadyExists
+from store.database import Database, change, insert_once
+from store.tables import AliasRow, LifecycleRow
+
+
+class Lifecycles:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, row: LifecycleRow) -> bool:
+        """False when the contract already has a lifecycle, which stays as it is, for ever."""
+        return await self._db.write(lambda session: add_lifecycle(session, row))
+
+    async def get(self, contract: str) -> LifecycleRow | None:
+        return await self._db.read(lambda session: session.get(LifecycleRow, contract))
+
+    async def list(self, *, closed: bool | None = None) -> Sequence[LifecycleRow]:
+        query = select(LifecycleRow).order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))
+        if closed is not None:
+            query = query.where(LifecycleRow.closed == closed)
+        return await self._db.read(lambda session: session.exec(query).all())
+
+    async def not_started(self) -> Sequence[LifecycleRow]:
+        """Inserted, but Temporal has not confirmed the start: it is to be tried (again)."""
+        query = select(LifecycleRow).where(~col(LifecycleRow.started), ~col(LifecycleRow.closed))
+        return await self._db.read(lambda session: session.exec(query).all())
+
+    async def open_of(self, account: str) -> Sequence[LifecycleRow]:
+        return await self._db.read(lambda session: open_of_account(session, account))
+
+    async def mark_started(self, contract: str) -> None:
+        await self._set(contract, started=True)
+
+    async def mark_closed(self, contract: str) -> None:
+        await self._set(contract, closed=True)
+
+    async def shift_clock(self, contract: str, seconds: float) -> None:
+        """How far this lifecycle's business time is ahead of the machine's."""
+        await self._set(contract, clock_shift=seconds)
+
+    async def link(self, system: str, kind: str, foreign_id: str, contract: str) -> None:
+        """Raises AlreadyExists when the foreign id already finds another contract."""
+        await self._db.write(lambda session: link(session, system, kind, foreign_id, contract))
+
+    async def find(self, system: str, kind: str, foreign_id: str) -> str | None:
+        return await self._db.read(lambda session: find_contract(session, system, kind, foreign_id))
+
+    async def aliases(self, contract: str) -> Sequence[AliasRow]:
+        query = select(AliasRow).where(AliasRow.contract == contract)
+        query = query.order_by(col(AliasRow.system), col(AliasRow.kind), col(AliasRow.foreign_id))
+        return await self._db.read(lambda session: session.exec(query).all())
+
+    async def _set(self, contract: str, **values: bool | float) -> None:
+        statement = update(LifecycleRow).where(col(LifecycleRow.contract) == contract).values(**values)
+        await self._db.write(lambda session: change(session, statement))
+
+
+def add_lifecycle(session: Session, row: LifecycleRow) -> bool:
+    return insert_once(session, row, keys=("contract",))
+
+
+def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
+    query = select(LifecycleRow).where(LifecycleRow.account == account, ~col(LifecycleRow.closed))
+    return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
+
+
+def link(session: Session, system: str, kind: str, foreign_id: str, contract: str) -> None:
+    alias = AliasRow(system=system, kind=kind, foreign_id=foreign_id, contract=contract)
+    if not insert_once(session, alias, keys=("system", "kind", "foreign_id")):
+        other = find_contract(session, system, kind, foreign_id)
+        if other != contract:
+            raise AlreadyExists(f"{system} {kind} {foreign_id} belongs to {other}")
+
+
+def find_contract(session: Session, system: str, kind: str, foreign_id: str) -> str | None:
+    alias = session.get(AliasRow, (system, kind, foreign_id))
+    return None if alias is None else alias.contract

@@ -1,0 +1,14 @@
+"""Alembic's way in: it works on the connection, and inside the transaction, that store.migrate hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import store.tables  # noqa: F401 (fills the metadata)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,  # SQLite can't alter a column in place
+    transactional_ddl=False,  # the transaction is the caller's, who also commits
+)
+context.run_migrations()

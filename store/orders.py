@@ -1,0 +1,42 @@
+"""Order documents by contract and revision. A revision never changes; a correction adds the next one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from domain.errors import NotFound
+from store.database import Database, insert_once
+from store.tables import OrderRow
+
+
+class SqlOrders:
+    """domain.ports.OrderBook, and its writing side."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def read(self, contract: str, revision: int) -> dict[str, Any]:
+        row = await self._db.read(lambda session: session.get(OrderRow, (contract, revision)))
+        if row is None:
+            raise NotFound(f"no order document of {contract} with revision {revision}")
+        return row.document
+
+    async def add(self, contract: str, document: dict[str, Any], author: str) -> int:
+        """Returns the new revision; the first is 1."""
+        return await self._db.write(lambda session: add_order(session, contract, document, author))
+
+    async def revisions(self, contract: str) -> Sequence[OrderRow]:
+        """Oldest first."""
+        query = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision))
+        return await self._db.read(lambda session: session.exec(query).all())
+
+
+def add_order(session: Session, contract: str, document: dict[str, Any], author: str) -> int:
+    newest = select(func.max(OrderRow.revision)).where(OrderRow.contract == contract)
+    while True:
+        revision = (session.exec(newest).one() or 0) + 1
+        row = OrderRow(contract=contract, revision=revision, document=document, author=author)
+        if insert_once(session, row, keys=("contract", "revision")):
+            return revision
+        # On PostgreSQL another author took this revision in the meantime: take the next.

@@ -1,0 +1,256 @@
+"""Every table of the store. Leases and the ledger hold the database's clock (epoch seconds), the rest UTC instants."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware instant in UTC; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value; None is SQL's NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+
+class Serial(TypeDecorator[int]):
+    """A growing row id: 64 bits, and SQLite's own row id there."""
+
+    impl = BigInteger().with_variant(Integer(), "sqlite")
+    cache_ok = True
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+# ── what came in ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class InboxRow(SQLModel, table=True):
+    """One event as it came in. `state`: received, routed, parked (for a foreign id of its source), dead or ignored."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("source", "event_id", name="uq_inbox_event"),
+        Index("ix_inbox_state", "state", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    source: str
+    event_id: str
+    type: str
+    subject: str
+    payload: str = Field(sa_type=Text)
+    received_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+    state: str = "received"
+    reason: str = Field(default="", sa_type=Text)
+    parked_for: str | None = None
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One event on its way to one lifecycle. `state`: pending, delivered, recorded or refused; `answer` says why."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("inbox_id", "stream", "kind", name="uq_deliveries_event"),
+        UniqueConstraint("stream", "seq", name="uq_deliveries_seq"),
+        Index("ix_deliveries_state", "state", "stream"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    inbox_id: int = Field(foreign_key="inbox.id", sa_type=BigInteger)
+    stream: str
+    kind: str
+    payload: dict[str, Any] = Field(sa_type=Json)
+    seq: int | None = None
+    state: str = "pending"
+    answer: str = Field(default="", sa_type=Text)
+
+
+class StreamRow(SQLModel, table=True):
+    """Who may deliver to a contract now, and the last number given."""
+
+    __tablename__ = "streams"
+
+    stream: str = Field(primary_key=True)
+    owner: str = ""
+    fence: int = 0
+    lease_until: float = 0.0
+    last_seq: int = 0
+
+
+class FactRow(SQLModel, table=True):
+    """The latest version of an outside record, as far as mediation needs it."""
+
+    __tablename__ = "facts"
+
+    contract: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    entity_id: str = Field(primary_key=True)
+    version: str
+    data: dict[str, Any] = Field(sa_type=Json)
+
+
+class ToldRow(SQLModel, table=True):
+    """The level that the workflow was last told."""
+
+    __tablename__ = "told"
+
+    contract: str = Field(primary_key=True)
+    level: str = Field(primary_key=True)
+    value: Any = Field(default=None, sa_type=Json)
+
+
+# ── lifecycles ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class LifecycleRow(SQLModel, table=True):
+    """A contract's lifecycle. The row forbids a second start for ever. `clock_shift` in seconds, for simulations."""
+
+    __tablename__ = "lifecycles"
+
+    contract: str = Field(primary_key=True)
+    tenant: str
+    account: str = Field(index=True)
+    deal: str
+    selling_entity: str
+    workflow_id: str = Field(unique=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+    started: bool = False
+    closed: bool = False
+    clock_shift: float = 0.0
+
+
+class AliasRow(SQLModel, table=True):
+    """A cross-reference: another system's id that finds the contract."""
+
+    __tablename__ = "aliases"
+
+    system: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    foreign_id: str = Field(primary_key=True)
+    contract: str = Field(index=True)
+
+
+class OrderRow(SQLModel, table=True):
+    """One revision of a contract's order document. It holds personal data and never enters a history."""
+
+    __tablename__ = "orders"
+
+    contract: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    document: dict[str, Any] = Field(sa_type=Json)
+    author: str
+    created_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+
+
+# ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class EffectRow(SQLModel, table=True):
+    """The ledger's row. `state`: CLAIMED, SENT, DONE, REFUSED or RELEASED.
+
+    `arguments` (a hash) and `generation` belong to what was last *sent*, `asked_*` to the claim that holds the lease.
+    `doubt_since` is when the earliest send left whose outcome is unknown and that the present attempt inherited.
+    """
+
+    __tablename__ = "effects"
+
+    key: str = Field(primary_key=True)
+    contract: str = Field(index=True)
+    operation: str
+    state: str
+    fence: int
+    arguments: str
+    generation: int
+    asked_arguments: str
+    asked_generation: int
+    lease_until: float
+    sent_at: float | None = None
+    doubt_since: float | None = None
+    result: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    reason: str = Field(default="", sa_type=Text)
+    epoch: int = 0
+    duplicate: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    created_at: float
+    updated_at: float
+
+
+class SettingRow(SQLModel, table=True):
+    """Switches of the whole installation: the ledger's epoch, and what is frozen."""
+
+    __tablename__ = "settings"
+
+    name: str = Field(primary_key=True)
+    value: str = Field(sa_type=Text)
+
+
+# ── what people see ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class LifecycleViewRow(SQLModel, table=True):
+    """The last view that a lifecycle published, guarded by (run_started, sequence)."""
+
+    __tablename__ = "views"
+
+    contract: str = Field(primary_key=True)
+    run_started: datetime = Field(sa_type=Moment)
+    sequence: int
+    stage: str = Field(index=True)
+    account: str = Field(index=True)
+    renewal_date: date | None = None
+    needs_attention: bool
+    view: dict[str, Any] = Field(sa_type=Json)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+
+
+class TimelineRow(SQLModel, table=True):
+    """One line of a contract's story; `ref` names the fact, so that telling it again adds nothing."""
+
+    __tablename__ = "timeline"
+    __table_args__ = (UniqueConstraint("contract", "ref", name="uq_timeline_ref"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    contract: str
+    business_at: datetime = Field(sa_type=Moment)
+    recorded_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+    kind: str
+    summary: str = Field(sa_type=Text)
+    ref: str
+
+
+class CaseRow(SQLModel, table=True):
+    """An exception case, open or resolved. `projected`: it came with a lifecycle's view and leaves with it."""
+
+    __tablename__ = "cases"
+    __table_args__ = (Index("ix_cases_contract", "contract", "state"),)
+
+    id: str = Field(primary_key=True)
+    contract: str | None = None
+    account: str | None = None
+    kind: str
+    title: str = Field(sa_type=Text)
+    reasons: list[str] = Field(default_factory=list, sa_type=Json)
+    state: str = "open"
+    opened_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+    resolved_at: datetime | None = Field(default=None, sa_type=Moment)
+    actor: str = "ops"
+    mend: str = Field(default="", sa_type=Text)
+    projected: bool = False

@@ -1,0 +1,80 @@
+"""The views that lifecycles publish, and what follows from a view: its cases, and timeline lines for new stages."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from domain.ports import ViewRow
+from domain.view import LifecycleView
+from store.cases import project_cases
+from store.database import Database, insert_once
+from store.tables import LifecycleViewRow, utc_now
+from store.timeline import add_line
+
+
+class SqlViews:
+    """domain.ports.Views, and the board's questions."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def publish(self, row: ViewRow) -> None:
+        """The newest (run_started, sequence) wins; publishing an older view, or the same again, changes nothing."""
+        await self._db.write(lambda session: publish_view(session, row))
+
+    async def get(self, contract: str) -> LifecycleView | None:
+        row = await self._db.read(lambda session: session.get(LifecycleViewRow, contract))
+        return None if row is None else LifecycleView.model_validate(row.view)
+
+    async def list(
+        self,
+        *,
+        stage: str | None = None,
+        account: str | None = None,
+        needs_attention: bool | None = None,
+        limit: int = 500,
+    ) -> Sequence[LifecycleViewRow]:
+        """By the nearest renewal date, those without one last."""
+        query = select(LifecycleViewRow)
+        if stage is not None:
+            query = query.where(LifecycleViewRow.stage == stage)
+        if account is not None:
+            query = query.where(LifecycleViewRow.account == account)
+        if needs_attention is not None:
+            query = query.where(LifecycleViewRow.needs_attention == needs_attention)
+        query = query.order_by(col(LifecycleViewRow.renewal_date).nulls_last(), col(LifecycleViewRow.contract))
+        return await self._db.read(lambda session: session.exec(query.limit(limit)).all())
+
+
+def publish_view(session: Session, row: ViewRow) -> bool:
+    """Inside a transaction of somebody else's, such as the ledger's. False when a newer view, or this one, is there."""
+    view = LifecycleView.model_validate(row.view)
+    old = session.get(LifecycleViewRow, row.contract, with_for_update=True)
+    if old is not None and (row.run_started, row.sequence) <= (old.run_started, old.sequence):
+        return False
+    old_stage = None if old is None else old.stage
+    published = LifecycleViewRow(
+        contract=row.contract,
+        run_started=row.run_started,
+        sequence=row.sequence,
+        stage=view.stage.value,
+        account=view.account,
+        renewal_date=view.renewal_date,
+        needs_attention=bool(view.cases),
+        view=row.view,
+    )
+    if old is None:
+        insert_once(session, published, keys=("contract",))
+    else:
+        old.sqlmodel_update(published.model_dump(exclude={"contract"}))
+    project_cases(session, row.contract, view.account, view.cases, utc_now())
+    if view.stage.value != old_stage:
+        add_line(
+            session,
+            row.contract,
+            business_at=view.as_of or utc_now(),
+            kind="stage",
+            summary=f"{old_stage} → {view.stage.value}" if old_stage else view.stage.value,
+            ref=f"stage:{row.run_started.timestamp():.3f}:{row.sequence}",
+        )
+    return True
