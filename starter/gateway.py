@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import json
+import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -16,8 +19,9 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
 from domain.events import UnusableEvent, read_event
+from starter.logs import configure_logging
 from starter.problems import Problem, answer_with_problems, problem
-from starter.settings import Settings, SettingsError
+from starter.settings import Settings, SettingsError, load_settings
 from starter.signatures import Signatures
 from starter.temporal import connect_config
 

@@ -1,0 +1,151 @@
+"""The processes of the local stack: how each is started, when it is ready, and which port it needs."""
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from starter.settings import READY_FILE_VARIABLE, Settings, SettingsError
+from starter.temporal import uses_local_server
+
+# Without the first three every server step waits for a 50 ms grid; WAL + NORMAL survives a killed process.
+TEMPORAL_TUNING = (
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
+    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000"),
+    *("--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000"),
+    *("--sqlite-pragma", "journal_mode=WAL"),
+    *("--sqlite-pragma", "synchronous=NORMAL"),
+)
+TEMPORAL_TIME_TRAVEL = (
+    *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+    *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
+)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that a process listens on, and the setting that moves it."""
+
+    number: int
+    setting: str
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One background process. `ready` is asked until it says True; `after` names what must be ready before it starts.
+
+    `environment` is what the process gets besides the one that it inherits.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready: Callable[[], bool]
+    ports: tuple[Port, ...] = ()
+    url: str | None = None
+    after: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_file: Path | None = None
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Ready when `url` answers 200."""
+
+    def probe() -> bool:
+        try:
+            return httpx.get(url, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    return probe
+
+
+def announced(ready_file: Path) -> Callable[[], bool]:
+    """Ready when the process said so with `starter.ready.announce_ready`."""
+    return ready_file.exists
+
+
+def local_specs(settings: Settings, *, time_travel: bool) -> tuple[ProcessSpec, ...]:
+    """The whole stack, in order of dependency. Without Temporal when the environment names another server."""
+    own_server = uses_local_server(settings)
+    after_temporal = ("temporal",) if own_server else ()
+    specs = [_temporal(settings, time_travel)] if own_server else []
+    specs += [_sandbox(settings), _gateway(settings)]
+    specs += [_without_port(settings, name, module, after_temporal) for name, module in _WITHOUT_PORT.items()]
+    return tuple(specs)
+
+
+_WITHOUT_PORT = {"dispatcher": "starter.dispatcher", "worker": "worker"}
+
+
+def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
+    port, ui_port = settings.temporal.port, settings.temporal.ui_port
+    beside_python = Path(sys.executable).with_name("temporal")
+    binary = str(beside_python) if beside_python.exists() else shutil.which("temporal") or "temporal"
+    command = (
+        *(binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)),
+        *("--db-filename", str(settings.state_path / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error"),
+        *TEMPORAL_TUNING,
+        *(TEMPORAL_TIME_TRAVEL if time_travel else ()),
+    )
+    return ProcessSpec(
+        name="temporal",
+        command=command,
+        # The Web UI answers this through the server itself, so both are up, with their namespace.
+        ready=answers(f"http://127.0.0.1:{ui_port}/api/v1/namespaces/default"),
+        ports=(Port(port, "temporal.port"), Port(ui_port, "temporal.ui_port")),
+        url=f"http://127.0.0.1:{ui_port}",
+    )
+
+
+def _sandbox(settings: Settings) -> ProcessSpec:
+    secret = _webhook_secret(settings)
+    webhook = ("--webhook-url", settings.gateway_url, "--webhook-secret", secret) if secret else ()
+    command = (
+        *(sys.executable, "-m", "sandbox", "--port", str(settings.sandbox.port)),
+        *("--db", str(settings.state_path / "sandbox.db"), *webhook),
+    )
+    return ProcessSpec(
+        name="sandbox",
+        command=command,
+        ready=answers(f"{settings.sandbox_url}/admin/clock"),
+        ports=(Port(settings.sandbox.port, "sandbox.port"),),
+        url=settings.sandbox_url,
+    )
+
+
+def _webhook_secret(settings: Settings) -> str | None:
+    """The secret that the sandbox signs with; None when it can't be read: before the first `up` nobody has made it.
+
+    A stack that comes up without it says so clearly: the gateway refuses to start.
+    """
+    try:
+        return next((settings.webhook_secrets(source)[0] for source in settings.webhooks), None)
+    except SettingsError:
+        return None
+
+
+def _gateway(settings: Settings) -> ProcessSpec:
+    return ProcessSpec(
+        name="gateway",
+        command=(sys.executable, "-m", "starter.gateway"),
+        ready=answers(f"{settings.gateway_url}/readyz"),
+        ports=(Port(settings.gateway.port, "gateway.port", settings.gateway.host),),
+        url=settings.gateway_url,
+        environment=settings.environment(),
+    )
+
+
+def _without_port(settings: Settings, name: str, module: str, after: tuple[str, ...]) -> ProcessSpec:
+    ready_file = settings.state_path / "run" / f"{name}.ready"
+    return ProcessSpec(
+        name=name,
+        command=(sys.executable, "-m", module),
+        ready=announced(ready_file),
+        after=after,
+        environment={**settings.environment(), READY_FILE_VARIABLE: str(ready_file)},
+        ready_file=ready_file,
+    )
