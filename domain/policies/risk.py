@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from domain.base import Frozen
+from domain.base import Frozen, Tolerant
 from domain.company import RiskPolicy
 
 Level = Literal["low", "medium", "high"]
@@ -31,7 +31,7 @@ class Signals(Frozen):
     days_to_renewal: int | None = None
 
 
-class Risk(Frozen):
+class Risk(Tolerant, frozen=True):
     """The assessment with a reason for every concern; none for a low risk."""
 
     level: Level

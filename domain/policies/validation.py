@@ -82,7 +82,10 @@ def verdict(document: dict[str, Any], company: Company, revision: int, *, parent
 
 
 def sheet(order: Order, *, go_live: str = "go-live") -> ContractSheet:
-    """What the lifecycle keeps of a valid order; `go_live` is the company's go-live milestone. ValueError when something it needs is missing."""
+    """What the lifecycle keeps of a valid order; `go_live` names the company's go-live milestone.
+
+    ValueError when something it needs is missing.
+    """
     account, entity, currency, signed_on = order.account.id, order.selling_entity, order.currency, order.signed_on
     if not account or not entity or not currency or signed_on is None:
         raise ValueError("the order is not complete: validate it first")
