@@ -11,6 +11,11 @@ def lifecycle_id(tenant: str, contract: str) -> str:
     return f"lifecycle/{tenant}/{contract}"
 
 
+def order_check(contract: str, revision: int) -> str:
+    """The check of one revision of an order. It reads only, so no ledger row bears this key."""
+    return f"order-check:{contract}:{revision}"
+
+
 def customer(account: str, selling_entity: str) -> str:
     return f"customer:{account}:{selling_entity}"
 

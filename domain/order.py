@@ -86,6 +86,7 @@ class ContractSheet(Frozen):
     signed_on: date
     terms: ContractTerms
     lines: tuple[LineTerms, ...]
+    go_live: str = "go-live"
 
 
 class Reason(Frozen):

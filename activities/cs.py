@@ -1,0 +1,150 @@
+"""Activities on the customer-success platform: company, onboarding, health, renewal playbook, a word to the CSM."""
+
+from temporalio import activity
+
+from activities.boundary import temporal_failures
+from activities.effects import Effects
+from activities.performing import perform_once, step_of
+from domain.base import Frozen
+from domain.company import Company
+from domain.errors import InvalidInput
+from domain.policies.risk import Signals, assess_risk
+from domain.policies.validation import parse_order
+from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, OrderBook, Ref
+from domain.readings import OpenTasks, Read
+from domain.steps import EnsureCompany, LaunchOnboarding, Perform, Performed, PostNote, SetHealth, StartPlaybook
+
+
+class CompanyOf(Frozen):
+    """What makes two contracts mean the same CS company."""
+
+    account: str
+
+
+class Note(Frozen):
+    company: str
+    text: str
+
+
+class CsActivities:
+    """Runs on the CS platform's task queue."""
+
+    def __init__(self, cs: CustomerSuccess, effects: Effects, orders: OrderBook, company: Company) -> None:
+        self._cs = cs
+        self._effects = effects
+        self._orders = orders
+        self._company = company
+
+    @activity.defn(name="cs.ensure_company")
+    async def ensure_company(self, request: Perform) -> Performed:
+        """The company of an account: one, however many contracts it has."""
+        with temporal_failures():
+            step = step_of(request, EnsureCompany)
+            account = parse_order(await self._orders.read(request.contract, step.revision))[0].account
+            if account.id is None or account.name is None:
+                raise InvalidInput("the order names no account")
+            new = NewCompany(account=account.id, name=account.name, parent_account=account.parent_id)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._cs.effects["ensure_company"],
+                CompanyOf(account=account.id),
+                Ref,
+                lambda: self._cs.ensure_company(new, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="cs.launch_onboarding")
+    async def launch_onboarding(self, request: Perform) -> Performed:
+        """The onboarding plan, from the company's template."""
+        with temporal_failures():
+            step = step_of(request, LaunchOnboarding)
+            template = self._company.onboarding
+            new = NewOnboarding(
+                company=step.company,
+                contract=request.contract,
+                template=template.name,
+                starts=step.starts,
+                tasks=template.tasks,
+            )
+            made = await perform_once(
+                self._effects,
+                request,
+                self._cs.effects["launch_onboarding"],
+                Note(company=step.company, text=request.contract),  # a template may change while this is retried
+                Ref,
+                lambda: self._cs.launch_onboarding(new, key=step.key),
+                lambda: self._cs.find_onboarding(step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="cs.start_playbook")
+    async def start_playbook(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, StartPlaybook)
+            new = NewPlaybook(
+                company=step.company,
+                contract=request.contract,
+                name="Renewal",
+                due=step.due,
+                steps=self._company.renewal_playbook,
+            )
+            made = await perform_once(
+                self._effects,
+                request,
+                self._cs.effects["start_playbook"],
+                Note(company=step.company, text=str(step.due)),
+                Ref,
+                lambda: self._cs.start_playbook(new, key=step.key),
+                lambda: self._cs.find_playbook(step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="cs.post_note")
+    async def post_note(self, request: Perform) -> Performed:
+        """A message for the CSM. At most once."""
+        with temporal_failures():
+            step = step_of(request, PostNote)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._cs.effects["post_note"],
+                Note(company=step.company, text=step.text),
+                Ref,
+                lambda: self._cs.post_note(step.company, step.text, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="cs.set_health")
+    async def set_health(self, request: Perform) -> Performed:
+        """Assess the risk by the company's policy of today, and show it. LEVEL. The assessment is the result."""
+        with temporal_failures():
+            step = step_of(request, SetHealth)
+            today = request.as_of.date()
+            risk = assess_risk(
+                Signals(
+                    overdue_since=step.overdue_since,
+                    severities=step.severities,
+                    adoption=step.adoption,
+                    as_of=today,
+                    days_to_renewal=(step.term_ends - today).days if step.term_ends else None,
+                ),
+                self._company.risk,
+            )
+            health = Health(
+                company=step.company,
+                risk=risk.level,
+                renewal_priority="raised"
+                if step.window_open and risk.renewal_priority == "normal"
+                else risk.renewal_priority,
+                lifecycle_stage=step.stage,
+                reasons=risk.reasons,
+            )
+            await self._effects.level(step.do, self._cs.effects["set_health"], lambda: self._cs.set_health(health))
+            return Performed(id=step.company, risk=risk.model_copy(update={"renewal_priority": health.renewal_priority}))
+
+    @activity.defn(name="cs.read_tasks")
+    async def read_tasks(self, request: Read) -> OpenTasks:
+        """Open onboarding tasks of a company, for the readiness view."""
+        with temporal_failures():
+            return OpenTasks(count=await self._cs.open_tasks(request.subject))

@@ -1,0 +1,242 @@
+"""Activities on the ERP: customer, subscription, activation, billing, change, renewal and end."""
+
+from temporalio import activity
+
+from activities.boundary import temporal_failures
+from activities.effects import Effects
+from activities.performing import perform_once, step_of
+from domain.base import Frozen
+from domain.errors import InvalidInput
+from domain.order import Order
+from domain.policies.validation import parse_order
+from domain.ports import (
+    Activated,
+    Amendment,
+    BillingHistory,
+    BillingStart,
+    BillingStarted,
+    Ending,
+    Erp,
+    NewCustomer,
+    NewSubscription,
+    OrderBook,
+    Ref,
+    Renewal,
+    SubscriptionLine,
+)
+from domain.readings import Read
+from domain.steps import (
+    ActivateOrder,
+    AmendSubscription,
+    CancelSubscription,
+    CreateCustomer,
+    CreateSubscription,
+    EndSubscription,
+    Perform,
+    Performed,
+    RenewSubscription,
+    StartBilling,
+)
+
+
+class CustomerOf(Frozen):
+    """What makes two orders mean the same ERP customer: its name and address are only how the first one described it."""
+
+    account: str
+    selling_entity: str
+
+
+class OnSubscription(Frozen):
+    """The arguments of an effect that has no more than a subscription and a day or a reason."""
+
+    subscription: str
+    detail: str
+
+
+class ErpActivities:
+    """Runs on the ERP's task queue."""
+
+    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook) -> None:
+        self._erp = erp
+        self._effects = effects
+        self._orders = orders
+
+    @activity.defn(name="erp.create_customer")
+    async def create_customer(self, request: Perform) -> Performed:
+        """The customer of an account with a selling entity: one, however many contracts it has."""
+        with temporal_failures():
+            step = step_of(request, CreateCustomer)
+            new = customer_of(await self._order(request.contract, step.revision))
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["create_customer"],
+                CustomerOf(account=new.account, selling_entity=new.selling_entity),
+                Ref,
+                lambda: self._erp.create_customer(new, key=step.key),
+                lambda: self._erp.find_customer(step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.create_subscription")
+    async def create_subscription(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, CreateSubscription)
+            new = subscription_of(await self._order(request.contract, step.revision), request.contract, step)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["create_subscription"],
+                new,
+                Ref,
+                lambda: self._erp.create_subscription(new, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.activate_order")
+    async def activate_order(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, ActivateOrder)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["activate_order"],
+                OnSubscription(subscription=step.subscription, detail=str(step.on)),
+                Activated,
+                lambda: self._erp.activate_order(step.subscription, step.on, key=step.key),
+            )
+            return Performed(id=made.subscription, on=made.on)
+
+    @activity.defn(name="erp.start_billing")
+    async def start_billing(self, request: Perform) -> Performed:
+        """Billing commencement of one line, with the acceptance date that triggers revenue."""
+        with temporal_failures():
+            step = step_of(request, StartBilling)
+            start = BillingStart(
+                subscription=step.subscription, line=step.line, starts=step.starts, accepted_on=step.accepted_on
+            )
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["start_billing"],
+                start,
+                BillingStarted,
+                lambda: self._erp.start_billing(start, key=step.key),
+            )
+            return Performed(id=made.id, on=made.starts)
+
+    @activity.defn(name="erp.amend_subscription")
+    async def amend_subscription(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, AmendSubscription)
+            amendment = Amendment(
+                subscription=step.subscription, effective=step.effective, quantities=step.quantities
+            )
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["amend_subscription"],
+                amendment,
+                Ref,
+                lambda: self._erp.amend_subscription(amendment, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.renew_subscription")
+    async def renew_subscription(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, RenewSubscription)
+            renewal = Renewal(subscription=step.subscription, term=step.term, starts=step.starts, ends=step.ends)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["renew_subscription"],
+                renewal,
+                Ref,
+                lambda: self._erp.renew_subscription(renewal, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.end_subscription")
+    async def end_subscription(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, EndSubscription)
+            ending = Ending(subscription=step.subscription, ends=step.ends, reason=step.reason)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["end_subscription"],
+                ending,
+                Ref,
+                lambda: self._erp.end_subscription(ending, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.cancel_subscription")
+    async def cancel_subscription(self, request: Perform) -> Performed:
+        """Compensation: undo a subscription that never became active."""
+        with temporal_failures():
+            step = step_of(request, CancelSubscription)
+            made = await perform_once(
+                self._effects,
+                request,
+                self._erp.effects["cancel_subscription"],
+                OnSubscription(subscription=step.subscription, detail=step.reason),
+                Ref,
+                lambda: self._erp.cancel_subscription(step.subscription, step.reason, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.read_history")
+    async def read_history(self, request: Read) -> BillingHistory:
+        """A customer's invoices, counted, for the readiness view."""
+        with temporal_failures():
+            return await self._erp.billing_history(request.subject)
+
+    async def _order(self, contract: str, revision: int) -> Order:
+        return parse_order(await self._orders.read(contract, revision))[0]
+
+
+def customer_of(order: Order) -> NewCustomer:
+    """Bill-to pays, ship-to is taxed; both fall back to sold-to."""
+    billed, account = order.billed, order.account
+    name = billed.name or account.name
+    if account.id is None or order.selling_entity is None or order.currency is None or name is None:
+        raise InvalidInput("the order has lost what its validation found; fix the order")
+    return NewCustomer(
+        account=account.id,
+        selling_entity=order.selling_entity,
+        name=name,
+        currency=order.currency,
+        billing_address=billed.address,
+        shipping_address=order.shipped.address,
+        email=billed.email,
+        tax_id=billed.tax_id or order.shipped.tax_id or order.sold_to.tax_id,
+        parent_account=account.parent_id,
+    )
+
+
+def subscription_of(order: Order, contract: str, step: CreateSubscription) -> NewSubscription:
+    if order.selling_entity is None or order.currency is None:
+        raise InvalidInput("the order has lost what its validation found; fix the order")
+    return NewSubscription(
+        contract=contract,
+        customer=step.customer,
+        selling_entity=order.selling_entity,
+        currency=order.currency,
+        starts=step.starts,
+        ends=step.ends,
+        payment_terms_days=order.terms.payment_terms_days,
+        purchase_order=order.purchase_order,
+        lines=tuple(
+            SubscriptionLine(
+                id=line.id,
+                product=line.product or "",
+                quantity=line.quantity or 0,
+                unit_price=line.unit_price,
+                charge=line.charge,
+                frequency=line.frequency,
+            )
+            for line in order.lines
+        ),
+    )

@@ -1,0 +1,137 @@
+"""What a running lifecycle can be told: mediated events in batches, and commands. One answer class for each."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain.base import Tolerant
+from domain.view import LifecycleView
+
+
+class Told(Tolerant):
+    """`seq` is the contract's own count of its events: what is not above the last one seen is stale."""
+
+    seq: int = 0
+
+
+class MilestoneReached(Told):
+    kind: Literal["milestone_reached"] = "milestone_reached"
+    milestone: str
+    on: date
+
+
+class CollectionsChanged(Told):
+    """A level: the invoices that are delinquent now, and since when the oldest is due."""
+
+    kind: Literal["collections_changed"] = "collections_changed"
+    delinquent: tuple[str, ...] = ()
+    overdue_since: date | None = None
+    long_overdue: bool = False
+
+
+class SupportChanged(Told):
+    """A level: open support cases by severity."""
+
+    kind: Literal["support_changed"] = "support_changed"
+    severities: dict[int, int]
+
+
+class UsageChanged(Told):
+    """A level: active / entitled seats."""
+
+    kind: Literal["usage_changed"] = "usage_changed"
+    adoption: Decimal
+
+
+class AmendmentWon(Told):
+    """An upsell deal was won. `changes` is by product, as differences or as targets."""
+
+    kind: Literal["amendment_won"] = "amendment_won"
+    deal: str
+    mode: Literal["difference", "target"]
+    changes: dict[str, Decimal]
+    effective: date | None = None
+
+
+class RenewalWon(Told):
+    kind: Literal["renewal_won"] = "renewal_won"
+    opportunity: str
+
+
+class RenewalLost(Told):
+    kind: Literal["renewal_lost"] = "renewal_lost"
+    opportunity: str
+
+
+LifecycleEvent = Annotated[
+    MilestoneReached | CollectionsChanged | SupportChanged | UsageChanged | AmendmentWon | RenewalWon | RenewalLost,
+    Field(discriminator="kind"),
+]
+
+
+class EventBatch(Tolerant):
+    """Events of one contract in the order of `seq`."""
+
+    events: list[LifecycleEvent]
+
+
+class EventAnswer(Tolerant):
+    """`refused` leaves nothing changed and says why."""
+
+    seq: int
+    outcome: Literal["applied", "stale", "refused"]
+    reason: str = ""
+
+
+class BatchAnswer(Tolerant):
+    answers: list[EventAnswer]
+
+
+class FixOrder(Tolerant):
+    """A corrected revision of the order stands in the store."""
+
+    revision: int
+    by: str
+
+
+class RetryStep(Tolerant):
+    """Try a step with an open case now. With `done_as`, a person says that it was done outside, under that id."""
+
+    case: str
+    by: str
+    done_as: str | None = None
+
+
+class RenewContract(Tolerant):
+    by: str
+
+
+class EndContract(Tolerant):
+    """End the contract; `on` is the first day not served, the term's end when None (non-renewal)."""
+
+    by: str
+    reason: str
+    on: date | None = None
+
+
+class CancelOrder(Tolerant):
+    """Cancel an order that the ERP has not activated yet; what was done is undone."""
+
+    by: str
+    reason: str
+
+
+class CommandAnswer(Tolerant):
+    message: str
+    view: LifecycleView
+
+
+class LifecycleOutcome(Tolerant):
+    """The result of the workflow: how the contract's life ended."""
+
+    outcome: Literal["ended", "cancelled"]
+    reason: str
+    terms: int
+    effects: dict[str, str]

@@ -1,0 +1,182 @@
+"""What the outcome of a step does to the state: a done step records its fact, a failed one opens a case."""
+
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from domain.errors import ERRORS, Internal
+from domain.order import OrderVerdict
+from domain.state import LifecycleState, OpenCase
+from domain.steps import (
+    ActivateOrder,
+    CreateCustomer,
+    CreateSubscription,
+    Performed,
+    SetHealth,
+    StartBilling,
+    Step,
+    ValidateOrder,
+    WriteStatus,
+    fingerprint,
+)
+from domain.view import CaseView
+
+ORDER_CASE = "order"
+OUT_OF_TERM_CASE = "out-of-term"
+SIGNAL_CASE = "signal"
+
+TITLES = {
+    "crm.validate_order": "check the order",
+    "crm.create_renewal_opportunity": "create the renewal opportunity in the CRM",
+    "crm.write_status": "show the contract's status on the CRM's deal",
+    "erp.create_customer": "create the customer in the ERP",
+    "erp.create_subscription": "create the subscription in the ERP",
+    "erp.activate_order": "activate the order in the ERP",
+    "erp.start_billing": "start billing of line {line}",
+    "erp.amend_subscription": "amend the subscription's quantities",
+    "erp.renew_subscription": "renew the subscription into term {term}",
+    "erp.end_subscription": "end the subscription on {ends}",
+    "erp.cancel_subscription": "cancel the subscription in the ERP",
+    "cs.ensure_company": "make the company known in CS",
+    "cs.launch_onboarding": "launch onboarding in CS",
+    "cs.start_playbook": "start the renewal playbook in CS",
+    "cs.post_note": "tell the CSM about the renewal's readiness",
+    "cs.set_health": "show risk and renewal priority in CS",
+}
+
+
+def title(step: Step) -> str:
+    """What a step does, in words that an ops person reads in the Temporal UI."""
+    return TITLES[step.do].format_map(step.model_dump())
+
+
+def done(state: LifecycleState, step: Step, performed: Performed, now: datetime) -> None:
+    """Record what a step's success means, and settle its case."""
+    state.queue = [queued for queued in state.queue if queued.key != step.key]
+    state.cases.pop(step.key, None)
+    match step:
+        case ValidateOrder():
+            if performed.verdict is not None and performed.verdict.revision == state.order_revision:
+                judged(state, performed.verdict, now)
+            return
+        case SetHealth():
+            state.risk = performed.risk
+            state.told[step.key] = fingerprint(step)
+            return
+        case WriteStatus():
+            state.told[step.key] = fingerprint(step)
+            return
+        case ActivateOrder():
+            state.activated_on = performed.on or step.on
+            state.quantities = {line.id: line.quantity for line in state.known.lines}
+        case StartBilling():
+            state.billing[step.line] = performed.on or step.starts
+    state.effects[step.key] = performed.id
+
+
+def failed(
+    state: LifecycleState, step: Step, kind: str, message: str, now: datetime, delay: timedelta
+) -> None:
+    """Open or renew the step's case. A doubt leaves the lane to the others and waits for a person."""
+    error = ERRORS.get(kind, Internal)
+    former = state.cases.get(step.key)
+    doubtful = kind == "IN_DOUBT"
+    retry = f"tenure fix {state.contract} --retry '{step.key}'"
+    state.cases[step.key] = OpenCase(
+        view=CaseView(
+            id=step.key,
+            kind=kind.lower(),
+            title=f"could not {title(step)}",
+            reasons=[message],
+            opened_at=former.view.opened_at if former else now,
+            actor=error.actor if error.actor != "nobody" else "ops",
+            mend=f"{retry} --done-as ID (it happened) or {retry} (it did not)" if doubtful else retry,
+        ),
+        failures=former.failures + 1 if former else 1,
+        retry_at=None if doubtful else now + delay,
+    )
+    if not error.retried and not doubtful:
+        next_generation(state, step.key)  # what was refused for good is a new try in the ledger
+    if doubtful:
+        state.queue = [queued for queued in state.queue if queued.key != step.key]
+        state.doubts[step.key] = step
+
+
+def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime) -> None:
+    """A person moved a case on: the step is tried now, or taken as done outside under `done_as`."""
+    case = state.cases[case_id]
+    if case_id == SIGNAL_CASE:
+        del state.cases[case_id]
+        return
+    doubt = state.doubts.pop(case_id, None)
+    step = doubt or next((queued for queued in state.queue if queued.key == case_id), None)
+    if done_as is not None and step is not None:
+        done(state, step, Performed(id=done_as), now)
+        return
+    case.retry_at = now
+    if doubt is not None:
+        next_generation(state, case_id)
+        state.queue.append(doubt)
+
+
+def next_generation(state: LifecycleState, key: str) -> None:
+    state.generations[key] = state.generations.get(key, 1) + 1
+
+
+def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
+    """A verdict on the current revision: every reason in one case, or a sheet that the activation goes on with."""
+    state.reasons, state.sheet = verdict.reasons, verdict.sheet
+    if verdict.sheet is None:
+        fixes = " ".join(f"--set {reason.path}=…" for reason in verdict.reasons)
+        state.cases[ORDER_CASE] = OpenCase(
+            view=CaseView(
+                id=ORDER_CASE,
+                kind="invalid_order",
+                title="the order can't be activated as it is",
+                reasons=[f"{reason.path}: {reason.message}" for reason in verdict.reasons],
+                opened_at=now,
+                mend=f"tenure fix {state.contract} {fixes}",
+            )
+        )
+        return
+    state.cases.pop(ORDER_CASE, None)
+    # steps made from an earlier revision are asked anew by the activation
+    for step in [queued for queued in state.queue if isinstance(queued, CreateCustomer | CreateSubscription)]:
+        state.queue.remove(step)
+        state.cases.pop(step.key, None)
+
+
+def cancelled(state: LifecycleState, reason: str) -> None:
+    """Nothing more is begun for this order; what was done is undone by the workflow."""
+    state.cancelled = reason
+    state.queue, state.doubts, state.cases = [], {}, {}
+
+
+def out_of_term(state: LifecycleState, now: datetime) -> None:
+    """Nobody decided, and the contract neither renews nor ends by itself: a case with an owner, never silence."""
+    state.cases[OUT_OF_TERM_CASE] = OpenCase(
+        view=CaseView(
+            id=OUT_OF_TERM_CASE,
+            kind="out_of_term",
+            title=f"term {state.term} is over and nobody decided on the renewal",
+            opened_at=now,
+            actor="finance",
+            mend=f"tenure renew {state.contract} or tenure end {state.contract} --reason …",
+        )
+    )
+
+
+def unusable_signal(state: LifecycleState, error: ValueError, now: datetime) -> None:
+    """A signal that can't be used is seen by people; the next one like it renews the same case."""
+    what = error.errors(include_input=False) if isinstance(error, ValidationError) else [{"msg": str(error)}]
+    state.cases[SIGNAL_CASE] = OpenCase(
+        view=CaseView(
+            id=SIGNAL_CASE,
+            kind="unusable_signal",
+            title="a signal could not be used",
+            reasons=[str(problem["msg"]) for problem in what],
+            opened_at=now,
+            actor="engineer",
+            mend=f"tenure signal {state.contract} … once more, corrected; then tenure fix {state.contract} --retry {SIGNAL_CASE}",
+        )
+    )

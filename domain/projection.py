@@ -1,0 +1,175 @@
+"""What is derived from a lifecycle's state: its stage, what is due next, the levels that others must show, the view."""
+
+from datetime import date, datetime
+
+from domain import billing, calendar
+from domain.state import LifecycleState
+from domain.steps import Level, SetHealth, WriteStatus
+from domain.view import LifecycleView, LineView, Stage
+
+
+def stage(state: LifecycleState, now: datetime) -> Stage:
+    """Where the lifecycle stands, from its facts alone."""
+    over = state.term_over() if state.activated_on else None
+    if state.cancelled is not None:
+        return Stage.CANCELLED
+    if state.closed:
+        return Stage.ENDED
+    if state.activated_on is None:
+        return Stage.ORDER_ACTIVATION
+    if state.ends_on is not None:
+        return Stage.ENDING
+    if over is not None and now >= over and state.decision is None:
+        return Stage.OUT_OF_TERM
+    if state.window_opened == state.term and not state.renewed:
+        return Stage.RENEWAL
+    if state.known.go_live not in state.milestones:
+        return Stage.ONBOARDING
+    if len(state.billing) < len(state.known.lines):
+        return Stage.BILLING_ACTIVATION
+    return Stage.SERVING
+
+
+def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
+    """Everything that happens by itself when its time comes, soonest first: (instant, in words)."""
+    coming = [(case.retry_at, f"try again: {case.view.title}") for case in state.cases.values() if case.retry_at]
+    if state.activated_on is not None and not state.closed:
+        for line in state.known.lines:
+            if line.id not in state.billing:
+                coming += [
+                    (calendar.start_of_day(day, state.zone), f"billing of line {line.id} may start")
+                    for day in billing.awaited_dates(line.billing_start)
+                ]
+        if state.ends_on is not None:
+            coming.append((calendar.start_of_day(state.ends_on, state.zone), "the contract ends"))
+        else:
+            if state.window_opened < state.term and (opens := state.window_opens()):
+                coming.append((opens, "the renewal window opens"))
+            if state.decision is None and state.known.terms.auto_renew and (cut_off := state.cut_off()):
+                coming.append((cut_off, "the auto-renew clause decides"))
+            if over := state.term_over():
+                coming.append((over, f"term {state.term} is over"))
+    return sorted((at, what) for at, what in coming if at > now)
+
+
+def levels(state: LifecycleState, now: datetime) -> list[Level]:
+    """What CRM and CS must show now. Written only when it differs from what was last told."""
+    wanted: list[Level] = [
+        WriteStatus(
+            key="crm.write_status",
+            deal=state.deal,
+            status=status(state),
+            erp_customer=state.customer if state.activated_on else None,
+            erp_subscription=state.subscription if state.activated_on else None,
+            renewal_date=_renewal_date(state) if state.activated_on else None,
+        )
+    ]
+    if state.company is not None:
+        term = state.term_now()
+        wanted.append(
+            SetHealth(
+                key="cs.set_health",
+                company=state.company,
+                stage=stage(state, now).value,
+                overdue_since=state.overdue_since,
+                long_overdue=state.long_overdue,
+                severities=state.severities,
+                adoption=state.adoption,
+                term_ends=term.ends if term else None,
+                window_open=state.window_opened == state.term and not state.renewed,
+            )
+        )
+    return wanted
+
+
+def status(state: LifecycleState) -> str:
+    """The one word a salesperson reads on the deal."""
+    if state.cancelled is not None:
+        return "cancelled"
+    if state.closed:
+        return "ended"
+    if state.ends_on is not None:
+        return "ending"
+    if state.activated_on is not None:
+        return "renewed" if state.renewed or state.term > 1 else "active"
+    return "needs attention" if state.cases else "activating"
+
+
+def _renewal_date(state: LifecycleState) -> date | None:
+    term = state.term_now()
+    return term.ends if term else None
+
+
+def view(state: LifecycleState, now: datetime) -> LifecycleView:
+    """The whole view of a lifecycle at a business instant."""
+    term = state.term_now() if state.activated_on else None
+    opens = state.window_opens() if state.activated_on else None
+    coming = due(state, now)
+    return LifecycleView(
+        contract=state.contract,
+        stage=stage(state, now),
+        account=state.account,
+        deal=state.deal,
+        selling_entity=state.selling_entity,
+        term=state.term if term else 0,
+        term_starts=term.starts if term else None,
+        term_ends=term.ends if term else None,
+        renewal_date=term.ends if term else None,
+        window_opens=calendar.civil_date(opens, state.zone) if opens else None,
+        next_due=coming[0][0] if coming else None,
+        next_step=_next_step(state, coming),
+        risk=state.risk.level if state.risk else "low",
+        renewal_priority=state.risk.renewal_priority if state.risk else "normal",
+        decision=f"{state.decision.outcome} ({state.decision.by})" if state.decision else None,
+        readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
+        lines=[
+            LineView(
+                id=line.id,
+                product=line.product,
+                quantity=str(state.quantities.get(line.id, line.quantity)),
+                billing_rule=billing.describe(line.billing_start),
+                billing_starts=state.billing.get(line.id),
+            )
+            for line in (state.sheet.lines if state.sheet else ())
+        ],
+        milestones=state.milestones,
+        effects=state.effects,
+        pending=[step.key for step in state.queue],
+        cases=[case.view for case in state.cases.values()],
+        last_seq=state.last_seq,
+        as_of=now,
+    )
+
+
+def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str:
+    """What the lifecycle waits for, in one line."""
+    if state.cases:
+        return f"waits for a person: {next(iter(state.cases.values())).view.title}"
+    if state.activated_on and not state.closed and state.known.go_live not in state.milestones:
+        return f"waits for the milestone {state.known.go_live}"
+    return f"{coming[0][1]} ({calendar.civil_date(coming[0][0], state.zone)})" if coming else ""
+
+
+def details(seen: LifecycleView) -> str:
+    """The view as Markdown, for the Temporal UI's current details."""
+    lines = [f"## {seen.contract}: {seen.stage.value.replace('_', ' ')}", f"**Next:** {seen.next_step or 'nothing'}", ""]
+    if seen.cases:
+        lines.append("### Needs attention")
+        for case in seen.cases:
+            lines += [f"- **{case.title}** (since {case.opened_at:%Y-%m-%d %H:%M} UTC, {case.actor})"]
+            lines += [f"  - {reason}" for reason in case.reasons]
+            lines += [f"  - mend it: `{case.mend}`"] if case.mend else []
+    if seen.term:
+        lines += [f"**Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}"]
+        lines += [f"**Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
+    lines += [f"**Risk:** {seen.risk} · **renewal priority:** {seen.renewal_priority}", ""]
+    if seen.lines:
+        lines += ["| line | product | quantity | billing starts |", "|---|---|---|---|"]
+        lines += [
+            f"| {line.id} | {line.product} | {line.quantity} | {line.billing_starts or line.billing_rule} |"
+            for line in seen.lines
+        ]
+    if seen.effects:
+        lines += ["", "| done | id outside |", "|---|---|", *(f"| {key} | {ref} |" for key, ref in seen.effects.items())]
+    return "\n".join(lines)
+

@@ -1,0 +1,21 @@
+"""What the readiness view reads from each system: one request shape, small answers."""
+
+from datetime import datetime
+
+from domain.base import Frozen
+
+
+class Read(Frozen):
+    """`subject` is the record to read about, in that system's words: a customer, an account, a company, an opportunity."""
+
+    contract: str
+    as_of: datetime
+    subject: str
+
+
+class OpenTasks(Frozen):
+    count: int
+
+
+class OpportunityStage(Frozen):
+    stage: str

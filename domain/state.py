@@ -1,0 +1,152 @@
+"""The whole state of a lifecycle: facts, decisions and what is still to be done. It crosses continue-as-new in one piece.
+
+Everything else (stage, view, what is due) is derived from it by pure functions.
+"""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from domain import calendar, keys
+from domain.base import Tolerant
+from domain.billing import BillingFacts
+from domain.order import ContractSheet, Reason
+from domain.policies.readiness import RenewalReadiness
+from domain.policies.risk import Risk
+from domain.steps import Step
+from domain.view import CaseView
+
+
+class Decision(Tolerant):
+    """The renewal decision of a term: who or what made it, and when."""
+
+    outcome: Literal["renew", "end"]
+    by: str
+    on: date
+
+
+class OpenCase(Tolerant):
+    """An exception case of a step (or of the order): what failed, how often, when it is tried again by itself.
+
+    `retry_at` None: only a person (or a corrected order) moves it on.
+    """
+
+    view: CaseView
+    failures: int = 1
+    retry_at: datetime | None = None
+
+
+class LifecycleState(Tolerant):
+    """Argument and continue-as-new payload of the workflow. Every field added later needs a default."""
+
+    tenant: str
+    contract: str
+    account: str = ""
+    deal: str = ""
+    selling_entity: str = ""
+    shift_seconds: float = 0
+
+    order_revision: int = 1
+    reasons: tuple[Reason, ...] = ()
+    sheet: ContractSheet | None = None
+    cancelled: str | None = None
+
+    effects: dict[str, str] = {}
+    queue: list[Step] = []
+    doubts: dict[str, Step] = {}
+    generations: dict[str, int] = {}
+    told: dict[str, str] = {}
+    cases: dict[str, OpenCase] = {}
+    last_seq: int = 0
+
+    activated_on: date | None = None
+    milestones: dict[str, date] = {}
+    quantities: dict[str, Decimal] = {}
+    billing: dict[str, date] = {}
+
+    overdue_since: date | None = None
+    delinquent: tuple[str, ...] = ()
+    long_overdue: bool = False
+    severities: dict[int, int] = {}
+    adoption: Decimal | None = None
+    risk: Risk | None = None
+
+    term: int = 1
+    window_opened: int = 0
+    readiness: RenewalReadiness | None = None
+    decision: Decision | None = None
+    ends_on: date | None = None
+    end_reason: str = ""
+    closed: bool = False
+
+    # ── what the facts say ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def known(self) -> ContractSheet:
+        """The valid order. Only code behind its validation may ask."""
+        if self.sheet is None:
+            raise ValueError("the order has not been validated")
+        return self.sheet
+
+    @property
+    def zone(self) -> str:
+        return self.sheet.terms.zone if self.sheet else "UTC"
+
+    @property
+    def customer(self) -> str | None:
+        return self.effects.get(keys.customer(self.account, self.known.selling_entity)) if self.sheet else None
+
+    @property
+    def subscription(self) -> str | None:
+        return self.effects.get(keys.subscription(self.contract))
+
+    @property
+    def company(self) -> str | None:
+        return self.effects.get(keys.company(self.account))
+
+    @property
+    def opportunity(self) -> str | None:
+        """The CRM's renewal opportunity for the term that runs."""
+        return self.effects.get(keys.renewal_opportunity(self.contract, self.term))
+
+    @property
+    def renewed(self) -> bool:
+        """Whether the ERP already holds the next term."""
+        return keys.renewal(self.contract, self.term + 1) in self.effects
+
+    @property
+    def billing_facts(self) -> BillingFacts:
+        return BillingFacts(
+            signed_on=self.known.signed_on, activated_on=self.activated_on, milestones=dict(self.milestones)
+        )
+
+    def term_now(self) -> calendar.Term | None:
+        return self.term_number(self.term)
+
+    def term_number(self, number: int) -> calendar.Term | None:
+        """None while nothing anchors the first term yet."""
+        if self.sheet is None:
+            return None
+        anchor = calendar.anchor(self.sheet.terms, self.sheet.signed_on, self.activated_on)
+        return calendar.term(self.sheet.terms, anchor, number) if anchor else None
+
+    def window_opens(self) -> datetime | None:
+        """The instant at which the renewal window of the running term opens; None for an evergreen contract."""
+        term = self.term_now()
+        day = calendar.window_opens(self.known.terms, term) if term else None
+        return calendar.start_of_day(day, self.zone) if day else None
+
+    def cut_off(self) -> datetime | None:
+        """The instant after the last day on which notice may be given."""
+        term = self.term_now()
+        day = calendar.notice_cut_off(self.known.terms, term) if term else None
+        return calendar.start_of_day(day + timedelta(days=1), self.zone) if day else None
+
+    def term_over(self) -> datetime | None:
+        """The instant at which the running term is over."""
+        term = self.term_now()
+        return calendar.start_of_day(term.ends, self.zone) if term and term.ends else None
+
+    def end_instant(self) -> datetime | None:
+        """The instant at which the contract ends, once that is decided."""
+        return calendar.start_of_day(self.ends_on, self.zone) if self.ends_on else None

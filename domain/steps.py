@@ -1,0 +1,197 @@
+"""The steps that a lifecycle asks of outside systems: what is to be done, as data, named by the key of its fact.
+
+A step is decided once and performed until it is done. Its fields are the decision: later changes make new steps.
+"""
+
+import hashlib
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain.base import Frozen, Tolerant
+from domain.order import OrderVerdict
+from domain.policies.risk import Risk
+from domain.ports import ViewRow
+
+
+class StepBase(Tolerant):
+    """`do` names the activity, `key` the fact."""
+
+    do: str
+    key: str
+
+    @property
+    def system(self) -> str:
+        """The kind of outside system that performs it; each has a lane and a task queue of its own."""
+        return self.do.split(".")[0]
+
+
+class ValidateOrder(StepBase):
+    """Check one revision of the order. Reads only."""
+
+    do: Literal["crm.validate_order"] = "crm.validate_order"
+    revision: int
+
+
+class CreateCustomer(StepBase):
+    do: Literal["erp.create_customer"] = "erp.create_customer"
+    revision: int
+
+
+class CreateSubscription(StepBase):
+    do: Literal["erp.create_subscription"] = "erp.create_subscription"
+    revision: int
+    customer: str
+    starts: date | None
+    ends: date | None
+
+
+class ActivateOrder(StepBase):
+    do: Literal["erp.activate_order"] = "erp.activate_order"
+    subscription: str
+    on: date
+
+
+class StartBilling(StepBase):
+    do: Literal["erp.start_billing"] = "erp.start_billing"
+    subscription: str
+    line: str
+    starts: date
+    accepted_on: date
+
+
+class AmendSubscription(StepBase):
+    do: Literal["erp.amend_subscription"] = "erp.amend_subscription"
+    subscription: str
+    effective: date
+    quantities: dict[str, Decimal]
+
+
+class RenewSubscription(StepBase):
+    do: Literal["erp.renew_subscription"] = "erp.renew_subscription"
+    subscription: str
+    term: int
+    starts: date
+    ends: date
+
+
+class EndSubscription(StepBase):
+    do: Literal["erp.end_subscription"] = "erp.end_subscription"
+    subscription: str
+    ends: date
+    reason: str
+
+
+class CancelSubscription(StepBase):
+    do: Literal["erp.cancel_subscription"] = "erp.cancel_subscription"
+    subscription: str
+    reason: str
+
+
+class EnsureCompany(StepBase):
+    do: Literal["cs.ensure_company"] = "cs.ensure_company"
+    revision: int
+
+
+class LaunchOnboarding(StepBase):
+    do: Literal["cs.launch_onboarding"] = "cs.launch_onboarding"
+    company: str
+    starts: date
+
+
+class StartPlaybook(StepBase):
+    do: Literal["cs.start_playbook"] = "cs.start_playbook"
+    company: str
+    due: date
+
+
+class PostNote(StepBase):
+    """A message for the CSM. At most once: the CS system offers neither key nor look-up."""
+
+    do: Literal["cs.post_note"] = "cs.post_note"
+    company: str
+    text: str
+
+
+class CreateRenewalOpportunity(StepBase):
+    do: Literal["crm.create_renewal_opportunity"] = "crm.create_renewal_opportunity"
+    account: str
+    renews_deal: str
+    close_by: date
+
+
+class SetHealth(StepBase):
+    """LEVEL: what CS shows of risk and renewal priority. The activity applies the company's risk policy."""
+
+    do: Literal["cs.set_health"] = "cs.set_health"
+    company: str
+    stage: str
+    overdue_since: date | None
+    long_overdue: bool
+    severities: dict[int, int]
+    adoption: Decimal | None
+    term_ends: date | None
+    window_open: bool
+
+
+class WriteStatus(StepBase):
+    """LEVEL: what the CRM's deal shows of its contract."""
+
+    do: Literal["crm.write_status"] = "crm.write_status"
+    deal: str
+    status: str
+    erp_customer: str | None
+    erp_subscription: str | None
+    renewal_date: date | None
+
+
+Step = Annotated[
+    ValidateOrder
+    | CreateCustomer
+    | CreateSubscription
+    | ActivateOrder
+    | StartBilling
+    | AmendSubscription
+    | RenewSubscription
+    | EndSubscription
+    | CancelSubscription
+    | EnsureCompany
+    | LaunchOnboarding
+    | StartPlaybook
+    | PostNote
+    | CreateRenewalOpportunity
+    | SetHealth
+    | WriteStatus,
+    Field(discriminator="do"),
+]
+
+Level = SetHealth | WriteStatus
+
+
+class Perform(Frozen):
+    """The input of every step's activity. `as_of` is business time; `view` rides along into the ledger's transaction.
+
+    `generation` rises when a step that was refused for good, or that is in doubt, is tried again.
+    """
+
+    contract: str
+    as_of: datetime
+    step: Step
+    generation: int = 1
+    view: ViewRow | None = None
+
+
+class Performed(Tolerant):
+    """The result of every step's activity: the outside id, and what else the lifecycle learns from it."""
+
+    id: str
+    on: date | None = None
+    verdict: OrderVerdict | None = None
+    risk: Risk | None = None
+
+
+def fingerprint(level: Level) -> str:
+    """What a LEVEL says, in short: it is written again only when this differs from what was last told."""
+    return hashlib.sha256(level.model_dump_json().encode()).hexdigest()[:16]

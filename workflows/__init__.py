@@ -1,0 +1,1 @@
+"""Temporal workflows: one file per workflow type or stage of it."""

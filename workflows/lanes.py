@@ -1,0 +1,156 @@
+"""Lanes: one FIFO coroutine per outside system performs what the tracks decided, so that an outage of one delays only itself."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import options
+
+with workflow.unsafe.imports_passed_through():
+    from activities.crm import CrmActivities
+    from activities.cs import CsActivities
+    from activities.erp import ErpActivities
+    from domain import projection
+    from domain.outcomes import done, failed, title
+    from domain.ports import ViewRow
+    from domain.state import LifecycleState
+    from domain.steps import Perform, Step, fingerprint
+
+SYSTEMS = ("crm", "erp", "cs")
+
+PERFORMERS = {
+    "crm.validate_order": CrmActivities.validate_order,
+    "crm.create_renewal_opportunity": CrmActivities.create_renewal_opportunity,
+    "crm.write_status": CrmActivities.write_status,
+    "erp.create_customer": ErpActivities.create_customer,
+    "erp.create_subscription": ErpActivities.create_subscription,
+    "erp.activate_order": ErpActivities.activate_order,
+    "erp.start_billing": ErpActivities.start_billing,
+    "erp.amend_subscription": ErpActivities.amend_subscription,
+    "erp.renew_subscription": ErpActivities.renew_subscription,
+    "erp.end_subscription": ErpActivities.end_subscription,
+    "erp.cancel_subscription": ErpActivities.cancel_subscription,
+    "cs.ensure_company": CsActivities.ensure_company,
+    "cs.launch_onboarding": CsActivities.launch_onboarding,
+    "cs.start_playbook": CsActivities.start_playbook,
+    "cs.post_note": CsActivities.post_note,
+    "cs.set_health": CsActivities.set_health,
+}
+
+
+class Lanes:
+    """Performs the queued steps of a lifecycle, and brings the levels that CRM and CS show up to date.
+
+    A step leaves the queue only when it is done, or when nobody but a person can know whether it was.
+    """
+
+    def __init__(self, state: LifecycleState, now: Callable[[], datetime], row: Callable[[], ViewRow]) -> None:
+        self._state = state
+        self._now = now
+        self._row = row
+        self._busy: set[str] = set()
+        self.leaving = False
+
+    def ask(self, step: Step) -> None:
+        """Queue a step, once: a fact that is recorded or queued already is left alone."""
+        if step.key not in self._state.effects and not self.holds(step.key):
+            self._state.queue.append(step)
+
+    def holds(self, key: str) -> bool:
+        """Whether a step is still to be done."""
+        return key in self._state.doubts or any(queued.key == key for queued in self._state.queue)
+
+    def busy(self, system: str) -> bool:
+        return system in self._busy
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing in flight, and nothing that could go now."""
+        return not self._busy and not any(self._ready(system) for system in SYSTEMS)
+
+    @property
+    def drained(self) -> bool:
+        """Everything decided is done and told."""
+        return not self._busy and all(self._head(system) is None for system in SYSTEMS)
+
+    async def serve(self, system: str) -> None:
+        """Perform this system's steps in order, until told to leave."""
+        while True:
+            await workflow.wait_condition(lambda: self.leaving or self._head(system) is not None)
+            if self.leaving:
+                return
+            if step := self._ready(system):
+                self._busy.add(system)
+                try:
+                    await self._perform(step)
+                finally:
+                    self._busy.discard(system)
+            else:
+                await self._wait_for_turn(system)
+
+    def _head(self, system: str) -> Step | None:
+        """The next step of a system: the queue first, then a level that is not what was last told."""
+        for step in self._state.queue:
+            if step.system == system:
+                return step
+        for level in projection.levels(self._state, self._now()):
+            if level.system == system and self._state.told.get(level.key) != fingerprint(level):
+                return level
+        return None
+
+    def _ready(self, system: str) -> Step | None:
+        """The head, unless it has failed and its time has not come again."""
+        step = self._head(system)
+        case = self._state.cases.get(step.key) if step else None
+        if case is not None and (case.retry_at is None or case.retry_at > self._now()):
+            return None
+        return step
+
+    async def _wait_for_turn(self, system: str) -> None:
+        """Wait with a failed head until it may be tried again, a person moves it, or something else is first."""
+        step = self._head(system)
+        case = self._state.cases.get(step.key) if step else None
+        if step is None or case is None:
+            return
+        armed = case.retry_at
+
+        def moved() -> bool:
+            current = self._state.cases.get(step.key)
+            return self.leaving or self._head(system) != step or current is None or current.retry_at != armed
+
+        try:
+            await workflow.wait_condition(
+                moved,
+                timeout=armed - self._now() if armed else None,
+                timeout_summary=f"try again: {title(step)}",
+            )
+        except TimeoutError:
+            return
+
+    async def _perform(self, step: Step) -> None:
+        case = self._state.cases.get(step.key)
+        request = Perform(
+            contract=self._state.contract,
+            as_of=self._now(),
+            step=step,
+            generation=self._state.generations.get(step.key, 1),
+            view=self._row(),
+        )
+        try:
+            performed = await workflow.execute_activity(
+                PERFORMERS[step.do],
+                request,
+                task_queue=f"{workflow.info().task_queue}-{step.system}",
+                summary=title(step),
+                **(options.PROBE if case else options.EFFECT),
+            )
+        except ActivityError as error:
+            cause = error.cause
+            known = isinstance(cause, ApplicationError) and cause.type is not None
+            kind, message = (cause.type, cause.message) if known else ("OUTCOME_UNKNOWN", f"no answer in time: {cause}")
+            failures = case.failures + 1 if case else 1
+            failed(self._state, step, kind, message, self._now(), options.retry_delay(failures))
+        else:
+            done(self._state, step, performed, self._now())

@@ -1,0 +1,159 @@
+"""What a lifecycle is told and asked while it lives: events and commands as Updates, the same events as Signals, one query.
+
+Handlers only mutate state; the tracks see it. Validators refuse with the reason, which writes no history.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.lanes import Lanes
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from domain import calendar, commands, keys, outcomes, projection, reactions
+    from domain.messages import (
+        BatchAnswer,
+        CancelOrder,
+        CommandAnswer,
+        EndContract,
+        EventBatch,
+        FixOrder,
+        RenewContract,
+        RetryStep,
+    )
+    from domain.ports import ViewRow
+    from domain.state import Decision, LifecycleState
+    from domain.steps import ValidateOrder
+    from domain.view import LifecycleView
+
+
+def refuse(check: Callable[[], None]) -> None:
+    """Turn the domain's refusal into what an Update may raise."""
+    try:
+        check()
+    except reactions.Refused as refused:
+        raise ApplicationError(str(refused), type="REFUSED", non_retryable=True) from None
+
+
+class LifecycleMessages:
+    """The handlers, and how the state is read."""
+
+    _state: LifecycleState
+    _lanes: Lanes
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @workflow.update
+    def deliver(self, batch: EventBatch) -> BatchAnswer:
+        """Mediated events, in order, with an answer for each. At least once: `seq` makes a repeat harmless."""
+        return BatchAnswer(answers=reactions.receive(self._state, batch, self._today()))
+
+    @deliver.validator
+    def _check_deliver(self, batch: EventBatch) -> None:
+        refuse(lambda: commands.check_open(self._state))
+
+    @workflow.signal
+    def tell(self, event: Any) -> None:
+        """One event, as an engineer sends it by CLI or UI. It takes any payload: one that can't be used opens a case,
+        where a typed signal would be dropped in silence."""
+        s = self._state
+        try:
+            commands.check_open(s)
+            reactions.receive_one(s, event, self._today())
+        except (reactions.Refused, ValidationError) as error:
+            outcomes.unusable_signal(s, error, self._now())
+
+    # ── commands ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @workflow.update
+    def fix_order(self, command: FixOrder) -> CommandAnswer:
+        """A corrected revision of the order is checked, and the activation goes on from where it stood."""
+        self._state.order_revision = command.revision
+        self._validate()
+        return self._answer(f"revision {command.revision} is being checked")
+
+    @fix_order.validator
+    def _check_fix(self, command: FixOrder) -> None:
+        refuse(lambda: commands.check_fix(self._state, command))
+
+    @workflow.update
+    def retry_step(self, command: RetryStep) -> CommandAnswer:
+        """Try a failed step now, or take it as done outside."""
+        outcomes.retried(self._state, command.case, command.done_as, self._now())
+        return self._answer("taken as done" if command.done_as else "trying again")
+
+    @retry_step.validator
+    def _check_retry(self, command: RetryStep) -> None:
+        refuse(lambda: commands.check_retry(self._state, command))
+
+    @workflow.update
+    def renew(self, command: RenewContract) -> CommandAnswer:
+        """Decide that the running term is followed by another."""
+        decision = Decision(outcome="renew", by=command.by, on=self._today())
+        refuse(lambda: reactions.decide(self._state, decision))
+        return self._answer(f"term {self._state.term} will be renewed")
+
+    @renew.validator
+    def _check_renew(self, command: RenewContract) -> None:
+        refuse(lambda: commands.check_renew(self._state, command, self._today()))
+
+    @workflow.update
+    def end(self, command: EndContract) -> CommandAnswer:
+        """End the contract on a day, or with its term."""
+        term = self._state.term_now()
+        ends = command.on or (term.ends if term else None) or self._today()
+        self._state.ends_on, self._state.end_reason = max(ends, self._today()), f"{command.reason} ({command.by})"
+        return self._answer(f"the contract ends on {self._state.ends_on}")
+
+    @end.validator
+    def _check_end(self, command: EndContract) -> None:
+        refuse(lambda: commands.check_end(self._state, command, self._today()))
+
+    @workflow.update
+    def cancel(self, command: CancelOrder) -> CommandAnswer:
+        """Cancel an order before its activation, and undo what was done for it."""
+        outcomes.cancelled(self._state, f"{command.reason} ({command.by})")
+        return self._answer("the order is cancelled; what was done for it is being undone")
+
+    @cancel.validator
+    def _check_cancel(self, command: CancelOrder) -> None:
+        refuse(lambda: commands.check_cancel(self._state, command))
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @workflow.query
+    def view(self) -> LifecycleView:
+        """Where the lifecycle stands."""
+        return self._view()
+
+    def _view(self) -> LifecycleView:
+        return projection.view(self._state, self._now())
+
+    def _row(self) -> ViewRow:
+        """The view as the store keeps it: a newer run, or a longer history, wins."""
+        info = workflow.info()
+        return ViewRow(
+            contract=self._state.contract,
+            run_started=info.start_time,
+            sequence=info.get_current_history_length(),
+            view=self._view().model_dump(mode="json"),
+        )
+
+    def _answer(self, message: str) -> CommandAnswer:
+        return CommandAnswer(message=message, view=self._view())
+
+    def _now(self) -> datetime:
+        """Business time."""
+        return workflow.now() + timedelta(seconds=self._state.shift_seconds)
+
+    def _today(self) -> date:
+        return calendar.civil_date(self._now(), self._state.zone)
+
+    def _validate(self) -> None:
+        s = self._state
+        self._lanes.ask(ValidateOrder(key=keys.order_check(s.contract, s.order_revision), revision=s.order_revision))

@@ -1,0 +1,46 @@
+"""Activity options, in one place. What retries, how often, and how long one attempt may take."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig, LocalActivityConfig
+
+# The longest total deadline D that a connection may declare. An attempt may take 2 D + 5 s, so that Temporal never starts a
+# second one while the first can still send (effects.md); it is also how long a killed worker's attempt is missed for.
+LONGEST_DEADLINE = timedelta(seconds=5)
+ATTEMPT = 2 * LONGEST_DEADLINE + timedelta(seconds=5)
+
+# Five attempts within about a minute; then the lifecycle waits on its own timer, with an open case.
+EFFECT = ActivityConfig(
+    start_to_close_timeout=ATTEMPT,
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=3, maximum_interval=timedelta(minutes=1), maximum_attempts=5
+    ),
+)
+
+# With a case open already: look whether the system is back, and have room for one "busy, in 2 s".
+PROBE = ActivityConfig(
+    start_to_close_timeout=ATTEMPT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
+)
+
+# A reading for the readiness view: a source that is down is marked stale, it does not hold the picture up.
+READING = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
+)
+
+# Our own store. Local: no round trip through the server, not rate-limited.
+STORE = LocalActivityConfig(
+    start_to_close_timeout=timedelta(seconds=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)),
+)
+
+# After a failure that stays, the lifecycle tries again by itself: 15 minutes, growing to 6 hours.
+FIRST_RETRY = timedelta(minutes=15)
+LONGEST_RETRY = timedelta(hours=6)
+
+
+def retry_delay(failures: int) -> timedelta:
+    """How long a lane waits before its next attempt, after so many failures in a row."""
+    return min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(failures - 1, 10))
