@@ -1,0 +1,67 @@
+"""A vendor's side of a kit: the adapter under test, a hand to disturb the outside system, eyes to see what it holds."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal, Protocol, TypeVar
+
+from domain.ports import Crm, CustomerSuccess, Erp, Support, Usage
+
+Disturbance = Literal[
+    "lose_answer",  # the work is done, the answer is lost
+    "commit_late",  # the answer is lost, the work is done within S
+    "refuse",  # a business refusal
+    "rate_limit",  # 429, Retry-After: 7
+    "rate_limit_until",  # 429, Retry-After: an HTTP date between one and two minutes ahead
+    "error",  # 500, nothing done
+    "down",  # provably not accepted
+    "garbage",  # success, with an answer that is none
+    "hang",  # no answer within any deadline
+]
+PortT = TypeVar("PortT", covariant=True)
+
+
+class World(Protocol[PortT]):
+    """One outside system for one test. Operations are named as in the port."""
+
+    @property
+    def port(self) -> PortT: ...
+    @property
+    def stranger(self) -> PortT:
+        """The same adapter with credentials that are not accepted."""
+        ...
+
+    async def disturb(self, operation: str, how: Disturbance) -> None:
+        """The next call of `operation` ("*": every call of any, until healed)."""
+        ...
+
+    async def heal(self) -> None: ...
+    async def count(self, operation: str) -> int:
+        """How many effects of this operation the outside holds."""
+        ...
+
+    async def value(self, operation: str, record: str) -> Mapping[str, object]:
+        """What an operation of class LEVEL has set on a record, by the names of the port's model."""
+        ...
+
+    async def calls(self, operation: str) -> int:
+        """How many requests for this operation have arrived."""
+        ...
+
+
+class CrmWorld(World[Crm], Protocol):
+    async def deal(self) -> tuple[str, str]:
+        """An account with an open deal: their ids."""
+        ...
+
+
+class SupportWorld(World[Support], Protocol):
+    async def open_case(self, account: str, severity: int) -> str: ...
+    async def close_case(self, case: str) -> None: ...
+
+
+class UsageWorld(World[Usage], Protocol):
+    async def report(self, account: str, active: Decimal, entitled: Decimal) -> None: ...
+
+
+ErpWorld = World[Erp]
+CsWorld = World[CustomerSuccess]
