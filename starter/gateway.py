@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -82,7 +83,7 @@ class Gateway:
             raise self._refuse(source, refusal, HTTPStatus.UNAUTHORIZED, "the signature is missing, wrong or too old")
         try:
             text = body.decode("utf-8")
-            document = json.loads(text)
+            document = json.loads(text, parse_constant=_not_json)
         except (ValueError, RecursionError):
             raise self._refuse(source, "not_json", HTTPStatus.BAD_REQUEST, "the body is not JSON in UTF-8") from None
 
@@ -92,8 +93,10 @@ class Gateway:
             new = await self._inbox.accept(
                 source, event_id, _text(document, "type"), _text(document, "subject"), text, dead=reason
             )
-        except Exception:  # whatever kept the row from being durable, the sender has to try again
-            log.exception("webhook not stored", source=source, event=event_id)
+        except Exception as error:  # whatever kept the row from being durable, the sender has to try again
+            # Where it happened, but not the message: a database's holds the row that it could not write.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("webhook not stored", source=source, event_id=event_id, error=type(error).__name__, where=where)
             self.metrics.refused.labels(source, "store_unavailable").inc()
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -103,7 +106,7 @@ class Gateway:
         outcome = ("dead_letter" if reason else "accepted") if new else "duplicate"
         self.metrics.accepted.labels(source, outcome).inc()
         self.metrics.seconds.labels(source).observe(time.monotonic() - began)
-        log.info("webhook", source=source, event=event_id, outcome=outcome, reason=reason if new else None)
+        log.info("webhook", source=source, event_id=event_id, outcome=outcome, reason=reason if new else None)
         return JSONResponse({"status": outcome, "id": event_id}, status_code=HTTPStatus.ACCEPTED)
 
     async def _read(self, source: str, request: Request) -> bytes:
@@ -170,6 +173,11 @@ def _text(document: Any, key: str) -> str:
     """A string attribute of an event that may be broken: empty when it can't serve as an id or label."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST_TEXT else ""
+
+
+def _not_json(constant: str) -> None:
+    """Python reads NaN and Infinity; JSON doesn't have them."""
+    raise ValueError(constant)
 
 
 def _unusable(document: Any) -> str | None:
