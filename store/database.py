@@ -53,7 +53,8 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
     The row itself stays outside the session, and columns whose value is None are left to their default.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(type(row)).values(row.model_dump(exclude_none=True)).inline()
+    values = {name: value for name, value in row.model_dump().items() if value is not None}
+    insert = dialect.insert(type(row)).values(values).inline()
     return _rowcount(session.connection().execute(insert.on_conflict_do_nothing(index_elements=keys))) == 1
 
 

@@ -115,7 +115,7 @@ class ToldRow(SQLModel, table=True):
 
     contract: str = Field(primary_key=True)
     level: str = Field(primary_key=True)
-    value: Any = Field(default=None, sa_type=Json)
+    value: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 # ── lifecycles ───────────────────────────────────────────────────────────────────────────────────────────────────

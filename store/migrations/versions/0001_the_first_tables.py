@@ -147,7 +147,7 @@ def upgrade() -> None:
         "told",
         sa.Column("contract", sa.String(), nullable=False),
         sa.Column("level", sa.String(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("contract", "level"),
     )
     op.create_table(

@@ -1,0 +1,134 @@
+"""Migrations, transactions and the clock."""
+
+import asyncio
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_mock_engine
+from sqlmodel import Session, SQLModel, select
+
+import store.tables  # noqa: F401 (fills the metadata)
+from domain.errors import SourceUnavailable
+from store.database import Database, db_now, insert_once, now
+from store.migrate import MIGRATIONS, head, migrate
+from store.settings import set_setting, setting
+from store.tables import InboxRow, SettingRow
+
+POSTGRESQL = create_mock_engine("postgresql://", print).dialect
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    def differences(session: Session) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata))
+
+    assert database.read_sync(differences) == []
+
+
+def test_the_head_is_read_from_file_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [head()]
+
+
+def test_migrating_from_several_places_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate, [url] * 4))
+    database = Database(url)
+    try:
+        assert database.write_sync(lambda s: insert_once(s, SettingRow(name="a", value="b"), keys=("name",)))
+    finally:
+        database.close()
+
+
+def test_migrating_again_keeps_the_data(url: str, database: Database) -> None:
+    database.write_sync(lambda session: set_setting(session, "a", "kept"))
+    migrate(url)
+    assert database.read_sync(lambda session: setting(session, "a")) == "kept"
+
+
+def test_the_file_is_in_wal_mode_and_synced_fully(url: str, database: Database) -> None:
+    def pragmas(session: Session) -> list[object]:
+        connection = session.connection()
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+
+    assert database.read_sync(pragmas) == ["wal", 2, 1, 30_000]
+
+
+async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
+    def fail(session: Session) -> None:
+        set_setting(session, "a", "b")
+        session.flush()
+        raise RuntimeError("after the insert")
+
+    with pytest.raises(RuntimeError):
+        await database.write(fail)
+    assert await database.read(lambda session: setting(session, "a", "nothing")) == "nothing"
+
+
+async def test_a_write_takes_the_lock_at_its_beginning(url: str, database: Database) -> None:
+    """Two read-then-write transactions at once would otherwise answer "database is locked"."""
+
+    def increment(session: Session) -> None:
+        value = int(setting(session, "n", "0"))
+        time.sleep(0.01)
+        set_setting(session, "n", str(value + 1))
+
+    other = Database(url)
+    try:
+        await asyncio.gather(*(which.write(increment) for which in (database, other) for _ in range(10)))
+    finally:
+        other.close()
+    assert await database.read(lambda session: setting(session, "n")) == "20"
+
+
+async def test_the_loop_goes_on_while_the_database_works(database: Database) -> None:
+    slow = asyncio.ensure_future(database.write(lambda session: time.sleep(0.3)))
+    started = time.monotonic()
+    await asyncio.sleep(0.01)
+    assert time.monotonic() - started < 0.2
+    assert not slow.done()
+    await slow
+
+
+def test_the_databases_clock(database: Database) -> None:
+    assert database.read_sync(now) == pytest.approx(time.time(), abs=0.5)
+    assert "clock_timestamp()" in str(select(db_now()).compile(dialect=POSTGRESQL))
+
+
+def test_moments_come_back_in_utc_and_need_a_zone(database: Database) -> None:
+    noon = datetime(2028, 2, 29, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+
+    def keep(session: Session) -> None:
+        row = InboxRow(source="crm", event_id="1", type="t", subject="s", payload="{}", received_at=noon)
+        insert_once(session, row, keys=("source", "event_id"))
+
+    database.write_sync(keep)
+    read = database.read_sync(lambda session: session.exec(select(InboxRow.received_at)).one())
+    assert read == noon
+    assert read.tzinfo is UTC
+    naive = InboxRow(source="crm", event_id="2", type="t", subject="s", payload="{}")
+    naive.received_at = datetime(2028, 2, 29)  # noqa: DTZ001
+    with pytest.raises(Exception, match="time zone"):
+        database.write_sync(lambda session: insert_once(session, naive, keys=("source", "event_id")))
+
+
+def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
+    path = tmp_path / "not-a-database"
+    sqlite3.connect(path).close()
+    database = Database(f"sqlite:///{path}")
+    try:
+        with pytest.raises(SourceUnavailable):
+            database.read_sync(lambda session: setting(session, "a"))
+    finally:
+        database.close()

@@ -1,0 +1,108 @@
+"""Orders, lifecycles, cross-references and mediation's facts."""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlmodel import Session
+
+from domain.errors import AlreadyExists, NotFound
+from store.database import Database
+from store.facts import fact, facts_of, put_fact, tell, told
+from store.lifecycles import Lifecycles
+from store.orders import SqlOrders
+from store.tables import LifecycleRow
+
+
+def lifecycle(contract: str, account: str = "acme") -> LifecycleRow:
+    return LifecycleRow(
+        contract=contract,
+        tenant="t",
+        account=account,
+        deal="d1",
+        selling_entity="us",
+        workflow_id=f"lifecycle/t/{contract}",
+    )
+
+
+async def test_every_correction_is_a_new_revision(database: Database) -> None:
+    orders = SqlOrders(database)
+    document = {"deal_id": "d1", "quantity": Decimal("12.50"), "signed_on": date(2028, 2, 29), "name": "Größe"}
+    assert await orders.add("c", document, "crm") == 1
+    assert await orders.add("c", {"deal_id": "d1"}, "ops") == 2
+    assert await orders.add("other", {}, "crm") == 1
+    read = await orders.read("c", 1)
+    assert read == {"deal_id": "d1", "quantity": "12.50", "signed_on": "2028-02-29", "name": "Größe"}
+    assert [(row.revision, row.author) for row in await orders.revisions("c")] == [(1, "crm"), (2, "ops")]
+    with pytest.raises(NotFound):
+        await orders.read("c", 3)
+
+
+async def test_revisions_added_at_once_are_all_kept(database: Database) -> None:
+    orders = SqlOrders(database)
+    revisions = await asyncio.gather(*(orders.add("c", {"n": n}, "ops") for n in range(6)))
+    assert sorted(revisions) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_contract_has_one_lifecycle_for_ever(database: Database) -> None:
+    lifecycles = Lifecycles(database)
+    assert await lifecycles.add(lifecycle("c"))
+    await lifecycles.mark_closed("c")
+    assert not await lifecycles.add(lifecycle("c", account="other"))
+    row = await lifecycles.get("c")
+    assert row is not None
+    assert (row.account, row.closed) == ("acme", True)
+
+
+async def test_open_lifecycles_of_an_account(database: Database) -> None:
+    lifecycles = Lifecycles(database)
+    for contract, account in (("a", "acme"), ("b", "acme"), ("c", "hooli")):
+        await lifecycles.add(lifecycle(contract, account))
+    await lifecycles.mark_closed("a")
+    await lifecycles.mark_started("b")
+    assert [row.contract for row in await lifecycles.open_of("acme")] == ["b"]
+    assert [row.contract for row in await lifecycles.not_started()] == ["c"]
+    assert [row.contract for row in await lifecycles.list()] == ["a", "b", "c"]
+    assert [row.contract for row in await lifecycles.list(closed=False)] == ["b", "c"]
+    await lifecycles.shift_clock("b", 86_400.5)
+    shifted = await lifecycles.get("b")
+    assert shifted is not None
+    assert shifted.clock_shift == 86_400.5
+
+
+async def test_a_foreign_id_finds_one_contract(database: Database) -> None:
+    lifecycles = Lifecycles(database)
+    await lifecycles.link("crm", "deal", "d1", "c")
+    await lifecycles.link("crm", "deal", "d1", "c")
+    await lifecycles.link("erp", "subscription", "s1", "c")
+    with pytest.raises(AlreadyExists):
+        await lifecycles.link("crm", "deal", "d1", "another")
+    assert await lifecycles.find("crm", "deal", "d1") == "c"
+    assert await lifecycles.find("crm", "account", "d1") is None
+    assert [row.foreign_id for row in await lifecycles.aliases("c")] == ["d1", "s1"]
+
+
+async def test_facts_keep_the_latest_version(database: Database) -> None:
+    def write(session: Session) -> None:
+        put_fact(session, "c", "invoice", "i1", version="1", data={"paid": False})
+        put_fact(session, "c", "invoice", "i2", version="1", data={"paid": False, "by": None})
+        put_fact(session, "c", "invoice", "i1", version="2", data={"paid": True, "by": None})
+        known = fact(session, "c", "invoice", "i1")
+        assert known is not None
+        assert known.version == "2", "the same transaction sees what it wrote"
+
+    await database.write(write)
+    rows = await database.read(lambda session: facts_of(session, "c", "invoice"))
+    assert [(row.entity_id, row.version, row.data["paid"]) for row in rows] == [("i1", "2", True), ("i2", "1", False)]
+    assert [row.data["by"] for row in rows] == [None, None]
+    assert await database.read(lambda session: fact(session, "c", "case", "i1")) is None
+
+
+async def test_a_level_is_told_when_it_changes(database: Database) -> None:
+    def tells(session: Session) -> list[bool]:
+        return [tell(session, "c", "overdue", value) for value in (None, True, True, False, None, None, {"n": 1})]
+
+    assert await database.write(tells) == [False, True, False, True, True, False, True]
+    assert await database.read(lambda session: told(session, "c", "overdue")) == {"n": 1}
+    assert await database.read(lambda session: told(session, "d", "overdue")) is None
