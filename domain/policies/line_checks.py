@@ -1,6 +1,5 @@
 """The checks of an order's lines: product structure, quantities, charges and billing rules."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
@@ -20,11 +19,12 @@ def line_reasons(order: Order, company: Company) -> Iterator[Reason]:
         yield Reason(path="lines", message="The order has no lines: at least one product must be sold.")
     products = {product.sku: product for product in company.products}
     sold = {line.product for line in order.lines if line.product}
-    uses = Counter(line.id for line in order.lines)
+    ids: set[str] = set()
     for index, line in enumerate(order.lines):
         at = f"lines[{index}]"
-        if uses[line.id] > 1:
-            yield Reason(path=f"{at}.id", message=f"The line id {line.id!r} is used {uses[line.id]} times.")
+        if line.id in ids:
+            yield Reason(path=f"{at}.id", message=f"The line id {line.id!r} is used more than once.")
+        ids.add(line.id)
         product = products.get(line.product or "")
         if not line.product:
             yield Reason(path=f"{at}.product", message="The line names no product.")

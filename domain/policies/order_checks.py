@@ -5,7 +5,7 @@ from datetime import date
 
 from domain.calendar import add_months, zone_exists
 from domain.company import Company
-from domain.iso import CURRENCIES
+from domain.iso import COUNTRIES, CURRENCIES
 from domain.order import Order, Reason
 from domain.terms import ContractTerms, StartRule
 
@@ -42,7 +42,7 @@ def selling_reasons(order: Order, company: Company) -> Iterator[Reason]:
         message = f"The selling entity {order.selling_entity!r} is not known; it can be {', '.join(sorted(entities))}."
         yield Reason(path="selling_entity", message=message)
     country = order.shipped.address.country
-    if entity and country and entity.sells_to and country not in entity.sells_to:
+    if entity and country in COUNTRIES and entity.sells_to and country not in entity.sells_to:
         message = f"{entity.id} does not sell to {country}; it sells to {', '.join(entity.sells_to)}."
         yield Reason(path="selling_entity", message=message)
     allowed = f"; {entity.id} sells in {', '.join(entity.currencies)}" if entity else ""

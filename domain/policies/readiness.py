@@ -62,7 +62,7 @@ class _Finding(NamedTuple):
 
 
 def assess_readiness(readings: Readings, today: date, policy: RiskPolicy | None = None) -> RenewalReadiness:
-    """Judge the fresh sources and name the stale ones. Ready needs 75 points and every source fresh, below 50 is at risk.
+    """Judge the fresh sources and name the stale ones. Ready needs 75 points and fresh sources; below 50 is at risk.
 
     An unreadable source costs 5 points: what isn't known is never taken for good.
     """

@@ -47,11 +47,11 @@ def parse_order(document: dict[str, Any]) -> tuple[Order, tuple[Reason, ...]]:
         try:
             return Order.model_validate(rest), tuple(reasons)
         except ValidationError as invalid:
-            for error in invalid.errors():
-                keys = _offending(rest, error["loc"])
-                if keys:
-                    reasons.append(Reason(path=dotted(keys), message=_message(keys, error)))
-                    _drop(rest, keys)
+            # Found before anything is dropped: two errors may lie in the same piece.
+            offending = {_offending(rest, error["loc"]): error for error in reversed(invalid.errors())}
+            for keys, error in reversed(offending.items()):
+                reasons.append(Reason(path=dotted(keys), message=_message(keys, error)))
+                _drop(rest, keys)
 
 
 def validate_order(order: Order, company: Company, *, parent_known: bool | None) -> tuple[Reason, ...]:
