@@ -20,7 +20,7 @@ pip=("$venv/bin/python" -m pip install --quiet)
 
 install_with_uv() {
     "${pip[@]}" --require-hashes -r "$here/bootstrap.txt" || return 1
-    "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$here/lock.txt"
+    "$venv/bin/uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$here/lock.txt"
 }
 
 # uv is several times faster; where it has no wheel or can't reach the registry, pip installs the same lock.
