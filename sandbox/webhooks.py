@@ -82,14 +82,17 @@ class Outbox:
         return [dict(row) for row in self._store.db.execute("SELECT * FROM outbox WHERE state = 'pending' ORDER BY n")]
 
     async def _send_all(self, target: WebhookTarget) -> None:
+        # Nothing may be awaited between the last look and the end: `wake` starts no second sender while this one lives.
         pause = _FIRST_PAUSE
-        async with httpx.AsyncClient(timeout=5, transport=target.transport) as client:
-            while pending := self._pending():
-                self._news.clear()
-                results = [await self._send(client, target, row) for row in pending]
-                pause = _FIRST_PAUSE if all(results) else min(pause * 2, _LONGEST_PAUSE)
-                if not all(results):
-                    await self._rest(pause)
+        while self._pending():
+            async with httpx.AsyncClient(timeout=5, transport=target.transport) as client:
+                while pending := self._pending():
+                    self._news.clear()
+                    if all([await self._send(client, target, row) for row in pending]):
+                        pause = _FIRST_PAUSE
+                    else:
+                        await self._rest(pause)
+                        pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _rest(self, seconds: float) -> None:
         """The back-off, cut short when there is something new to send."""
