@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CHECKED := $(wildcard activities adapters domain experience sandbox starter store workflows wiring.py worker.py tests)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -48,5 +47,7 @@ lock: $(STAMP)
 	$(LOCK) --upgrade --extra dev --output-file requirements/lock.txt pyproject.toml
 	$(LOCK) --upgrade --output-file requirements/bootstrap.txt requirements/bootstrap.in
 
+# The stack goes down first: without its command nobody could stop it.
 clean:
+	@if [ -x $(BIN)/tenure ]; then $(BIN)/tenure down || true; fi
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
