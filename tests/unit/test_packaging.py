@@ -66,6 +66,13 @@ def test_the_modules_named_are_the_files_that_exist() -> None:
     assert {path.stem for path in ROOT.glob("*.py")} == _modules()
 
 
+def test_every_directory_of_code_gets_into_a_wheel() -> None:
+    """A directory without __init__.py is left out, except the migrations, which are package data."""
+    code = {path.parent for package in _packages() for path in (ROOT / package).rglob("*.py")}
+    left_out = {path.relative_to(ROOT).as_posix() for path in code if not (path / "__init__.py").exists()}
+    assert left_out <= {"store/migrations", "store/migrations/versions"}
+
+
 def test_every_package_has_an_import_contract() -> None:
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     held = {module for contract in contracts for module in contract["source_modules"]}
