@@ -10,8 +10,10 @@ from domain.errors import TenureError
 
 @contextmanager
 def temporal_failures() -> Iterator[None]:
-    """Map the closed error set: `type` is the kind, what is not retried is non-retryable, the server's Retry-After (or a
-    lease's remaining time) becomes the delay of the next attempt. Waiting for a lease or a limit is benign: no alarm."""
+    """Map the closed error set: `type` is the kind, what is not retried is non-retryable.
+
+    The server's Retry-After, or a lease's remaining time, becomes the delay of the next attempt. Such waiting is benign.
+    """
     try:
         yield
     except TenureError as error:

@@ -23,15 +23,13 @@ class CrmActivities:
 
     @activity.defn(name="crm.validate_order")
     async def validate_order(self, request: Perform) -> Performed:
-        """Check a revision of the order against the company's rules; the parent account is asked of the CRM. Read only."""
+        """Check a revision of the order by the company's rules; the parent account is asked of the CRM. Reads only."""
         with temporal_failures():
             step = step_of(request, ValidateOrder)
             document = await self._orders.read(request.contract, step.revision)
             parent = parse_order(document)[0].account.parent_id
             known = await self._crm.account_exists(parent) if parent else None
-            return Performed(
-                id=step.key, verdict=verdict(document, self._company, step.revision, parent_known=known)
-            )
+            return Performed(id=step.key, verdict=verdict(document, self._company, step.revision, parent_known=known))
 
     @activity.defn(name="crm.write_status")
     async def write_status(self, request: Perform) -> Performed:

@@ -141,7 +141,9 @@ class CsActivities:
                 reasons=risk.reasons,
             )
             await self._effects.level(step.do, self._cs.effects["set_health"], lambda: self._cs.set_health(health))
-            return Performed(id=step.company, risk=risk.model_copy(update={"renewal_priority": health.renewal_priority}))
+            return Performed(
+                id=step.company, risk=risk.model_copy(update={"renewal_priority": health.renewal_priority})
+            )
 
     @activity.defn(name="cs.read_tasks")
     async def read_tasks(self, request: Read) -> OpenTasks:

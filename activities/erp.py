@@ -40,7 +40,7 @@ from domain.steps import (
 
 
 class CustomerOf(Frozen):
-    """What makes two orders mean the same ERP customer: its name and address are only how the first one described it."""
+    """What makes two orders mean the same ERP customer: name and address are only how the first one described it."""
 
     account: str
     selling_entity: str
@@ -129,9 +129,7 @@ class ErpActivities:
     async def amend_subscription(self, request: Perform) -> Performed:
         with temporal_failures():
             step = step_of(request, AmendSubscription)
-            amendment = Amendment(
-                subscription=step.subscription, effective=step.effective, quantities=step.quantities
-            )
+            amendment = Amendment(subscription=step.subscription, effective=step.effective, quantities=step.quantities)
             made = await perform_once(
                 self._effects,
                 request,

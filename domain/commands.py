@@ -1,4 +1,4 @@
-"""Why a command is refused: pure functions over the state, asked by the Updates' validators, with the reason in words."""
+"""Why a command is refused: pure functions over the state, asked by the Updates' validators. The reason is in words."""
 
 from datetime import date
 

@@ -74,9 +74,7 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
     state.effects[step.key] = performed.id
 
 
-def failed(
-    state: LifecycleState, step: Step, kind: str, message: str, now: datetime, delay: timedelta
-) -> None:
+def failed(state: LifecycleState, step: Step, kind: str, message: str, now: datetime, delay: timedelta) -> None:
     """Open or renew the step's case. A doubt leaves the lane to the others and waits for a person."""
     error = ERRORS.get(kind, Internal)
     former = state.cases.get(step.key)
@@ -177,6 +175,6 @@ def unusable_signal(state: LifecycleState, error: ValueError, now: datetime) -> 
             reasons=[str(problem["msg"]) for problem in what],
             opened_at=now,
             actor="engineer",
-            mend=f"tenure signal {state.contract} … once more, corrected; then tenure fix {state.contract} --retry {SIGNAL_CASE}",
+            mend=f"tenure fix {state.contract} --retry {SIGNAL_CASE}   # after sending it once more, corrected",
         )
     )

@@ -152,7 +152,11 @@ def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str
 
 def details(seen: LifecycleView) -> str:
     """The view as Markdown, for the Temporal UI's current details."""
-    lines = [f"## {seen.contract}: {seen.stage.value.replace('_', ' ')}", f"**Next:** {seen.next_step or 'nothing'}", ""]
+    lines = [
+        f"## {seen.contract}: {seen.stage.value.replace('_', ' ')}",
+        f"**Next:** {seen.next_step or 'nothing'}",
+        "",
+    ]
     if seen.cases:
         lines.append("### Needs attention")
         for case in seen.cases:
@@ -170,6 +174,10 @@ def details(seen: LifecycleView) -> str:
             for line in seen.lines
         ]
     if seen.effects:
-        lines += ["", "| done | id outside |", "|---|---|", *(f"| {key} | {ref} |" for key, ref in seen.effects.items())]
+        lines += [
+            "",
+            "| done | id outside |",
+            "|---|---|",
+            *(f"| {key} | {ref} |" for key, ref in seen.effects.items()),
+        ]
     return "\n".join(lines)
-

@@ -1,4 +1,4 @@
-"""What each told event does to a lifecycle's state: pure, so that handlers only mutate state and tests need no server."""
+"""What each told event does to a lifecycle's state: pure functions, so that handlers only mutate state."""
 
 from datetime import date
 from decimal import Decimal

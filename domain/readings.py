@@ -6,7 +6,7 @@ from domain.base import Frozen
 
 
 class Read(Frozen):
-    """`subject` is the record to read about, in that system's words: a customer, an account, a company, an opportunity."""
+    """`subject` is the record to read about in that system: a customer, an account, a company, an opportunity."""
 
     contract: str
     as_of: datetime

@@ -1,4 +1,4 @@
-"""The whole state of a lifecycle: facts, decisions and what is still to be done. It crosses continue-as-new in one piece.
+"""The whole state of a lifecycle: facts, decisions, what is still to be done. It crosses continue-as-new in one piece.
 
 Everything else (stage, view, what is due) is derived from it by pure functions.
 """
@@ -74,6 +74,7 @@ class LifecycleState(Tolerant):
     term: int = 1
     window_opened: int = 0
     readiness: RenewalReadiness | None = None
+    prepared: int = 0
     decision: Decision | None = None
     ends_on: date | None = None
     end_reason: str = ""

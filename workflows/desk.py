@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from workflows import options
 from workflows.lanes import Lanes
@@ -74,6 +74,8 @@ class Desk:
         workflow.upsert_search_attributes(updates)
 
 
-def at_start(account: str, legal_entity: str) -> list[SearchAttributePair[str]]:
+def at_start(account: str, legal_entity: str) -> TypedSearchAttributes:
     """The attributes that never change, for the starter."""
-    return [SearchAttributePair(ACCOUNT_ID, account), SearchAttributePair(LEGAL_ENTITY, legal_entity or "unknown")]
+    return TypedSearchAttributes(
+        [SearchAttributePair(ACCOUNT_ID, account), SearchAttributePair(LEGAL_ENTITY, legal_entity or "unknown")]
+    )

@@ -1,7 +1,8 @@
-"""Lanes: one FIFO coroutine per outside system performs what the tracks decided, so that an outage of one delays only itself."""
+"""Lanes: one FIFO coroutine per outside system performs what the tracks decided: an outage delays only its own lane."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -16,11 +17,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.outcomes import done, failed, title
     from domain.ports import ViewRow
     from domain.state import LifecycleState
-    from domain.steps import Perform, Step, fingerprint
+    from domain.steps import Perform, Performed, Step, fingerprint
 
 SYSTEMS = ("crm", "erp", "cs")
 
-PERFORMERS = {
+PERFORMERS: dict[str, Callable[[Any, Perform], Awaitable[Performed]]] = {
     "crm.validate_order": CrmActivities.validate_order,
     "crm.create_renewal_opportunity": CrmActivities.create_renewal_opportunity,
     "crm.write_status": CrmActivities.write_status,
@@ -139,18 +140,22 @@ class Lanes:
             view=self._row(),
         )
         try:
-            performed = await workflow.execute_activity(
+            performed = await workflow.execute_activity_method(
                 PERFORMERS[step.do],
                 request,
-                task_queue=f"{workflow.info().task_queue}-{step.system}",
-                summary=title(step),
-                **(options.PROBE if case else options.EFFECT),
+                **options.at(step.system, title(step), options.PROBE if case else options.EFFECT),
             )
         except ActivityError as error:
-            cause = error.cause
-            known = isinstance(cause, ApplicationError) and cause.type is not None
-            kind, message = (cause.type, cause.message) if known else ("OUTCOME_UNKNOWN", f"no answer in time: {cause}")
+            kind, message = reason_of(error)
             failures = case.failures + 1 if case else 1
             failed(self._state, step, kind, message, self._now(), options.retry_delay(failures))
         else:
             done(self._state, step, performed, self._now())
+
+
+def reason_of(error: ActivityError) -> tuple[str, str]:
+    """Kind (domain/errors.py) and message of a failed activity. One that timed out may have done its work."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type is not None:
+        return cause.type, cause.message
+    return "OUTCOME_UNKNOWN", f"no answer in time ({cause})"

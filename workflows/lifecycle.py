@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 
 from temporalio import workflow
@@ -86,8 +87,10 @@ class CustomerLifecycle(LifecycleMessages):
         s = self._state
         if s.sheet is None:
             self._validate()
-        await self._order_or_cancelled(lambda: s.sheet is not None)
-        await self._do(lambda: CreateCustomer(key=keys.customer(s.account, s.known.selling_entity), revision=s.order_revision))
+        await self._unless_cancelled(lambda: s.sheet is not None)
+        await self._do(
+            lambda: CreateCustomer(key=keys.customer(s.account, s.known.selling_entity), revision=s.order_revision)
+        )
         subscription = await self._do(self._new_subscription)
         await self._do(
             lambda: ActivateOrder(key=keys.activation(s.contract), subscription=subscription, on=self._today())
@@ -97,18 +100,13 @@ class CustomerLifecycle(LifecycleMessages):
         """Customer success: the company, its onboarding, and for each renewal a playbook and a word to the CSM."""
         s = self._state
         company = await self._do(lambda: EnsureCompany(key=keys.company(s.account), revision=s.order_revision))
-        await self._do(
-            lambda: LaunchOnboarding(key=keys.onboarding(s.contract), company=company, starts=self._today())
-        )
-        while True:
-            await workflow.wait_condition(lambda: s.window_opened == s.term and s.readiness is not None or self._over())
-            if self._over():
-                return
-            term, ends = s.term, self._term().ends or self._today()
-            self._lanes.ask(StartPlaybook(key=keys.playbook(s.contract, term), company=company, due=ends))
+        await self._do(lambda: LaunchOnboarding(key=keys.onboarding(s.contract), company=company, starts=self._today()))
+        while await self._renewal_to_prepare():
+            term, due = s.term, self._term().ends or self._today()
+            self._lanes.ask(StartPlaybook(key=keys.playbook(s.contract, term), company=company, due=due))
             note = s.readiness.summary() if s.readiness else ""
             self._lanes.ask(PostNote(key=keys.readiness_note(s.contract, term), company=company, text=note))
-            await workflow.wait_condition(lambda: s.term != term or self._over())
+            s.prepared = term
 
     async def _bill(self) -> None:
         """Start billing of each line when its own rule allows it, never earlier."""
@@ -137,6 +135,12 @@ class CustomerLifecycle(LifecycleMessages):
                 accepted_on=min(first, accepted),
             )
         )
+
+    async def _renewal_to_prepare(self) -> bool:
+        """Wait for a readiness that CS has not been told of; False when the contract is over."""
+        s = self._state
+        await workflow.wait_condition(lambda: self._over() or (s.readiness is not None and s.prepared < s.term))
+        return not self._over()
 
     async def _keep_term(self) -> None:
         """Serve, open the renewal window, renew or end: term after term."""
@@ -197,7 +201,11 @@ class CustomerLifecycle(LifecycleMessages):
         starts, ends = following.starts, following.ends
         await self._do(
             lambda: RenewSubscription(
-                key=keys.renewal(s.contract, s.term + 1), subscription=subscription, term=s.term + 1, starts=starts, ends=ends
+                key=keys.renewal(s.contract, s.term + 1),
+                subscription=subscription,
+                term=s.term + 1,
+                starts=starts,
+                ends=ends,
             )
         )
 
@@ -212,6 +220,17 @@ class CustomerLifecycle(LifecycleMessages):
             )
         )
         s.closed = True
+
+    def _new_subscription(self) -> CreateSubscription:
+        s = self._state
+        term = s.term_now()
+        return CreateSubscription(
+            key=keys.subscription(s.contract),
+            revision=s.order_revision,
+            customer=s.customer or "",
+            starts=term.starts if term else None,
+            ends=term.ends if term else None,
+        )
 
     async def _undo_order(self) -> None:
         """Undo what was done for a cancelled order. The customer stays: other contracts may use it."""
@@ -230,11 +249,12 @@ class CustomerLifecycle(LifecycleMessages):
         while True:
             step = make()
             self._lanes.ask(step)
-            await self._order_or_cancelled(lambda key=step.key: key in s.effects or not self._lanes.holds(key))
-            if step.key in s.effects:
-                return s.effects[step.key]
+            key = step.key
+            await self._unless_cancelled(lambda: key in s.effects or not self._lanes.holds(key))  # noqa: B023
+            if key in s.effects:
+                return s.effects[key]
 
-    async def _order_or_cancelled(self, ready: Callable[[], bool]) -> None:
+    async def _unless_cancelled(self, ready: Callable[[], bool]) -> None:
         await workflow.wait_condition(lambda: ready() or self._state.cancelled is not None)
         if self._state.cancelled is not None:
             raise OrderCancelled
@@ -242,18 +262,18 @@ class CustomerLifecycle(LifecycleMessages):
     async def _until(self, due: Callable[[], datetime | None], *, unless: Callable[[], bool]) -> None:
         """Wait until a date that may move. The timer is armed again only when the date does: an unrelated event costs
         nothing. A `due` of None waits for `unless` alone."""
-        while not unless():
-            armed = due()
-            if armed is not None and armed <= self._now():
-                return
-            try:
-                await workflow.wait_condition(
-                    lambda armed=armed: unless() or due() != armed,
-                    timeout=armed - self._now() if armed else None,
-                    timeout_summary=f"wait until {armed:%Y-%m-%d}" if armed else None,
-                )
-            except TimeoutError:
-                return
+        while not unless() and ((armed := due()) is None or armed > self._now()):
+            with suppress(TimeoutError):
+                await self._armed(due, armed, unless)
+
+    async def _armed(
+        self, due: Callable[[], datetime | None], armed: datetime | None, unless: Callable[[], bool]
+    ) -> None:
+        await workflow.wait_condition(
+            lambda: unless() or due() != armed,
+            timeout=armed - self._now() if armed else None,
+            timeout_summary=f"wait until {armed:%Y-%m-%d}" if armed else None,
+        )
 
     def _next_date(self, line: LineTerms) -> datetime | None:
         """The next fixed date in a line's billing rule."""

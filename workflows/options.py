@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityConfig, LocalActivityConfig
+from temporalio.workflow import ActivityConfig, LocalActivityConfig, info
 
-# The longest total deadline D that a connection may declare. An attempt may take 2 D + 5 s, so that Temporal never starts a
-# second one while the first can still send (effects.md); it is also how long a killed worker's attempt is missed for.
+# The longest total deadline D that a connection may declare. An attempt may take 2 D + 5 s, so that Temporal never
+# starts a second one while the first can still send; it is also how long a killed worker's attempt goes unnoticed.
 LONGEST_DEADLINE = timedelta(seconds=5)
 ATTEMPT = 2 * LONGEST_DEADLINE + timedelta(seconds=5)
 
@@ -14,7 +14,10 @@ ATTEMPT = 2 * LONGEST_DEADLINE + timedelta(seconds=5)
 EFFECT = ActivityConfig(
     start_to_close_timeout=ATTEMPT,
     retry_policy=RetryPolicy(
-        initial_interval=timedelta(seconds=1), backoff_coefficient=3, maximum_interval=timedelta(minutes=1), maximum_attempts=5
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=3,
+        maximum_interval=timedelta(minutes=1),
+        maximum_attempts=5,
     ),
 )
 
@@ -41,6 +44,12 @@ FIRST_RETRY = timedelta(minutes=15)
 LONGEST_RETRY = timedelta(hours=6)
 
 
+def at(system: str, summary: str, options: ActivityConfig) -> ActivityConfig:
+    """Options on a system's own task queue, beside the lifecycles' queue; the summary is read in the Temporal UI."""
+    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{system}", "summary": summary})
+
+
 def retry_delay(failures: int) -> timedelta:
     """How long a lane waits before its next attempt, after so many failures in a row."""
-    return min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(failures - 1, 10))
+    doublings: int = 2 ** min(failures - 1, 10)
+    return min(LONGEST_RETRY, FIRST_RETRY * doublings)

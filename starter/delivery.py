@@ -1,0 +1,261 @@
+"""Delivery: one contract's stream, leased, mediated and told to its lifecycle in one Update, in order.
+
+What the workflow was told is remembered in the transaction that marks the rows: whatever dies in between, the same rows
+are delivered again, and the lifecycle ignores what it has seen.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, select
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.calendar import civil_date, zone_exists
+from domain.company import Company
+from domain.events import read_event
+from domain.mediation import Level, fact_of, news, standing
+from domain.messages import EventBatch, LifecycleEvent
+from domain.state import LifecycleState
+from starter.routing import FACT, START
+from store.cases import open_case
+from store.database import Database
+from store.facts import fact, facts_of, put_fact, tell, told
+from store.streams import Answer, Streams, finish, number
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, OrderRow
+from store.timeline import add_line
+from workflows.desk import at_start
+from workflows.lifecycle import CustomerLifecycle
+
+EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
+BATCH = 50
+
+log = structlog.get_logger()
+
+
+class Unreachable(Exception):
+    """Temporal, or every worker, is away: the rows stay pending and are delivered later."""
+
+
+@dataclass
+class Mediated:
+    """One batch, ready to go: what is to be told, which levels that is, and what needs no telling."""
+
+    lifecycle: LifecycleRow
+    revision: int = 1
+    start: DeliveryRow | None = None
+    events: list[LifecycleEvent] = field(default_factory=list)
+    levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+
+class Deliverer:
+    """Delivers streams. `task_queue` is the lifecycles'; `lease` in seconds, longer than one Update may take."""
+
+    def __init__(
+        self, database: Database, client: Client, company: Company, *, task_queue: str, owner: str, lease: float
+    ) -> None:
+        self._db = database
+        self._streams = Streams(database)
+        self._client = client
+        self._company = company
+        self._task_queue = task_queue
+        self._owner = owner
+        self._lease = lease
+
+    async def deliver(self, stream: str) -> int:
+        """Deliver what is pending for one contract; returns how many rows were settled.
+
+        Raises Unreachable when nobody answers; the rows stay as they are.
+        """
+        fence = await self._streams.lease(stream, self._owner, self._lease)
+        if fence is None:
+            return 0
+        try:
+            batch = await self._db.write(lambda session: self._mediate(session, stream, fence))
+            if batch is None:
+                return 0
+            if batch.start is not None:
+                await self._start(batch)
+            if batch.events:
+                await self._tell(batch)
+            await self._db.write(lambda session: self._settle(session, stream, fence, batch))
+            return len(batch.answers)
+        finally:
+            await self._streams.release(stream, fence)
+
+    def _mediate(self, session: Session, stream: str, fence: int) -> Mediated | None:
+        """Turn pending rows into what the lifecycle must be told: levels only where it was told another one."""
+        rows = number(session, stream, fence, BATCH)
+        lifecycle = session.get(LifecycleRow, stream)
+        if not rows or lifecycle is None:
+            return None
+        batch = Mediated(lifecycle, revision=_revision(session, stream))
+        touched: dict[str, int] = {}
+        for row in rows:
+            if lifecycle.closed and row.kind == FACT:
+                batch.answers[_seq(row)] = Answer("recorded", "the lifecycle is closed")
+            elif row.kind == START:
+                batch.start = row
+                batch.answers[_seq(row)] = Answer("delivered")
+            elif row.kind == FACT:
+                touched[self._learn(session, row)] = _seq(row)
+                batch.answers[_seq(row)] = Answer("recorded")
+            else:
+                batch.events.append(EVENT.validate_python({**row.payload, "seq": row.seq}))
+        for kind, seq in touched.items():
+            level = self._level(session, lifecycle, kind)
+            value = news(level, self._company)
+            if value != (told(session, stream, kind) or self._unspoken(kind)):
+                level.seq = seq
+                batch.events.append(level)
+                batch.levels[kind] = value
+        batch.events.sort(key=lambda event: event.seq)
+        return batch
+
+    def _learn(self, session: Session, row: DeliveryRow) -> str:
+        """Keep the fact that an event carries, unless a newer one is known; returns its kind."""
+        if sweep := row.payload.get("sweep"):
+            return str(sweep)
+        inbox = session.get_one(InboxRow, row.inbox_id)
+        learnt = fact_of(read_event(json.loads(inbox.payload)).data)
+        if learnt is None:
+            raise ValueError(f"{inbox.type} carries no fact")
+        kind, entity, version, data = learnt
+        known = fact(session, row.stream, kind, entity)
+        if known is None or int(known.version) < version:
+            put_fact(session, row.stream, kind, entity, version=str(version), data=data)
+        return kind
+
+    def _level(self, session: Session, lifecycle: LifecycleRow, kind: str) -> Level:
+        facts = [(row.entity_id, row.data) for row in facts_of(session, lifecycle.contract, kind)]
+        return standing(kind, facts, business_day(session, lifecycle), self._company)
+
+    def _unspoken(self, kind: str) -> dict[str, Any]:
+        """The level that a lifecycle assumes while it was told nothing."""
+        return news(standing(kind, [], date.max, self._company), self._company)
+
+    async def _start(self, batch: Mediated) -> None:
+        life = batch.lifecycle
+        state = LifecycleState(
+            tenant=life.tenant,
+            contract=life.contract,
+            account=life.account,
+            deal=life.deal,
+            selling_entity=life.selling_entity,
+            order_revision=batch.revision,
+        )
+        try:
+            await self._client.start_workflow(
+                CustomerLifecycle.run,
+                state,
+                id=life.workflow_id,
+                task_queue=self._task_queue,
+                search_attributes=at_start(life.account, life.selling_entity),
+                static_summary=f"{life.contract}",
+            )
+        except WorkflowAlreadyStartedError:
+            log.info("lifecycle was started before", contract=life.contract)
+        except RPCError as error:
+            raise Unreachable(str(error)) from error
+
+    async def _tell(self, batch: Mediated) -> None:
+        """One Update; its answers, by seq, go into the batch."""
+        handle = self._client.get_workflow_handle_for(CustomerLifecycle.run, batch.lifecycle.workflow_id)
+        told_seqs = [event.seq for event in batch.events]
+        try:
+            answer = await handle.execute_update(
+                CustomerLifecycle.deliver,
+                EventBatch(events=batch.events),
+                rpc_timeout=timedelta(seconds=self._lease * 0.6),
+            )
+        except WorkflowUpdateFailedError as error:
+            reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            batch.answers |= {seq: Answer("refused", reason) for seq in told_seqs}
+            return
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise Unreachable(str(error)) from error
+            batch.answers |= {seq: Answer("refused", "the lifecycle is closed") for seq in told_seqs}
+            return
+        for each in answer.answers:
+            batch.answers[each.seq] = Answer("refused" if each.outcome == "refused" else "delivered", each.reason)
+
+    def _settle(self, session: Session, stream: str, fence: int, batch: Mediated) -> None:
+        """Mark the rows, remember what was told, write the timeline; a refusal becomes a case."""
+        if not finish(session, stream, fence, batch.answers):
+            return
+        if batch.start is not None:
+            session.get_one(LifecycleRow, stream).started = True
+        refused = {seq for seq, answer in batch.answers.items() if answer.state == "refused"}
+        for kind, value in batch.levels.items():
+            tell(session, stream, kind, value)
+        seqs = select(DeliveryRow).where(DeliveryRow.stream == stream, col(DeliveryRow.seq).in_(list(batch.answers)))
+        for row in session.exec(seqs):
+            self._note(session, row, batch.answers[_seq(row)])
+            if _seq(row) in refused:
+                open_case(session, _refusal(row, batch))
+
+    def _note(self, session: Session, row: DeliveryRow, answer: Answer) -> None:
+        inbox = session.get_one(InboxRow, row.inbox_id)
+        lifecycle = session.get_one(LifecycleRow, row.stream)
+        add_line(
+            session,
+            row.stream,
+            business_at=business_now(lifecycle),
+            kind="event",
+            summary=f"{inbox.type} {inbox.subject}: {answer.state}{f' ({answer.text})' if answer.text else ''}",
+            ref=f"event:{row.inbox_id}:{row.seq}",
+        )
+
+
+def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
+    reason = batch.answers[_seq(row)].text
+    return CaseRow(
+        id=f"event:{row.inbox_id}:{row.stream}",
+        contract=row.stream,
+        account=batch.lifecycle.account,
+        kind="refused_event",
+        title=f"{row.payload.get('kind', row.kind)} could not be applied",
+        reasons=[reason],
+        actor="ops",
+        mend=f"settle the reason; then tenure event {row.inbox_id} --again",
+    )
+
+
+def business_now(lifecycle: LifecycleRow) -> datetime:
+    """The lifecycle's business time: the machine's, unless its clock was moved."""
+    return datetime.now(UTC) + timedelta(seconds=lifecycle.clock_shift)
+
+
+def business_day(session: Session, lifecycle: LifecycleRow) -> date:
+    """Today, in the zone of the contract."""
+    return civil_date(business_now(lifecycle), _zone(session, lifecycle.contract))
+
+
+def _newest(session: Session, contract: str) -> OrderRow | None:
+    newest = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision).desc())
+    return session.exec(newest.limit(1)).first()
+
+
+def _revision(session: Session, contract: str) -> int:
+    order = _newest(session, contract)
+    return order.revision if order else 1
+
+
+def _zone(session: Session, contract: str) -> str:
+    order = _newest(session, contract)
+    terms = order.document.get("terms") if order else None
+    zone = terms.get("zone") if isinstance(terms, dict) else None
+    return zone if isinstance(zone, str) and zone_exists(zone) else "UTC"
+
+
+def _seq(row: DeliveryRow) -> int:
+    if row.seq is None:
+        raise ValueError("a delivery without its number")
+    return row.seq

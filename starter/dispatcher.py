@@ -1,0 +1,104 @@
+"""The dispatcher: moves events from the inbox into lifecycles. Any number may run; each leases the streams it delivers."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from domain.company import Company
+from domain.errors import TenureError
+from starter.delivery import Deliverer, Unreachable
+from starter.process import connected, pause, run_process
+from starter.ready import announce_ready
+from starter.routing import Router
+from starter.settings import Settings
+from starter.sweep import sweep
+from store.database import Database
+from store.streams import Streams
+
+log = structlog.get_logger()
+
+AT_ONCE = 16
+SWEEP_EVERY = 1.0
+CALL_AGAIN_AFTER = 2.0
+
+
+class Dispatcher:
+    """Routes, delivers and sweeps, until told to stop. A failure of Temporal or the store is waited out, never lost."""
+
+    def __init__(self, database: Database, deliverer: Deliverer, router: Router, company: Company, *, poll: float):
+        self._db = database
+        self._deliverer = deliverer
+        self._router = router
+        self._company = company
+        self._streams = Streams(database)
+        self._poll = poll
+        self._away: dict[str, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; deliveries under way are finished."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self.route_and_deliver, self._poll, stop))
+            tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
+
+    async def route_and_deliver(self) -> int:
+        """One round over everything that waits; returns how many rows moved."""
+        routed = await self._db.write(self._router.route)
+        now = asyncio.get_running_loop().time()
+        ready = [stream for stream in await self._streams.ready(AT_ONCE) if self._away.get(stream, 0) <= now]
+        return routed + sum(await asyncio.gather(*(self._deliver(stream) for stream in ready)))
+
+    async def _deliver(self, stream: str) -> int:
+        try:
+            delivered = await self._deliverer.deliver(stream)
+        except Unreachable as error:
+            log.warning("lifecycle can't be reached, its events wait", stream=stream, error=str(error))
+            self._away[stream] = asyncio.get_running_loop().time() + CALL_AGAIN_AFTER
+            return 0
+        self._away.pop(stream, None)
+        return delivered
+
+    async def _sweep(self) -> int:
+        await self._db.write(lambda session: sweep(session, self._company))
+        return 0
+
+    async def _repeat(self, work: Callable[[], Awaitable[int]], seconds: float, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                moved = await work()
+            except TenureError as error:
+                log.warning("the store does not answer, trying again", error=str(error))
+                moved = 0
+            if not moved:
+                await pause(stop, seconds)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """The dispatcher process."""
+    import wiring
+
+    company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
+    database = wiring.open_store(settings)
+    try:
+        client = await connected(lambda: wiring.connect(settings), stop)
+        if client is None:
+            return
+        deliverer = Deliverer(
+            database,
+            client,
+            company,
+            task_queue=settings.temporal.task_queue_prefix,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            lease=settings.tuning.lease,
+        )
+        router = Router(company, mapping, settings.connection_of("crm"))
+        announce_ready()
+        await Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll).run(stop)
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    run_process("dispatcher", serve)

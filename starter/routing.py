@@ -1,0 +1,202 @@
+"""Routing: what each received event is about, decided in one transaction with everything that follows from it.
+
+Closed-won deals pass intake here, so that two deals of one account can't both start a lifecycle.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from domain import keys
+from domain.company import Company
+from domain.events import (
+    DealClosedWon,
+    DealLost,
+    EventData,
+    MilestoneCompleted,
+    SupportCaseClosed,
+    SupportCaseOpened,
+    UnusableEvent,
+    UsageReported,
+    read_event,
+)
+from domain.expressions import UnusableRecord
+from domain.intake import Deal, DealKind
+from domain.mapping import Mapping, canonical, summary
+from domain.messages import AmendmentWon, MilestoneReached, RenewalLost, RenewalWon
+from store.cases import open_case
+from store.database import change
+from store.inbox import add_delivery, mark_dead, mark_ignored, mark_parked, mark_routed, next_received
+from store.lifecycles import add_lifecycle, find_contract, link, open_of_account
+from store.orders import add_order
+from store.tables import CaseRow, InboxRow, LifecycleRow
+
+START, TELL, FACT = "start", "tell", "fact"
+
+
+@dataclass(frozen=True)
+class Router:
+    """Routes received events. `crm` is the CRM connection's name, a part of every contract's id."""
+
+    company: Company
+    mapping: Mapping
+    crm: str
+
+    def route(self, session: Session, limit: int = 100) -> int:
+        """Route the oldest received events; returns how many. One that can't be used becomes a dead letter."""
+        rows = next_received(session, limit)
+        for row in rows:
+            try:
+                self._route(session, row, read_event(json.loads(row.payload)).data)
+            except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
+                _dead(session, row, str(error))
+        return len(rows)
+
+    def _route(self, session: Session, row: InboxRow, data: EventData) -> None:
+        match data:
+            case DealClosedWon() | DealLost():
+                self._deal(session, row, data)
+            case MilestoneCompleted():
+                told = MilestoneReached(milestone=data.milestone, on=data.completed_on)
+                if session.get(LifecycleRow, data.contract) is None:
+                    _park(session, row, f"tenure:contract:{data.contract}")
+                else:
+                    _queue(session, row, [data.contract], TELL, told.model_dump(mode="json"))
+            case SupportCaseOpened() | SupportCaseClosed() | UsageReported():
+                contracts = [life.contract for life in open_of_account(session, data.account)]
+                self._facts(session, row, contracts, f"crm:account:{data.account}")
+            case _:
+                subscription = str(getattr(data, "subscription", ""))
+                contract = find_contract(session, "erp", "subscription", subscription)
+                self._facts(session, row, [contract] if contract else [], f"erp:subscription:{subscription}")
+
+    def _facts(self, session: Session, row: InboxRow, contracts: list[str], waits_for: str) -> None:
+        if contracts:
+            _queue(session, row, contracts, FACT, {})
+        else:
+            _park(session, row, waits_for)
+
+    def _deal(self, session: Session, row: InboxRow, data: DealClosedWon | DealLost) -> None:
+        """Intake: a won deal starts a lifecycle, or goes to the one whose contract it changes or renews."""
+        deal = summary(data.record, self.mapping)
+        contract = self._contract_of(session, deal)
+        if isinstance(data, DealClosedWon) and deal.outcome != "won":
+            raise UnusableEvent(f"the deal {deal.deal_id} is reported as won, but its record says {deal.outcome}")
+        if deal.kind is DealKind.IGNORED or (isinstance(data, DealLost) and deal.kind is not DealKind.RENEWAL):
+            mark_ignored(session, _id(row), f"a deal of kind {deal.kind.value} concerns no lifecycle")
+        elif deal.kind is DealKind.NEW:
+            self._new(session, row, data.record, deal, contract)
+        elif contract is None:
+            self._unlinked(session, row, deal)
+        elif isinstance(data, DealLost):
+            told = RenewalLost(opportunity=deal.deal_id)
+            _queue(session, row, [contract], TELL, told.model_dump(mode="json"))
+        elif deal.kind is DealKind.RENEWAL:
+            link(session, "crm", "deal", deal.deal_id, contract)
+            _queue(session, row, [contract], TELL, RenewalWon(opportunity=deal.deal_id).model_dump(mode="json"))
+        else:
+            link(session, "crm", "deal", deal.deal_id, contract)
+            _queue(session, row, [contract], TELL, self._amendment(data.record, deal).model_dump(mode="json"))
+
+    def _new(self, session: Session, row: InboxRow, record: dict[str, Any], deal: Deal, known: str | None) -> None:
+        if known is not None:
+            mark_ignored(session, _id(row), f"the deal {deal.deal_id} has its contract already: {known}")
+            return
+        if deal.account is None:
+            raise UnusableEvent(f"the deal {deal.deal_id} names no account")
+        if live := open_of_account(session, deal.account):
+            names = ", ".join(life.contract for life in live)
+            reason = f"the account {deal.account} has a live contract ({names}) that the deal is not linked to"
+            self._to_person(
+                session, row, deal, reason, "link the deal in the CRM to the contract it changes, or renews"
+            )
+            return
+        contract = keys.contract_id(self.crm, deal.deal_id)
+        document = canonical(record, self.mapping)
+        lifecycle = LifecycleRow(
+            contract=contract,
+            tenant=self.company.tenant,
+            account=deal.account,
+            deal=deal.deal_id,
+            selling_entity=str(document.get("selling_entity") or ""),
+            workflow_id=keys.lifecycle_id(self.company.tenant, contract),
+        )
+        add_lifecycle(session, lifecycle)
+        revision = add_order(session, contract, document, "intake")
+        link(session, "crm", "deal", deal.deal_id, contract)
+        for waits_for in (f"tenure:contract:{contract}", f"crm:account:{deal.account}", f"crm:deal:{deal.deal_id}"):
+            unpark(session, waits_for)
+        _queue(session, row, [contract], START, {"revision": revision})
+
+    def _contract_of(self, session: Session, deal: Deal) -> str | None:
+        """The contract that a deal, or a deal or contract it is linked to, is an alias of."""
+        for alias in (deal.deal_id, *deal.linked):
+            if contract := find_contract(session, "crm", "deal", alias):
+                return contract
+        return None
+
+    def _unlinked(self, session: Session, row: InboxRow, deal: Deal) -> None:
+        if deal.linked:
+            _park(session, row, f"crm:deal:{deal.linked[0]}")
+            return
+        reason = f"the {deal.kind.value} deal {deal.deal_id} is linked to no contract"
+        self._to_person(session, row, deal, reason, "link the deal in the CRM to the deal it changes, or renews")
+
+    def _to_person(self, session: Session, row: InboxRow, deal: Deal, reason: str, mend: str) -> None:
+        _dead(session, row, reason)
+        case = CaseRow(
+            id=f"deal:{deal.deal_id}",
+            account=deal.account,
+            kind="unlinked_deal",
+            title=f"the won deal {deal.deal_id} belongs to no contract",
+            reasons=[reason],
+            actor="ops",
+            mend=f"{mend}; then tenure event {_id(row)} --again",
+        )
+        open_case(session, case)
+
+    def _amendment(self, record: dict[str, Any], deal: Deal) -> AmendmentWon:
+        order = canonical(record, self.mapping)
+        changes = {line["product"]: line["quantity"] for line in order["lines"] if line.get("product")}
+        if not changes:
+            raise UnusableEvent(f"the expansion deal {deal.deal_id} has no lines with a product")
+        return AmendmentWon(deal=deal.deal_id, mode=deal.quantities, changes=changes)
+
+
+def unpark(session: Session, waits_for: str) -> int:
+    """Put back what came too early, from whatever source, now that its contract is known."""
+    waiting = (col(InboxRow.state) == "parked", col(InboxRow.parked_for) == waits_for)
+    return change(session, update(InboxRow).where(*waiting).values(state="received", reason="", parked_for=None))
+
+
+def unpark_linked(session: Session) -> int:
+    """The sweep: put back whatever waits for an alias that exists by now."""
+    freed = 0
+    waiting = select(InboxRow.parked_for).where(InboxRow.state == "parked").distinct().limit(1000)
+    for waits_for in session.exec(waiting):
+        system, kind, foreign_id = (waits_for or "::").split(":", 2)
+        if find_contract(session, system, kind, foreign_id):
+            freed += unpark(session, waits_for or "")
+    return freed
+
+
+def _queue(session: Session, row: InboxRow, contracts: list[str], kind: str, payload: dict[str, Any]) -> None:
+    for contract in contracts:
+        add_delivery(session, _id(row), contract, kind, payload)
+    mark_routed(session, _id(row))
+
+
+def _park(session: Session, row: InboxRow, waits_for: str) -> None:
+    mark_parked(session, _id(row), parked_for=waits_for, reason=f"waits until {waits_for} is known")
+
+
+def _dead(session: Session, row: InboxRow, reason: str) -> None:
+    mark_dead(session, _id(row), reason[:1000])
+
+
+def _id(row: InboxRow) -> int:
+    if row.id is None:
+        raise ValueError("an inbox row that was never stored")
+    return row.id

@@ -1,0 +1,52 @@
+"""The sweep: due dates that pass announce nothing, so somebody has to look; and what was parked may have become known."""
+
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from domain.company import Company
+from domain.mediation import INVOICE, news, next_change, standing
+from starter.delivery import business_day
+from starter.routing import FACT, unpark_linked
+from store.database import insert_once
+from store.facts import facts_of, told
+from store.inbox import add_delivery
+from store.tables import FactRow, InboxRow, LifecycleRow
+
+
+def sweep(session: Session, company: Company) -> int:
+    """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
+    unpark_linked(session)
+    with_invoices = select(FactRow.contract).where(FactRow.kind == INVOICE).distinct()
+    lives = select(LifecycleRow).where(col(LifecycleRow.contract).in_(with_invoices), ~col(LifecycleRow.closed))
+    return sum(_look(session, life, company) for life in session.exec(lives).all())
+
+
+def sweep_one(session: Session, contract: str, company: Company) -> int:
+    """The same for one lifecycle, whose clock was moved."""
+    life = session.get(LifecycleRow, contract)
+    return _look(session, life, company) if life and not life.closed else 0
+
+
+def next_sweep(session: Session, life: LifecycleRow, company: Company) -> date | None:
+    """The next business day on which the sweep will find something for this lifecycle."""
+    return next_change(_invoices(session, life.contract), business_day(session, life), company)
+
+
+def _look(session: Session, life: LifecycleRow, company: Company) -> int:
+    today = business_day(session, life)
+    level = news(standing(INVOICE, _invoices(session, life.contract), today, company), company)
+    if level == (told(session, life.contract, INVOICE) or news(standing(INVOICE, [], today, company), company)):
+        return 0
+    event_id = f"sweep:{life.contract}:{today}:{level['overdue_since']}:{len(level['delinquent'])}"
+    row = InboxRow(
+        source="tenure", event_id=event_id, type="tenure.sweep", subject=life.contract, payload="{}", state="routed"
+    )
+    if not insert_once(session, row, keys=("source", "event_id")):
+        return 0
+    stored = session.exec(select(InboxRow).where(InboxRow.source == "tenure", InboxRow.event_id == event_id)).one()
+    return int(add_delivery(session, stored.id or 0, life.contract, FACT, {"sweep": INVOICE}))
+
+
+def _invoices(session: Session, contract: str) -> list[tuple[str, dict[str, object]]]:
+    return [(row.entity_id, row.data) for row in facts_of(session, contract, INVOICE)]

@@ -1,0 +1,158 @@
+"""A whole Tenure in one test: real worker in the production sandbox, real store, the box behind its HTTP API.
+
+Only the Temporal server is shared; the task queue, the store, the box and the contracts are each test's own.
+"""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from temporalio.client import Client, WorkflowHandle
+
+import wiring
+from domain import keys
+from domain.company import Company, load_company
+from domain.document import apply_fixes
+from domain.mapping import Mapping, canonical, load_mapping
+from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
+from domain.state import LifecycleState
+from domain.view import LifecycleView
+from sandbox.app import create_app
+from starter.travel import fast_forward
+from store.database import Database
+from store.migrate import migrate
+from store.orders import SqlOrders
+from workflows.desk import at_start
+from workflows.lifecycle import CustomerLifecycle
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@dataclass
+class House:
+    """What a test holds: the client, the store, the box's admin, and the lifecycles it starts."""
+
+    client: Client
+    database: Database
+    company: Company
+    mapping: Mapping
+    http: httpx.AsyncClient
+    task_queue: str
+
+    def payload(self, name: str) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((EXAMPLES / "payloads" / f"{name}.json").read_text())
+        return read
+
+    async def start(self, record: dict[str, Any], **changes: Any) -> "Life":
+        """Start a lifecycle from a CRM record, `changes` being canonical paths of the order."""
+        document = apply_fixes(canonical(record, self.mapping), changes)
+        deal, account = document["deal_id"], document["account"]["id"]
+        if parent := record["Account"].get("ParentId"):
+            await self.http.post("/crm/accounts", json={"Id": parent, "Name": "Hooli Group"})
+        (await self.http.post("/crm/opportunities", json=record)).raise_for_status()
+        contract = keys.contract_id(f"crm-{uuid.uuid4().hex[:6]}", deal)
+        orders = SqlOrders(self.database)
+        revision = await orders.add(contract, document, "test")
+        state = LifecycleState(
+            tenant=self.company.tenant,
+            contract=contract,
+            account=account,
+            deal=deal,
+            selling_entity=document.get("selling_entity", ""),
+            order_revision=revision,
+        )
+        handle = await self.client.start_workflow(
+            CustomerLifecycle.run,
+            state,
+            id=keys.lifecycle_id(self.company.tenant, contract),
+            task_queue=self.task_queue,
+            search_attributes=at_start(account, state.selling_entity),
+        )
+        return Life(self, contract, handle, orders)
+
+    async def box(self) -> dict[str, Any]:
+        """Everything the outside systems hold."""
+        state: dict[str, Any] = (await self.http.get("/admin/state")).json()
+        return state
+
+    async def fault(self, **fault: Any) -> None:
+        (await self.http.post("/admin/faults", json=fault)).raise_for_status()
+
+    async def mend(self) -> None:
+        (await self.http.delete("/admin/faults")).raise_for_status()
+
+
+@dataclass
+class Life:
+    """One running lifecycle."""
+
+    house: House
+    contract: str
+    handle: WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
+    orders: SqlOrders
+    seq: int = 0
+
+    async def view(self) -> LifecycleView:
+        return await self.handle.query(CustomerLifecycle.view)
+
+    async def until(self, met: Callable[[LifecycleView], Any], seconds: float = 20) -> LifecycleView:
+        """Wait until the view is as wanted and the lifecycle rests; fails with the last view."""
+        view = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    view = await self.view()
+                    if met(view):
+                        return view
+                    await asyncio.sleep(0.05)
+        raise AssertionError(f"not reached: {view.model_dump_json(indent=1) if view else 'no view'}")
+
+    async def tell(self, *events: LifecycleEvent) -> list[str]:
+        """Deliver events with the next seqs; answers their outcomes."""
+        for event in events:
+            self.seq += 1
+            event.seq = self.seq
+        answer = await self.handle.execute_update(CustomerLifecycle.deliver, EventBatch(events=list(events)))
+        return [each.outcome for each in answer.answers]
+
+    async def travel(self, days: float) -> None:
+        await fast_forward(self.house.client, self.handle.id, timedelta(days=days))
+
+
+@asynccontextmanager
+async def open_house(client: Client, home: Path, *, task_queue: str | None = None) -> AsyncIterator[House]:
+    """Bring a house up, with workers running, and take it down again."""
+    url = f"sqlite:///{home / 'store.db'}"
+    migrate(url)
+    database = Database(url)
+    company = load_company((EXAMPLES / "company.toml").read_text())
+    mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
+    app = create_app(str(home / "box.db"))
+    queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"
+    async with AsyncExitStack() as stack:
+
+        async def to(path: str) -> httpx.AsyncClient:
+            return await stack.enter_async_context(
+                httpx.AsyncClient(
+                    transport=httpx.ASGITransport(app=app),
+                    base_url=f"http://box{path}",
+                    headers={"Authorization": "Bearer sandbox"},
+                )
+            )
+
+        systems = wiring.Systems(
+            **{kind: wiring.ADAPTERS[kind]["sandbox"](await to(f"/{kind}/")) for kind in wiring.ADAPTERS}
+        )
+        for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
+            await stack.enter_async_context(worker)
+        yield House(client, database, company, mapping, await to(""), queue)
+    await app.state.box.close()
+    await asyncio.to_thread(database.close)

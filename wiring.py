@@ -1,0 +1,160 @@
+"""The composition root: the only file that names concrete adapters and the store. Everybody enters through it."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from activities.crm import CrmActivities
+from activities.cs import CsActivities
+from activities.desk import DeskActivities
+from activities.effects import Effects
+from activities.erp import ErpActivities
+from activities.signals import SupportActivities, UsageActivities
+from adapters.crm.sandbox import SandboxCrm
+from adapters.cs.sandbox import SandboxCs
+from adapters.erp.sandbox import SandboxErp
+from adapters.support.sandbox import SandboxSupport
+from adapters.usage.sandbox import SandboxUsage
+from domain.company import Company, load_company
+from domain.mapping import Mapping, load_mapping
+from domain.ports import Crm, CustomerSuccess, Erp, Support, Usage
+from starter.sections import Kind
+from starter.settings import Settings, SettingsError
+from starter.temporal import connect_config
+from store.database import Database
+from store.ledger import SqlLedger
+from store.migrate import migrate
+from store.orders import SqlOrders
+from store.views import SqlViews
+from workflows.lifecycle import CustomerLifecycle
+from workflows.options import LONGEST_DEADLINE
+
+ADAPTERS: dict[Kind, dict[str, Callable[[httpx.AsyncClient], Any]]] = {
+    "crm": {"sandbox": SandboxCrm},
+    "erp": {"sandbox": SandboxErp},
+    "cs": {"sandbox": SandboxCs},
+    "support": {"sandbox": SandboxSupport},
+    "usage": {"sandbox": SandboxUsage},
+}
+
+
+@dataclass(frozen=True)
+class Systems:
+    """The outside systems that a company is connected to."""
+
+    crm: Crm
+    erp: Erp
+    cs: CustomerSuccess
+    support: Support
+    usage: Usage
+
+
+def open_store(settings: Settings) -> Database:
+    """The store, migrated to this version's tables."""
+    settings.state_path.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database_url)
+    return Database(settings.database_url)
+
+
+def read_company(settings: Settings) -> Company:
+    """The selling company. Raises SettingsError with the file and what is wrong in it."""
+    try:
+        return load_company(settings.company_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{settings.company_path}: {_one_line(error)}") from None
+
+
+def read_mapping(settings: Settings) -> Mapping:
+    """The CRM's field mapping. Raises SettingsError with the file and what is wrong in it."""
+    path = settings.mapping_path(settings.connection_of("crm"))
+    try:
+        return load_mapping(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: {_one_line(error)}") from None
+
+
+def _one_line(error: Exception) -> str:
+    return "; ".join(str(error).split("\n"))[:500]
+
+
+async def connect(settings: Settings) -> Client:
+    """A client of the Temporal server that the environment names, else of the local stack's."""
+    return await Client.connect(**connect_config(settings), data_converter=pydantic_data_converter)
+
+
+@asynccontextmanager
+async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
+    """The adapters that the settings name, each with an HTTP client of its own."""
+    async with AsyncExitStack() as clients:
+        adapters: dict[str, Any] = {}
+        for kind, known in ADAPTERS.items():
+            name = settings.connection_of(kind)
+            vendor = settings.connections[name].adapter
+            if vendor not in known:
+                raise SettingsError(f"connections.{name}.adapter: {vendor!r} is not one of {', '.join(sorted(known))}")
+            client = httpx.AsyncClient(
+                base_url=settings.base_url(name) + "/",
+                headers={"Authorization": f"Bearer {settings.token(name)}"},
+                timeout=LONGEST_DEADLINE.total_seconds(),
+                trust_env=False,
+            )
+            adapters[kind] = known[vendor](await clients.enter_async_context(client))
+        yield Systems(**adapters)
+
+
+def workers(
+    client: Client,
+    database: Database,
+    systems: Systems,
+    company: Company,
+    *,
+    task_queue: str,
+    sticky_timeout: float = 2.0,
+    max_cached_workflows: int = 500,
+    graceful: float = 10.0,
+) -> Sequence[Worker]:
+    """One worker for the lifecycles (and their local activities), and one for each system's own task queue."""
+    effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
+    on_system: dict[Kind, object] = {
+        "crm": CrmActivities(systems.crm, effects, orders, company),
+        "erp": ErpActivities(systems.erp, effects, orders),
+        "cs": CsActivities(systems.cs, effects, orders, company),
+        "support": SupportActivities(systems.support),
+        "usage": UsageActivities(systems.usage),
+    }
+    grace = timedelta(seconds=graceful)
+    lifecycles = Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[CustomerLifecycle],
+        activities=[DeskActivities(SqlViews(database)).publish],
+        max_cached_workflows=max_cached_workflows,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),
+        graceful_shutdown_timeout=grace,
+    )
+    return [
+        lifecycles,
+        *(
+            Worker(
+                client,
+                task_queue=f"{task_queue}-{system}",
+                activities=activities_of(activities),
+                graceful_shutdown_timeout=grace,
+            )
+            for system, activities in on_system.items()
+        ),
+    ]
+
+
+def activities_of(owner: object) -> list[Callable[..., Any]]:
+    """The methods of an activity class that Temporal may call."""
+    methods = [method for _, method in inspect.getmembers(owner, inspect.ismethod)]
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

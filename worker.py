@@ -1,0 +1,47 @@
+"""The worker process: runs lifecycles and the activities of every connected system, until SIGTERM or SIGINT."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import structlog
+
+import wiring
+from starter.process import connected, run_process
+from starter.ready import announce_ready
+from starter.searching import check_search_attributes
+from starter.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until told to stop; attempts under way are finished within the grace period."""
+    company = wiring.read_company(settings)
+    database = wiring.open_store(settings)
+    try:
+        client = await connected(lambda: wiring.connect(settings), stop)
+        if client is None:
+            return
+        await check_search_attributes(client)
+        async with AsyncExitStack() as stack:
+            systems = await stack.enter_async_context(wiring.connect_systems(settings))
+            for worker in wiring.workers(
+                client,
+                database,
+                systems,
+                company,
+                task_queue=settings.temporal.task_queue_prefix,
+                sticky_timeout=settings.tuning.sticky_timeout,
+                max_cached_workflows=settings.tuning.max_cached_workflows,
+                graceful=settings.tuning.grace,
+            ):
+                await stack.enter_async_context(worker)
+            announce_ready()
+            log.info("working", task_queue=settings.temporal.task_queue_prefix)
+            await stop.wait()
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    run_process("worker", serve)
