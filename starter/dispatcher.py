@@ -1,4 +1,4 @@
-"""The dispatcher: moves events from the inbox into lifecycles. Any number may run; each leases the streams it delivers."""
+"""The dispatcher: moves events from the inbox into lifecycles. Any number may run: each leases what it delivers."""
 
 import asyncio
 import os

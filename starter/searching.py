@@ -1,11 +1,19 @@
 """The search attributes that lifecycles are found by: made by `tenure setup`, checked by the worker."""
 
+from typing import Any
+
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 
 from starter.settings import SettingsError
 from workflows.desk import SEARCH_ATTRIBUTES
+
+
+def type_name(key: SearchAttributeKey[Any]) -> str:
+    """The attribute's type as the `temporal` command writes it: Keyword, Datetime, Bool."""
+    return key.indexed_value_type.name.capitalize()
 
 
 async def missing_search_attributes(client: Client) -> dict[str, IndexedValueType.ValueType]:
@@ -16,7 +24,7 @@ async def missing_search_attributes(client: Client) -> dict[str, IndexedValueTyp
     )
     missing = {}
     for key in SEARCH_ATTRIBUTES:
-        wanted = key.indexed_value_type
+        wanted = IndexedValueType.ValueType(int(key.indexed_value_type))
         found = answer.custom_attributes.get(key.name)
         if found is None:
             missing[key.name] = wanted

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import httpx
 
+from starter.searching import type_name
 from starter.settings import READY_FILE_VARIABLE, Settings, SettingsError
 from starter.temporal import uses_local_server
+from workflows.desk import SEARCH_ATTRIBUTES
 
 # Without the first three every server step waits for a 50 ms grid; WAL + NORMAL survives a killed process.
 TEMPORAL_TUNING = (
@@ -89,6 +91,7 @@ def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
         *(binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)),
         *("--db-filename", str(settings.state_path / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error"),
         *TEMPORAL_TUNING,
+        *(word for key in SEARCH_ATTRIBUTES for word in ("--search-attribute", f"{key.name}={type_name(key)}")),
         *(TEMPORAL_TIME_TRAVEL if time_travel else ()),
     )
     return ProcessSpec(

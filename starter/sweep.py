@@ -1,4 +1,4 @@
-"""The sweep: due dates that pass announce nothing, so somebody has to look; and what was parked may have become known."""
+"""The sweep: due dates that pass announce nothing, so somebody has to look; what was parked may be known by now."""
 
 from datetime import date
 
