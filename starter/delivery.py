@@ -23,7 +23,7 @@ from domain.mediation import Level, fact_of, news, standing
 from domain.messages import EventBatch, LifecycleEvent
 from domain.state import LifecycleState
 from starter.routing import FACT, START
-from store.cases import open_case
+from store.cases import open_case, resolve_case
 from store.database import Database
 from store.facts import fact, facts_of, put_fact, tell, told
 from store.streams import Answer, Streams, finish, number
@@ -200,6 +200,8 @@ class Deliverer:
             self._note(session, row, batch.answers[_seq(row)])
             if _seq(row) in refused:
                 open_case(session, _refusal(row, batch))
+            else:
+                resolve_case(session, _case_id(row))
 
     def _note(self, session: Session, row: DeliveryRow, answer: Answer) -> None:
         inbox = session.get_one(InboxRow, row.inbox_id)
@@ -217,7 +219,7 @@ class Deliverer:
 def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
     reason = batch.answers[_seq(row)].text
     return CaseRow(
-        id=f"event:{row.inbox_id}:{row.stream}",
+        id=_case_id(row),
         contract=row.stream,
         account=batch.lifecycle.account,
         kind="refused_event",
@@ -226,6 +228,10 @@ def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
         actor="ops",
         mend=f"settle the reason; then tenure event {row.inbox_id} --again",
     )
+
+
+def _case_id(row: DeliveryRow) -> str:
+    return f"event:{row.inbox_id}:{row.stream}"
 
 
 def business_now(lifecycle: LifecycleRow) -> datetime:

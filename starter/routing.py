@@ -26,7 +26,7 @@ from domain.expressions import UnusableRecord
 from domain.intake import Deal, DealKind
 from domain.mapping import Mapping, canonical, summary
 from domain.messages import AmendmentWon, MilestoneReached, RenewalLost, RenewalWon
-from store.cases import open_case
+from store.cases import open_case, resolve_case
 from store.database import change
 from store.inbox import add_delivery, mark_dead, mark_ignored, mark_parked, mark_routed, next_received
 from store.lifecycles import add_lifecycle, find_contract, link, open_of_account
@@ -93,12 +93,12 @@ class Router:
         elif isinstance(data, DealLost):
             told = RenewalLost(opportunity=deal.deal_id)
             _queue(session, row, [contract], TELL, told.model_dump(mode="json"))
-        elif deal.kind is DealKind.RENEWAL:
-            link(session, "crm", "deal", deal.deal_id, contract)
-            _queue(session, row, [contract], TELL, RenewalWon(opportunity=deal.deal_id).model_dump(mode="json"))
         else:
+            renews = deal.kind is DealKind.RENEWAL
+            won = RenewalWon(opportunity=deal.deal_id) if renews else self._amendment(data.record, deal)
             link(session, "crm", "deal", deal.deal_id, contract)
-            _queue(session, row, [contract], TELL, self._amendment(data.record, deal).model_dump(mode="json"))
+            resolve_case(session, _deal_case(deal))
+            _queue(session, row, [contract], TELL, won.model_dump(mode="json"))
 
     def _new(self, session: Session, row: InboxRow, record: dict[str, Any], deal: Deal, known: str | None) -> None:
         if known is not None:
@@ -113,22 +113,10 @@ class Router:
                 session, row, deal, reason, "link the deal in the CRM to the contract it changes, or renews"
             )
             return
-        contract = keys.contract_id(self.crm, deal.deal_id)
         document = canonical(record, self.mapping)
-        lifecycle = LifecycleRow(
-            contract=contract,
-            tenant=self.company.tenant,
-            account=deal.account,
-            deal=deal.deal_id,
-            selling_entity=str(document.get("selling_entity") or ""),
-            workflow_id=keys.lifecycle_id(self.company.tenant, contract),
-        )
-        add_lifecycle(session, lifecycle)
-        revision = add_order(session, contract, document, "intake")
-        link(session, "crm", "deal", deal.deal_id, contract)
-        for waits_for in (f"tenure:contract:{contract}", f"crm:account:{deal.account}", f"crm:deal:{deal.deal_id}"):
-            unpark(session, waits_for)
-        _queue(session, row, [contract], START, {"revision": revision})
+        contract = add_contract(session, self.company.tenant, self.crm, document, "intake")
+        resolve_case(session, _deal_case(deal))
+        _queue(session, row, [contract], START, {})
 
     def _contract_of(self, session: Session, deal: Deal) -> str | None:
         """The contract that a deal, or a deal or contract it is linked to, is an alias of."""
@@ -147,13 +135,13 @@ class Router:
     def _to_person(self, session: Session, row: InboxRow, deal: Deal, reason: str, mend: str) -> None:
         _dead(session, row, reason)
         case = CaseRow(
-            id=f"deal:{deal.deal_id}",
+            id=_deal_case(deal),
             account=deal.account,
             kind="unlinked_deal",
             title=f"the won deal {deal.deal_id} belongs to no contract",
             reasons=[reason],
             actor="ops",
-            mend=f"{mend}; then tenure event {_id(row)} --again",
+            mend=f"{mend}; then tenure event {_id(row)} --again --payload FILE",
         )
         open_case(session, case)
 
@@ -163,6 +151,47 @@ class Router:
         if not changes:
             raise UnusableEvent(f"the expansion deal {deal.deal_id} has no lines with a product")
         return AmendmentWon(deal=deal.deal_id, mode=deal.quantities, changes=changes)
+
+
+def add_contract(session: Session, tenant: str, crm: str, document: dict[str, Any], author: str) -> str:
+    """The rows that a lifecycle begins with: itself, for ever, its first order revision, its deal as an alias."""
+    deal, account = str(document["deal_id"]), str(document["account"]["id"])
+    contract = keys.contract_id(crm, deal)
+    lifecycle = LifecycleRow(
+        contract=contract,
+        tenant=tenant,
+        account=account,
+        deal=deal,
+        selling_entity=str(document.get("selling_entity") or ""),
+        workflow_id=keys.lifecycle_id(tenant, contract),
+    )
+    add_lifecycle(session, lifecycle)
+    add_order(session, contract, document, author)
+    link(session, "crm", "deal", deal, contract)
+    for waits_for in (f"tenure:contract:{contract}", f"crm:account:{account}", f"crm:deal:{deal}"):
+        unpark(session, waits_for)
+    return contract
+
+
+def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str, Any]) -> str:
+    """Start from an order document instead of a deal. The same deal again changes nothing; returns the contract.
+
+    ValueError when the document names no deal or account, or the account has another live contract.
+    """
+    deal, account = document.get("deal_id"), (document.get("account") or {}).get("id")
+    if not deal or not account:
+        raise ValueError("an order needs a deal_id and an account.id to start from")
+    if known := find_contract(session, "crm", "deal", str(deal)):
+        return known
+    if live := open_of_account(session, str(account)):
+        raise ValueError(f"the account {account} has a live contract already: {live[0].contract}")
+    contract = add_contract(session, tenant, crm, document, "cli")
+    row = InboxRow(source="cli", event_id=f"start:{contract}", type="tenure.start", subject=contract, payload="{}")
+    row.state = "routed"
+    session.add(row)
+    session.flush()
+    add_delivery(session, _id(row), contract, START, {})
+    return contract
 
 
 def unpark(session: Session, waits_for: str) -> int:
@@ -194,6 +223,10 @@ def _park(session: Session, row: InboxRow, waits_for: str) -> None:
 
 def _dead(session: Session, row: InboxRow, reason: str) -> None:
     mark_dead(session, _id(row), reason[:1000])
+
+
+def _deal_case(deal: Deal) -> str:
+    return f"deal:{deal.deal_id}"
 
 
 def _id(row: InboxRow) -> int:

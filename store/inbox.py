@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, and_, col, func, select, update
+from sqlmodel import Session, and_, col, func, or_, select, update
 
 from store.database import Database, change, insert_once
 from store.tables import DeliveryRow, InboxRow
@@ -41,11 +41,13 @@ class Inbox:
         return await self._db.read(lambda session: session.exec(query).all())
 
     async def replay(self, inbox_id: int, *, payload: str | None = None) -> bool:
-        """Put a dead or parked event back in, with a mended payload if one is given. False when it is neither."""
+        """Put a dead, parked or refused event back in, with a mended payload if one is given. False when it is none."""
         values = {"state": "received", "reason": "", "parked_for": None}
         if payload is not None:
             values["payload"] = payload
-        statement = update(InboxRow).where(col(InboxRow.id) == inbox_id, col(InboxRow.state).in_(("dead", "parked")))
+        refused = select(DeliveryRow.inbox_id).where(DeliveryRow.inbox_id == inbox_id, DeliveryRow.state == "refused")
+        unused = or_(col(InboxRow.state).in_(("dead", "parked")), col(InboxRow.id).in_(refused))
+        statement = update(InboxRow).where(col(InboxRow.id) == inbox_id, unused)
         return await self._db.write(lambda session: change(session, statement.values(**values))) == 1
 
 

@@ -1,0 +1,192 @@
+"""What a person can do with lifecycles, from whatever client: look, start, command, fix, send an event, repeat one."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from sqlmodel import col, or_, select
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.company import Company
+from domain.document import apply_fixes
+from domain.mapping import Mapping
+from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
+from domain.view import LifecycleView
+from starter.routing import begin_lifecycle
+from store.database import Database
+from store.inbox import Inbox
+from store.lifecycles import find_contract
+from store.orders import SqlOrders
+from store.tables import DeliveryRow, InboxRow, LifecycleRow
+from store.views import SqlViews
+from workflows.lifecycle import CustomerLifecycle
+
+Command = TypeVar("Command")
+Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
+
+
+class Mistake(Exception):
+    """What was asked can't be done; the message is one line, and nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an event: its inbox row's state, and the answer of each lifecycle that it concerned."""
+
+    inbox_id: int
+    state: str
+    reason: str
+    answers: dict[str, str]
+
+
+class Office:
+    """The client side of lifecycles. `crm` is the CRM connection's name."""
+
+    def __init__(self, database: Database, client: Client, company: Company, mapping: Mapping, crm: str) -> None:
+        self.database = database
+        self.client = client
+        self.company = company
+        self.mapping = mapping
+        self.crm = crm
+        self._inbox = Inbox(database)
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def find(self, name: str) -> LifecycleRow:
+        """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
+        found = await self.database.read(
+            lambda session: session.exec(
+                select(LifecycleRow)
+                .where(
+                    or_(
+                        LifecycleRow.contract == find_contract(session, "crm", "deal", name),
+                        col(LifecycleRow.contract).contains(name, autoescape=True),
+                    )
+                )
+                .limit(5)
+            ).all()
+        )
+        exact = [life for life in found if name in (life.contract, life.deal)]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise Mistake(f"unknown contract {name!r}; `tenure list` shows those that are known")
+        raise Mistake(f"{name!r} is not unique: {', '.join(life.contract for life in found)}")
+
+    def handle(self, life: LifecycleRow) -> Handle:
+        return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
+
+    async def view(self, life: LifecycleRow) -> LifecycleView:
+        """From the running workflow; from the store when it is closed or nobody answers."""
+        if not life.closed:
+            try:
+                return await self.handle(life).query(CustomerLifecycle.view)
+            except RPCError:
+                pass
+        stored = await SqlViews(self.database).get(life.contract)
+        if stored is None:
+            raise Mistake(f"{life.contract} has not been started yet; is the dispatcher up? `tenure status` tells")
+        return stored
+
+    # ── starting and telling ────────────────────────────────────────────────────────────────────────────────────
+
+    async def begin(self, document: dict[str, Any]) -> str:
+        """Start the lifecycle of an order document, once per deal; returns its contract's id. Raises Mistake."""
+        try:
+            return await self.database.write(
+                lambda session: begin_lifecycle(session, self.company.tenant, self.crm, document)
+            )
+        except ValueError as error:
+            raise Mistake(str(error)) from None
+
+    async def send(self, type: str, data: dict[str, Any], *, event_id: str | None = None) -> int:
+        """Put an event of ours into the inbox, as a webhook would; returns its number."""
+        body = {
+            "specversion": "1.0",
+            "id": event_id or str(uuid.uuid4()),
+            "source": "/tenure/cli",
+            "type": type,
+            "time": datetime.now(UTC).isoformat(),
+            "data": data,
+        }
+        return await self.accept("cli", body)
+
+    async def accept(self, source: str, body: dict[str, Any]) -> int:
+        """Put a CloudEvent into the inbox; the same id again changes nothing. Returns its number."""
+        event_id = str(body.get("id") or uuid.uuid4())
+        kind, subject = str(body.get("type", "")), str(body.get("subject") or "")
+        await self._inbox.accept(source, event_id, kind, subject, json.dumps(body))
+        query = select(InboxRow.id).where(InboxRow.source == source, InboxRow.event_id == event_id)
+        return await self.database.read(lambda session: session.exec(query).one()) or 0
+
+    async def outcome(self, inbox_id: int, *, seconds: float = 15.0) -> Outcome:
+        """Wait until an event is settled. Raises Mistake when it still waits after `seconds`: it is not lost."""
+        give_up = asyncio.get_running_loop().time() + seconds
+        while True:
+            row, deliveries = await self.database.read(
+                lambda session: (
+                    session.get(InboxRow, inbox_id),
+                    session.exec(select(DeliveryRow).where(DeliveryRow.inbox_id == inbox_id)).all(),
+                )
+            )
+            if row is None:
+                raise Mistake(f"there is no event {inbox_id}")
+            settled = row.state != "received" and all(delivery.state != "pending" for delivery in deliveries)
+            if settled:
+                return Outcome(inbox_id, row.state, row.reason, _answers(deliveries))
+            if asyncio.get_running_loop().time() > give_up:
+                raise Mistake(f"event {inbox_id} is kept and waits for the dispatcher; `tenure status` tells why")
+            await asyncio.sleep(0.05)
+
+    async def again(self, inbox_id: int, payload: dict[str, Any] | None = None) -> None:
+        """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
+        if not await self._inbox.replay(inbox_id, payload=json.dumps(payload) if payload else None):
+            raise Mistake(f"event {inbox_id} is neither dead, parked nor refused: there is nothing to repeat")
+
+    async def event(self, inbox_id: int) -> InboxRow:
+        row = await self._inbox.get(inbox_id)
+        if row is None:
+            raise Mistake(f"there is no event {inbox_id}")
+        return row
+
+    # ── commanding ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def command(self, life: LifecycleRow, update: Any, command: Command) -> CommandAnswer:
+        """Give a running lifecycle a command. Raises Mistake with the refusal's reason."""
+        try:
+            answer: CommandAnswer = await self.handle(life).execute_update(update, command)
+        except WorkflowUpdateFailedError as error:
+            raise Mistake(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Mistake(f"the lifecycle of {life.contract} is closed") from None
+            raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
+        return answer
+
+    async def fix(self, life: LifecycleRow, fixes: dict[str, Any], by: str) -> CommandAnswer:
+        """Correct an order's document and have it checked again. A revision without its Update is harmless."""
+        orders = SqlOrders(self.database)
+        revisions = await orders.revisions(life.contract)
+        try:
+            document = apply_fixes(revisions[-1].document, fixes)
+        except ValueError as error:
+            raise Mistake(str(error)) from None
+        revision = await orders.add(life.contract, document, by)
+        return await self.command(life, CustomerLifecycle.fix_order, FixOrder(revision=revision, by=by))
+
+
+def _answers(deliveries: Sequence[DeliveryRow]) -> dict[str, str]:
+    return {row.stream: f"{row.state}{f': {row.answer}' if row.answer else ''}" for row in deliveries}
+
+
+def parse_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Mistake(f"{text!r} is not a date; write it as 2027-08-25") from None
