@@ -15,7 +15,7 @@ class Fault(BaseModel):
     slow: answers after `seconds`. error: `status`, nothing done. lose_answer: the work is done, the answer is 504 (or
     the connection is cut, with `cut`). commit_late: 504 at once, the work is done after `seconds`. refuse: a business
     refusal with `reason`. rate_limit: 429. down: 503, not accepted. hang: nothing done, 504 after `seconds`. garbage:
-    200 with what no client can read. `from`/`until` bound it in business dates (until exclusive); seconds are real.
+    200 with `answer`. `from`/`until` bound it in business dates (until exclusive); seconds are real.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -28,6 +28,7 @@ class Fault(BaseModel):
     status: int = Field(default=500, ge=400, le=599)
     reason: str = "refused by a business rule"
     retry_after: str = "1"
+    answer: str = "<html>It works!</html>"
     cut: bool = False
     since: date | None = Field(default=None, alias="from")
     until: date | None = None

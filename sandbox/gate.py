@@ -101,7 +101,7 @@ async def _faulty(box: Box, operation: Operation, call: Call, fault: Fault) -> A
             await asyncio.sleep(fault.seconds)
             raise Problem(504, "fault", "no answer in time")
         case "garbage":
-            return Answer(200, raw="<html>It works!</html>")
+            return Answer(200, raw=fault.answer)
 
 
 def _perform_late(box: Box, operation: Operation, call: Call) -> None:

@@ -21,10 +21,11 @@ class SandboxCrm:
 
     async def account_exists(self, account: str) -> bool:
         try:
-            await self._api.read("account_exists", f"accounts/{segment(account)}")
+            answer = await self._api.read("account_exists", f"accounts/{segment(account)}")
         except NotFound:
             return False
-        return True
+        with self._api.shape("account_exists"):
+            return bool(answer["Id"])
 
     async def read_opportunity(self, opportunity: str) -> OpportunityRef:
         answer = await self._api.read("read_opportunity", f"opportunities/{segment(opportunity)}")

@@ -75,11 +75,13 @@ class CsContract(EffectContract):
         assert await world.port.ensure_company(new, key="company:2") == first
         assert await world.count("ensure_company") == 1
 
-    async def test_a_plan_opens_its_tasks(self, world: CsWorld) -> None:
+    async def test_a_plan_opens_its_tasks_until_they_are_completed(self, world: CsWorld) -> None:
         company = await _company(world.port)
         assert await world.port.open_tasks(company) == 0
         await world.port.launch_onboarding(_plan(company), key="onboarding:1")
         assert await world.port.open_tasks(company) == 2
+        await world.complete_a_task(company)
+        assert await world.port.open_tasks(company) == 1
 
     async def test_an_unknown_company_is_not_found(self, world: CsWorld) -> None:
         with pytest.raises(NotFound):

@@ -148,6 +148,9 @@ class EffectContract(ReadContract):
     async def test_garbage_breaks_the_contract(self, world: World[Any], writing: str) -> None:
         await self._fails(world, writing, "garbage", ContractBroken)
 
+    async def test_a_misshapen_answer_breaks_the_contract(self, world: World[Any], writing: str) -> None:
+        await self._fails(world, writing, "misshapen", ContractBroken)
+
     async def _fails(self, world: Any, writing: str, how: Any, expected: type[TenureError]) -> TenureError:
         """Nothing stands after it, and one request was made: whether to try again is not the adapter's to say."""
         write = await self.write(world, writing)

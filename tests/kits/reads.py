@@ -56,6 +56,12 @@ class ReadContract:
         with pytest.raises(ContractBroken):
             await read(world.port)
 
+    async def test_a_misshapen_answer_breaks_it_too(self, world: World[Any], reading: str) -> None:
+        read = await self.read(world, reading)
+        await world.disturb(reading, "misshapen")
+        with pytest.raises(ContractBroken):
+            await read(world.port)
+
     async def test_a_stranger_reads_nothing(self, world: World[Any], reading: str) -> None:
         read = await self.read(world, reading)
         with pytest.raises(AuthFailed):

@@ -45,6 +45,7 @@ class SandboxWorld(Generic[P]):
         details: dict[str, dict[str, Any]] = {
             "commit_late": {"seconds": 0.2},
             "hang": {"seconds": 60},
+            "misshapen": {"kind": "garbage", "answer": '{"other": []}'},
             "rate_limit": {"retry_after": "7"},
             "rate_limit_until": {"kind": "rate_limit", "retry_after": until},
             "refuse": {"reason": "blocked: ap@hooli.example"},
@@ -97,6 +98,11 @@ class SandboxWorld(Generic[P]):
     async def report(self, account: str, active: Decimal, entitled: Decimal) -> None:
         body = {"active": str(active), "entitled": str(entitled)}
         (await self.http.put(f"/usage/accounts/{account}", json=body)).raise_for_status()
+
+    async def complete_a_task(self, company: str) -> None:
+        tasks = await self._records("cs", "tasks")
+        task = next(task for task in tasks if task["company"] == company and task["status"] == "open")
+        await self._post(f"cs/tasks/{task['id']}/complete", {})
 
     async def close(self) -> None:
         for each in (self.http, *self._clients):

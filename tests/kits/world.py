@@ -14,7 +14,8 @@ Disturbance = Literal[
     "rate_limit_until",  # 429, Retry-After: an HTTP date between one and two minutes ahead
     "error",  # 500, nothing done
     "down",  # provably not accepted
-    "garbage",  # success, with an answer that is none
+    "garbage",  # success, with an answer that is no JSON
+    "misshapen",  # success, with a JSON object that holds nothing of what was promised
     "hang",  # no answer within any deadline
 ]
 PortT = TypeVar("PortT", covariant=True)
@@ -63,5 +64,10 @@ class UsageWorld(World[Usage], Protocol):
     async def report(self, account: str, active: Decimal, entitled: Decimal) -> None: ...
 
 
+class CsWorld(World[CustomerSuccess], Protocol):
+    async def complete_a_task(self, company: str) -> None:
+        """One of the company's open tasks."""
+        ...
+
+
 ErpWorld = World[Erp]
-CsWorld = World[CustomerSuccess]

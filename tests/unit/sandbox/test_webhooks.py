@@ -8,6 +8,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from domain.events import read_event
 from sandbox.app import create_app
 from sandbox.webhooks import WebhookTarget
 from tests.kits.box import BoxClient
@@ -46,6 +47,8 @@ async def told(target: Target) -> AsyncIterator[BoxClient]:
     headers = {"authorization": "Bearer sandbox"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://box", headers=headers) as http:
         yield BoxClient(http)
+    for event in target.received:
+        read_event(event)  # whatever was told keeps the event contracts
     await app.state.box.close()
 
 
