@@ -241,7 +241,7 @@ def business_now(lifecycle: LifecycleRow) -> datetime:
 
 def business_day(session: Session, lifecycle: LifecycleRow) -> date:
     """Today, in the zone of the contract."""
-    return civil_date(business_now(lifecycle), _zone(session, lifecycle.contract))
+    return civil_date(business_now(lifecycle), zone_of(session, lifecycle.contract))
 
 
 def _newest(session: Session, contract: str) -> OrderRow | None:
@@ -254,7 +254,7 @@ def _revision(session: Session, contract: str) -> int:
     return order.revision if order else 1
 
 
-def _zone(session: Session, contract: str) -> str:
+def zone_of(session: Session, contract: str) -> str:
     order = _newest(session, contract)
     terms = order.document.get("terms") if order else None
     zone = terms.get("zone") if isinstance(terms, dict) else None

@@ -205,9 +205,8 @@ async def _reachable(settings: Settings) -> bool:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; requests under way are answered first."""
     # Imported here, so that the app itself depends on the Accepts port alone.
-    from wiring import open_store
-
     from store.inbox import Inbox
+    from wiring import open_store
 
     settings = load_settings()
     configure_logging("gateway", settings.log_level)

@@ -17,6 +17,7 @@ from domain.company import Company
 from domain.document import apply_fixes
 from domain.mapping import Mapping
 from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
+from domain.outcomes import ORDER_CASE
 from domain.view import LifecycleView
 from starter.routing import begin_lifecycle
 from store.database import Database
@@ -179,6 +180,19 @@ class Office:
             raise Mistake(str(error)) from None
         revision = await orders.add(life.contract, document, by)
         return await self.command(life, CustomerLifecycle.fix_order, FixOrder(revision=revision, by=by))
+
+    async def fix_and_wait(self, life: LifecycleRow, fixes: dict[str, Any], by: str) -> CommandAnswer:
+        """The same, until the correction is judged: the answer says what is still wrong."""
+        answer = await self.fix(life, fixes, by)
+        checks = f"order-check:{life.contract}:"
+        for _ in range(100):
+            view = await self.view(life)
+            if not any(key.startswith(checks) for key in view.pending):
+                wrong = [reason for case in view.cases if case.id == ORDER_CASE for reason in case.reasons]
+                message = "still wrong:\n  " + "\n  ".join(wrong) if wrong else "the order is valid now, and goes on"
+                return CommandAnswer(message=message, view=view)
+            await asyncio.sleep(0.1)
+        return answer
 
 
 def _answers(deliveries: Sequence[DeliveryRow]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, select
 
 from domain import keys
 from domain.company import Company
@@ -27,8 +27,7 @@ from domain.intake import Deal, DealKind
 from domain.mapping import Mapping, canonical, summary
 from domain.messages import AmendmentWon, MilestoneReached, RenewalLost, RenewalWon
 from store.cases import open_case, resolve_case
-from store.database import change
-from store.inbox import add_delivery, mark_dead, mark_ignored, mark_parked, mark_routed, next_received
+from store.inbox import add_delivery, mark_dead, mark_ignored, mark_parked, mark_routed, next_received, unpark
 from store.lifecycles import add_lifecycle, find_contract, link, open_of_account
 from store.orders import add_order
 from store.tables import CaseRow, InboxRow, LifecycleRow
@@ -192,12 +191,6 @@ def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str,
     session.flush()
     add_delivery(session, _id(row), contract, START, {})
     return contract
-
-
-def unpark(session: Session, waits_for: str) -> int:
-    """Put back what came too early, from whatever source, now that its contract is known."""
-    waiting = (col(InboxRow.state) == "parked", col(InboxRow.parked_for) == waits_for)
-    return change(session, update(InboxRow).where(*waiting).values(state="received", reason="", parked_for=None))
 
 
 def unpark_linked(session: Session) -> int:

@@ -1,0 +1,28 @@
+"""The command line: `tenure`. Every mistake is one line on stderr and exit code 2, never a traceback."""
+
+import sys
+
+import typer
+
+from starter.cli import commands, lifecycles, stack, tools
+
+app = typer.Typer(
+    name="tenure",
+    help="One durable lifecycle per customer contract, from closed-won to renewal.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for part in (stack, lifecycles, commands, tools):
+    part.register(app)
+
+
+def main() -> None:
+    """Entry point of the `tenure` command."""
+    from starter.cli.running import run_app
+
+    sys.exit(run_app(app))
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,186 @@
+"""Commands to a running lifecycle, and events into the inbox. A refusal names its reason and changes nothing."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from domain.messages import CancelOrder, CommandAnswer, EndContract, RenewContract, RetryStep
+from starter.cli.lifecycles import read_document
+from starter.cli.running import Contract, Json, in_office, show, user
+
+if TYPE_CHECKING:
+    from starter.office import Office, Outcome
+
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (milestone, event, signal, renew, end, cancel, fix):
+        app.command()(command)
+
+
+def milestone(
+    contract: Contract,
+    name: Annotated[str, typer.Argument(help="The milestone, such as go-live.")],
+    on: Annotated[str | None, typer.Option(help="The day it was reached; today when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Report a milestone as reached."""
+
+    async def report(office: "Office") -> "Outcome":
+        from starter.office import parse_date
+
+        life = await office.find(contract)
+        today = (await office.view(life)).as_of or datetime.now(UTC)
+        day = parse_date(on) if on else today.date()
+        data = {"contract": life.contract, "milestone": name, "completed_on": day.isoformat()}
+        return await office.outcome(await office.send("tenure.milestone.completed.v1", data))
+
+    show_outcome(in_office(report), as_json)
+
+
+def event(
+    what: Annotated[str, typer.Argument(help="A CloudEvent (JSON file), or the number of a received event.")],
+    again: Annotated[bool, typer.Option("--again", help="Put a dead, parked or refused event back in.")] = False,
+    payload: Annotated[Path | None, typer.Option(help="With --again: the mended event (JSON file).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send an event, look at a received one, or repeat one that could not be used."""
+    from starter.office import Mistake
+
+    if not what.isdigit() and (again or payload):
+        raise Mistake("--again and --payload go with the number of a received event")
+    if what.isdigit() and not again:
+        row = in_office(lambda office: office.event(int(what)))
+        received = {"id": row.id, "source": row.source, "state": row.state, "reason": row.reason}
+        body = json.loads(row.payload) if row.state != "dead" or _is_json(row.payload) else row.payload
+        show(True, {**received, "payload": body}, lambda: None)
+        return
+
+    async def send(office: "Office") -> "Outcome":
+        if what.isdigit():
+            await office.again(int(what), read_document(payload) if payload else None)
+            return await office.outcome(int(what))
+        return await office.outcome(await office.accept("cli", read_document(Path(what))))
+
+    show_outcome(in_office(send), as_json)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def signal(
+    contract: Contract,
+    body: Annotated[str, typer.Argument(help='The event as JSON: {"kind": "milestone_reached", ...}.')],
+    as_json: Json = False,
+) -> None:
+    """Signal a running workflow directly, past the inbox. One that can't be used opens a case."""
+    from starter.office import Mistake
+
+    try:
+        told = json.loads(body)
+    except ValueError as error:
+        raise Mistake(f"the signal is not JSON: {error}") from None
+
+    async def tell(office: "Office") -> None:
+        from temporalio.service import RPCError
+
+        from workflows.lifecycle import CustomerLifecycle
+
+        life = await office.find(contract)
+        try:
+            await office.handle(life).signal(CustomerLifecycle.tell, told)
+        except RPCError as error:
+            raise Mistake(f"the lifecycle can't be signalled: {error.message}") from None
+
+    in_office(tell)
+    show(as_json, {"signalled": True}, lambda: print("signalled; `tenure show` tells what became of it"))
+
+
+def renew(contract: Contract, as_json: Json = False) -> None:
+    """Decide that the running term is followed by another."""
+    _command(contract, "renew", RenewContract(by=user()), as_json)
+
+
+def end(
+    contract: Contract,
+    reason: Reason,
+    on: Annotated[str | None, typer.Option(help="The first day not served; the term's end when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """End a live contract, with its term or on a day."""
+    from starter.office import parse_date
+
+    _command(contract, "end", EndContract(by=user(), reason=reason, on=parse_date(on) if on else None), as_json)
+
+
+def cancel(contract: Contract, reason: Reason, as_json: Json = False) -> None:
+    """Cancel an order that the ERP has not activated yet; what was done is undone."""
+    _command(contract, "cancel", CancelOrder(by=user(), reason=reason), as_json)
+
+
+def fix(
+    contract: Contract,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="path=value in the order; an empty value removes the field.")
+    ] = None,
+    retry: Annotated[str | None, typer.Option(help="Try the step of this open case now.")] = None,
+    done_as: Annotated[str | None, typer.Option(help="With --retry: it was done outside, under this id.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Mend what a lifecycle waits for: correct its order, or try a failed step again."""
+    from starter.office import Mistake
+
+    if bool(assignments) == bool(retry) or (done_as and not retry):
+        raise Mistake(
+            "give --set path=value (once or more), or --retry CASE (with --done-as ID if it was done outside)"
+        )
+    if retry:
+        _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as), as_json)
+        return
+    fixes = dict(_assignment(text) for text in assignments or [])
+
+    async def mend(office: "Office") -> CommandAnswer:
+        return await office.fix_and_wait(await office.find(contract), fixes, user())
+
+    show_answer(in_office(mend), as_json)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    from starter.office import Mistake
+
+    path, sign, value = text.partition("=")
+    if not sign or not path:
+        raise Mistake(f"{text!r} is not an assignment; write it as ship_to.address.postal_code=94105")
+    return path.strip(), value.strip() or None
+
+
+def _command(contract: str, update: str, command: Any, as_json: bool) -> None:
+    async def give(office: "Office") -> CommandAnswer:
+        from workflows.lifecycle import CustomerLifecycle
+
+        return await office.command(await office.find(contract), getattr(CustomerLifecycle, update), command)
+
+    show_answer(in_office(give), as_json)
+
+
+def show_answer(answer: CommandAnswer, as_json: bool) -> None:
+    show(as_json, answer, lambda: print(answer.message))
+
+
+def show_outcome(outcome: "Outcome", as_json: bool) -> None:
+    def text() -> None:
+        print(f"event {outcome.inbox_id}: {outcome.state}{f' ({outcome.reason})' if outcome.reason else ''}")
+        for contract, answer in outcome.answers.items():
+            print(f"  {contract}: {answer}")
+
+    fields = ("inbox_id", "state", "reason", "answers")
+    show(as_json, {name: getattr(outcome, name) for name in fields}, text)

@@ -1,0 +1,124 @@
+"""How the command line runs: settings and connections opened for one command, mistakes in one line, output as JSON."""
+
+import asyncio
+import getpass
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+# typer carries its own click and has no public name for the base of its usage errors
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+from domain.errors import TenureError
+from starter.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from starter.office import Office
+
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Contract = Annotated[str, typer.Argument(help="Contract id, CRM deal id, or a unique part of either.")]
+
+MISTAKE = 2
+
+
+def run_app(app: typer.Typer) -> int:
+    """Run the command that argv names; its exit code."""
+    from starter.office import Mistake
+    from starter.stack import StackError
+    from starter.travel import CannotTravel
+
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(standalone_mode=False, prog_name="tenure")
+        code = result if isinstance(result, int) else 0
+    except NoArgsIsHelpError as help_page:
+        print(help_page.format_message())
+        code = 0
+    except ClickException as error:
+        code = complain(error.format_message())
+    except typer.Exit as leaving:
+        code = leaving.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except (Mistake, SettingsError, CannotTravel, StackError, TenureError) as error:
+        code = complain(str(error))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # a process that ends right after its Temporal client can abort (sdk-python #300); everything is printed by now
+    os._exit(code)
+
+
+def complain(message: str) -> int:
+    """One line (a log's tail may follow it) on stderr."""
+    print(f"tenure: {message}", file=sys.stderr)
+    return MISTAKE
+
+
+def user() -> str:
+    """Who gives a command, for the record."""
+    return getpass.getuser()
+
+
+def run(work: Awaitable[T]) -> T:
+    async def awaited() -> T:
+        return await work
+
+    return asyncio.run(awaited())
+
+
+@asynccontextmanager
+async def open_office(settings: Settings | None = None) -> AsyncIterator["Office"]:
+    """The office of the configured company. Raises Mistake when Temporal does not answer."""
+    import wiring
+    from starter.office import Mistake, Office
+
+    settings = settings or load_settings()
+    company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
+    database = wiring.open_store(settings)
+    try:
+        try:
+            client = await asyncio.wait_for(wiring.connect(settings), 5)
+        except (RuntimeError, TimeoutError):
+            raise Mistake(
+                "Temporal does not answer; start the local stack with `tenure up`, or see `tenure status`"
+            ) from None
+        yield Office(database, client, company, mapping, settings.connection_of("crm"))
+    finally:
+        database.close()
+
+
+def in_office(work: Callable[["Office"], Awaitable[T]]) -> T:
+    """Do one thing in the office."""
+
+    async def done() -> T:
+        async with open_office() as office:
+            return await work(office)
+
+    return asyncio.run(done())
+
+
+def show(as_json: bool, data: Any, text: Callable[[], None]) -> None:
+    """Print `data` as JSON, or let `text` print it for people."""
+    if as_json:
+        print(json.dumps(plain(data), indent=2, ensure_ascii=False))
+    else:
+        text()
+
+
+def plain(data: Any) -> Any:
+    """Plain JSON values of models, rows and what holds them."""
+    if isinstance(data, BaseModel):
+        return data.model_dump(mode="json")
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(item) for item in data]
+    return data if data is None or isinstance(data, str | int | float | bool) else str(data)

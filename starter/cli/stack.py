@@ -1,0 +1,68 @@
+"""`tenure up`, `down`, `status`, `setup`: the local stack, and what a Temporal namespace needs."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from starter.cli.running import Json, run, show
+from starter.settings import load_settings
+from starter.stack import LocalStack
+
+TimeTravel = Annotated[bool, typer.Option("--time-travel", help="Let `tenure fast-forward` move lifecycles' clocks.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, status, setup):
+        app.command()(command)
+
+
+def up(time_travel: TimeTravel = False, as_json: Json = False) -> None:
+    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up."""
+    settings = load_settings()
+    stack = LocalStack(settings)
+    say = Console(stderr=True).print
+    started = stack.up(time_travel=time_travel, on_progress=(lambda _: None) if as_json else say)
+    show(
+        as_json,
+        {"started": started},
+        lambda: print(
+            f"{'started ' + ', '.join(started) if started else 'it was up already'}\n"
+            f"Temporal UI  http://127.0.0.1:{settings.temporal.ui_port}\nGateway      {settings.gateway_url}"
+        ),
+    )
+
+
+def down(as_json: Json = False) -> None:
+    """Stop the local stack and free its ports; its data stays."""
+    stopped = LocalStack(load_settings()).down()
+    show(as_json, {"stopped": stopped}, lambda: print(f"stopped {', '.join(stopped)}" if stopped else "nothing was up"))
+
+
+def status(as_json: Json = False) -> None:
+    """Show each process of the local stack."""
+    found = LocalStack(load_settings()).status()
+
+    def text() -> None:
+        table = Table("process", "state", "pid", "port", "address")
+        for each in found:
+            table.add_row(each.name, each.state, str(each.pid or ""), str(each.port or ""), each.url or "")
+        Console().print(table)
+
+    fields = ("name", "state", "pid", "port", "url")
+    show(as_json, [{name: getattr(each, name) for name in fields} for each in found], text)
+
+
+def setup(as_json: Json = False) -> None:
+    """Add the search attributes to the Temporal namespace, and migrate the store."""
+    import wiring
+    from starter.searching import add_search_attributes
+
+    async def add() -> list[str]:
+        settings = load_settings()
+        wiring.open_store(settings).close()
+        return await add_search_attributes(await wiring.connect(settings))
+
+    added = run(add())
+    show(as_json, {"added": added}, lambda: print(f"added {', '.join(added)}" if added else "everything is there"))

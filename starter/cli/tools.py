@@ -1,0 +1,116 @@
+"""`tenure map`, `glossary`, `fast-forward`, `demo`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from starter.cli.lifecycles import read_document
+from starter.cli.running import Contract, Json, in_office, run, show
+from starter.settings import load_settings
+
+if TYPE_CHECKING:
+    from starter.office import Office
+
+mapping_app = typer.Typer(help="Field mappings from a CRM to the canonical order.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(mapping_app, name="map")
+    app.command()(glossary)
+    app.command("fast-forward")(fast_forward)
+    app.command()(demo)
+
+
+@mapping_app.command()
+def check(
+    payload: Annotated[Path, typer.Argument(help="A deal's record as the CRM returns it (JSON).")],
+    mapping: Annotated[Path | None, typer.Option(help="Another mapping than the configured one (TOML).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the canonical order that a CRM's payload becomes, and what is missing or wrong in it."""
+    import wiring
+    from domain.mapping import UnusableRecord, canonical, classify, load_mapping, missing
+    from domain.policies.validation import verdict
+    from starter.office import Mistake
+
+    settings, record = load_settings(), read_document(payload)
+    try:
+        chosen = load_mapping(mapping.read_text(encoding="utf-8")) if mapping else wiring.read_mapping(settings)
+        document, kind = canonical(record, chosen), classify(record, chosen)
+    except UnusableRecord as error:
+        raise Mistake(f"{payload}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise Mistake(f"{mapping}: {'; '.join(str(error).splitlines())}") from None
+    found = verdict(document, wiring.read_company(settings), 1, parent_known=None)
+
+    def text() -> None:
+        console = Console()
+        console.print(f"A won deal of kind [bold]{kind.value}[/bold]. The canonical order:")
+        console.print_json(data=document)
+        for path in missing(document):
+            console.print(f"missing  {path}")
+        for reason in found.reasons:
+            console.print(f"wrong    {reason.path}: {reason.message}")
+        if not found.reasons:
+            console.print("The order is complete and valid (the parent account is checked in the CRM).")
+
+    reasons = [reason.model_dump() for reason in found.reasons]
+    show(as_json, {"kind": kind, "order": document, "missing": missing(document), "reasons": reasons}, text)
+
+
+def glossary(as_json: Json = False) -> None:
+    """Print what the words mean here."""
+    from domain.glossary import glossary as entries
+
+    def text() -> None:
+        console = Console()
+        for entry in entries():
+            console.print(f"[bold]{entry.term}[/bold]  ({entry.rule_name})\n  {entry.definition}\n", highlight=False)
+
+    show(as_json, entries(), text)
+
+
+def fast_forward(
+    contract: Contract,
+    to: Annotated[
+        str | None, typer.Option(help="The day to arrive at (in the contract's zone), as 2027-08-25.")
+    ] = None,
+    by: Annotated[int | None, typer.Option(help="How many days to move.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Move a lifecycle's clock, from due date to due date. Needs a stack that is up with --time-travel."""
+    from starter.office import Mistake, parse_date
+    from starter.timemachine import TimeMachine
+
+    if (to is None) == (by is None):
+        raise Mistake("give either --to DATE or --by DAYS")
+    if by is not None and by <= 0:
+        raise Mistake("time travels forward: --by must be at least 1")
+    settings = load_settings()
+
+    async def travel(office: "Office") -> dict[str, Any]:
+        machine = TimeMachine(office, settings)
+        life = await office.find(contract)
+        stops = await machine.go(life, day=parse_date(to) if to else None, by=timedelta(days=by or 0))
+        return {"now": await machine.clock(life), "stops": stops}
+
+    done = in_office(travel)
+
+    def text() -> None:
+        table = Table("business time", "stopped for")
+        for stop in done["stops"]:
+            table.add_row(f"{stop['at']:%Y-%m-%d %H:%M}", stop["why"])
+        Console().print(table)
+
+    show(as_json, done, text)
+
+
+def demo(as_json: Json = False) -> None:
+    """Play one customer's life on the local stack, and leave it running."""
+    from starter.demo import play
+
+    raise typer.Exit(run(play(load_settings(), as_json=as_json)))
