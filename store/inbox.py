@@ -70,15 +70,13 @@ def mark_dead(session: Session, inbox_id: int, reason: str) -> None:
 
 
 def mark_parked(session: Session, inbox_id: int, *, parked_for: str, reason: str = "") -> None:
-    """It came before the record that tells its contract: it waits for that foreign id of its source."""
+    """It came before the record that tells its contract: it waits for that alias: `<system>:<kind>:<foreign id>`."""
     _mark(session, inbox_id, state="parked", reason=reason, parked_for=parked_for)
 
 
-def release_parked(session: Session, source: str, foreign_id: str) -> int:
-    """Put back what waited for this foreign id; it keeps its place by its id. Returns how many events."""
-    waiting = and_(
-        col(InboxRow.state) == "parked", col(InboxRow.source) == source, col(InboxRow.parked_for) == foreign_id
-    )
+def unpark(session: Session, waits_for: str) -> int:
+    """Put back what waits for this alias, from whatever source; it keeps its place by its id. Returns how many."""
+    waiting = and_(col(InboxRow.state) == "parked", col(InboxRow.parked_for) == waits_for)
     statement = update(InboxRow).where(waiting).values(state="received", reason="", parked_for=None)
     return change(session, statement)
 

@@ -10,11 +10,16 @@ from domain.ports import Claim, ViewRow
 from store.cases import open_case
 from store.database import Database, change, db_now, insert_once, now
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.inbox import unpark
+from store.lifecycles import link_new
 from store.settings import drop_setting, set_setting, setting
 from store.tables import CaseRow, EffectRow
 from store.views import publish_view
 
 EVERYTHING = "all"
+
+# What these make outside has news of its own, which find their contract by its id.
+FOUND_BY = {"erp.create_subscription": ("erp", "subscription"), "crm.create_renewal_opportunity": ("crm", "deal")}
 
 
 class SqlLedger:
@@ -72,6 +77,7 @@ class SqlLedger:
                 return not _is_duplicate(session, row, result)
             row.state, row.result, row.reason, row.doubt_since = "DONE", result, "", None
             row.updated_at = now(session)
+            _make_known(session, row, result)
             return True
 
         return await self._db.write(done)
@@ -176,6 +182,14 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
         doubt_age=clock - row.doubt_since,
         doubt_generation=row.generation,
     )
+
+
+def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> None:
+    """The new record is an alias of its contract, and what came in before we knew of it goes on."""
+    if row.operation in FOUND_BY and "id" in result:
+        system, kind = FOUND_BY[row.operation]
+        if link_new(session, system, kind, result["id"], row.contract):
+            unpark(session, f"{system}:{kind}:{result['id']}")
 
 
 def _is_duplicate(session: Session, row: EffectRow, result: dict[str, Any]) -> bool:

@@ -70,9 +70,18 @@ def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
     return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
 
 
-def link(session: Session, system: str, kind: str, foreign_id: str, contract: str) -> None:
+def close_lifecycle(session: Session, contract: str) -> None:
+    change(session, update(LifecycleRow).where(col(LifecycleRow.contract) == contract).values(closed=True))
+
+
+def link_new(session: Session, system: str, kind: str, foreign_id: str, contract: str) -> bool:
+    """False when the foreign id finds a contract already, this one or another."""
     alias = AliasRow(system=system, kind=kind, foreign_id=foreign_id, contract=contract)
-    if not insert_once(session, alias, keys=("system", "kind", "foreign_id")):
+    return insert_once(session, alias, keys=("system", "kind", "foreign_id"))
+
+
+def link(session: Session, system: str, kind: str, foreign_id: str, contract: str) -> None:
+    if not link_new(session, system, kind, foreign_id, contract):
         other = find_contract(session, system, kind, foreign_id)
         if other != contract:
             raise AlreadyExists(f"{system} {kind} {foreign_id} belongs to {other}")

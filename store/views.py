@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from domain.ports import ViewRow
-from domain.view import LifecycleView
+from domain.view import LifecycleView, Stage
 from store.cases import project_cases
 from store.database import Database, insert_once
+from store.lifecycles import close_lifecycle
 from store.tables import LifecycleViewRow, utc_now
 from store.timeline import add_line
+
+OVER = (Stage.ENDED, Stage.CANCELLED)
 
 
 class SqlViews:
@@ -68,6 +71,8 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     else:
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     project_cases(session, row.contract, view.account, view.cases, utc_now())
+    if view.stage in OVER:
+        close_lifecycle(session, row.contract)
     if view.stage.value != old_stage:
         add_line(
             session,

@@ -14,7 +14,7 @@ from store.inbox import (
     mark_parked,
     mark_routed,
     next_received,
-    release_parked,
+    unpark,
 )
 from store.streams import Answer, Streams
 
@@ -62,19 +62,21 @@ async def test_a_dead_letter_can_be_mended_and_replayed(inbox: Inbox, database: 
     assert not await inbox.replay(dead.id), "a received event is not replayed"
 
 
-async def test_an_early_event_waits_for_its_foreign_id(inbox: Inbox, database: Database) -> None:
+async def test_an_early_event_waits_for_its_alias_whoever_sent_it(inbox: Inbox, database: Database) -> None:
     for source, event in (("erp", "e1"), ("erp", "e2"), ("cs", "e3")):
         await inbox.accept(source, event, "t", "s", "{}")
 
     def park(session: Session) -> None:
-        for row, wanted in zip(next_received(session), ("sub-1", "sub-2", "sub-1"), strict=True):
+        for row, wanted in zip(
+            next_received(session), ("erp:subscription:1", "erp:subscription:2", "erp:subscription:1"), strict=True
+        ):
             assert row.id is not None
             mark_parked(session, row.id, parked_for=wanted)
 
     await database.write(park)
     assert await inbox.counts() == {"parked": 3}
-    assert await database.write(lambda session: release_parked(session, "erp", "sub-1")) == 1
-    assert [row.event_id for row in await database.read(next_received)] == ["e1"]
+    assert await database.write(lambda session: unpark(session, "erp:subscription:1")) == 2
+    assert [row.event_id for row in await database.read(next_received)] == ["e1", "e3"]
 
 
 async def test_what_is_ignored_or_dead_is_not_offered_again(inbox: Inbox, database: Database) -> None:
