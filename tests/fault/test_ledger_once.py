@@ -158,6 +158,9 @@ async def test_other_arguments_in_doubt_are_looked_up_first(
     await once(not_made.effect(look=True, generation=2))
     assert (made.calls, made.looks, outside.products("made")) == (0, 1, ["platform"])
     assert (not_made.calls, not_made.looks, outside.products("not-made")) == (1, 1, ["add-on"])
+    again = call(outside, "not-made", "add-on")
+    assert await once(again.effect(look=True, generation=2)), "the ledger knows what was sent last"
+    assert again.calls == 0
 
 
 async def test_an_overtaken_doubt_is_about_what_was_sent(once: Once, vendor: Vendors, call: Any) -> None:

@@ -137,12 +137,18 @@ async def test_after_a_restore_a_forgotten_key_may_be_older_than_the_epoch(
 ) -> None:
     """The vendor's key life counts from where the ledger's memory ends, not from the restore."""
     outside = vendor(KEY)
+
+    def drop() -> None:
+        raise SourceUnavailable("refused")
+
+    with pytest.raises(SourceUnavailable):
+        await once(call(outside, "known", before=drop).effect())
     await once(call(outside, "the last thing remembered").effect())
     await asyncio.sleep(1.0)
     await ledger.new_epoch()
-    looking = call(outside)
-    await retry(looking.effect(key_life=1.0, look=True))
-    assert looking.looks == 1
+    looking = [call(outside, "missing"), call(outside, "known")]
+    await asyncio.gather(*(retry(each.effect(key_life=1.8, look=True)) for each in looking))
+    assert [(each.looks, outside.commits(each.key)) for each in looking] == [(1, 1), (1, 1)]
     repeating = call(outside, "k2")
     await retry(repeating.effect(key_life=100.0, look=True))
     assert repeating.looks == 0
