@@ -12,7 +12,7 @@ from domain.errors import TenureError
 def temporal_failures() -> Iterator[None]:
     """Map the closed error set: `type` is the kind, what is not retried is non-retryable.
 
-    The server's Retry-After, or a lease's remaining time, becomes the delay of the next attempt; such waiting is benign.
+    The server's Retry-After, or a lease's remaining time, becomes the next attempt's delay; such waiting is benign.
     """
     try:
         yield

@@ -11,6 +11,7 @@ from domain.order import Order
 from domain.policies.validation import parse_order
 from domain.ports import (
     Activated,
+    Activation,
     Amendment,
     BillingHistory,
     BillingStart,
@@ -46,11 +47,9 @@ class CustomerOf(Frozen):
     selling_entity: str
 
 
-class OnSubscription(Frozen):
-    """The arguments of an effect that has no more than a subscription and a day or a reason."""
-
+class CancellationOf(Frozen):
     subscription: str
-    detail: str
+    reason: str
 
 
 class ErpActivities:
@@ -97,13 +96,14 @@ class ErpActivities:
     async def activate_order(self, request: Perform) -> Performed:
         with temporal_failures():
             step = step_of(request, ActivateOrder)
+            activation = Activation(subscription=step.subscription, on=step.on, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
                 request,
                 self._erp.effects["activate_order"],
-                OnSubscription(subscription=step.subscription, detail=str(step.on)),
+                activation,
                 Activated,
-                lambda: self._erp.activate_order(step.subscription, step.on, key=step.key),
+                lambda: self._erp.activate_order(activation, key=step.key),
             )
             return Performed(id=made.subscription, on=made.on)
 
@@ -179,7 +179,7 @@ class ErpActivities:
                 self._effects,
                 request,
                 self._erp.effects["cancel_subscription"],
-                OnSubscription(subscription=step.subscription, detail=step.reason),
+                CancellationOf(subscription=step.subscription, reason=step.reason),
                 Ref,
                 lambda: self._erp.cancel_subscription(step.subscription, step.reason, key=step.key),
             )

@@ -131,6 +131,11 @@ class LifecycleState(Tolerant):
         anchor = calendar.anchor(self.sheet.terms, self.sheet.signed_on, self.activated_on)
         return calendar.term(self.sheet.terms, anchor, number) if anchor else None
 
+    def first_term(self, activated_on: date) -> calendar.Term:
+        """The first term of an order that is activated on this day."""
+        anchor = calendar.anchor(self.known.terms, self.known.signed_on, activated_on)
+        return calendar.term(self.known.terms, anchor or activated_on, 1)
+
     def window_opens(self) -> datetime | None:
         """The instant at which the renewal window of the running term opens; None for an evergreen contract."""
         term = self.term_now()

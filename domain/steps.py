@@ -52,6 +52,8 @@ class ActivateOrder(StepBase):
     do: Literal["erp.activate_order"] = "erp.activate_order"
     subscription: str
     on: date
+    starts: date
+    ends: date | None
 
 
 class StartBilling(StepBase):

@@ -39,6 +39,8 @@ class NewSubscription(BaseModel, extra="allow"):
 
 class Activation(BaseModel):
     on: date
+    starts: date
+    ends: date | None = None
 
 
 class BillingStart(BaseModel):
@@ -102,7 +104,8 @@ def activate_order(box: Box, call: Call) -> Answer:
     asked, subscription = Activation.model_validate(call.fields()), subscription_of(box, call)
     if subscription["status"] != "draft":
         raise refused(f"the subscription is {subscription['status']}", 409)
-    _change(box, subscription, status="active", activated_on=asked.on.isoformat())
+    dates = asked.model_dump(mode="json", include={"starts", "ends"})
+    _change(box, subscription, status="active", activated_on=asked.on.isoformat(), **dates)
     return _log(box, "activations", "act", subscription, asked)
 
 

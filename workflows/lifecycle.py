@@ -92,9 +92,7 @@ class CustomerLifecycle(LifecycleMessages):
             lambda: CreateCustomer(key=keys.customer(s.account, s.known.selling_entity), revision=s.order_revision)
         )
         subscription = await self._do(self._new_subscription)
-        await self._do(
-            lambda: ActivateOrder(key=keys.activation(s.contract), subscription=subscription, on=self._today())
-        )
+        await self._do(lambda: self._new_activation(subscription))
 
     async def _engage(self) -> None:
         """Customer success: the company, its onboarding, and for each renewal a playbook and a word to the CSM."""
@@ -230,6 +228,14 @@ class CustomerLifecycle(LifecycleMessages):
             customer=s.customer or "",
             starts=term.starts if term else None,
             ends=term.ends if term else None,
+        )
+
+    def _new_activation(self, subscription: str) -> ActivateOrder:
+        s, today = self._state, self._today()
+        # where activation anchors the first term, this day is the anchor
+        first = s.first_term(today)
+        return ActivateOrder(
+            key=keys.activation(s.contract), subscription=subscription, on=today, starts=first.starts, ends=first.ends
         )
 
     async def _undo_order(self) -> None:

@@ -1,7 +1,6 @@
 """The sandbox's ERP: customers by look-up, everything on subscriptions by idempotency key."""
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 
 import httpx
@@ -11,6 +10,7 @@ from adapters.sandbox import KEY, LOOKUP, sandbox_api
 from domain.effects import EffectClass
 from domain.ports import (
     Activated,
+    Activation,
     Amendment,
     BillingHistory,
     BillingStart,
@@ -55,8 +55,9 @@ class SandboxErp:
         answer = await self._api.write("create_subscription", "POST", "subscriptions", body, key=key)
         return self._ref("create_subscription", answer)
 
-    async def activate_order(self, subscription: str, on: date, *, key: str) -> Activated:
-        answer = await self._on(subscription, "activate_order", "activate", {"on": on.isoformat()}, key)
+    async def activate_order(self, activation: Activation, *, key: str) -> Activated:
+        body = activation.model_dump(mode="json", exclude={"subscription"})
+        answer = await self._on(activation.subscription, "activate_order", "activate", body, key)
         with self._api.shape("activate_order"):
             return Activated(subscription=answer["subscription"], on=answer["on"])
 

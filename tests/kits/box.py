@@ -28,5 +28,5 @@ class BoxClient:
         lines = [{"id": "seats", "product": "SEAT", "quantity": "50"}]
         body = {"contract": "crm/1/1", "customer": customer["id"], "currency": "EUR", "lines": lines}
         made: dict[str, Any] = await self.do("POST", "/erp/subscriptions", body)
-        await self.do("POST", f"/erp/subscriptions/{made['id']}/activate", {"on": "2026-12-01"})
+        await self.do("POST", f"/erp/subscriptions/{made['id']}/activate", {"on": "2026-12-01", "starts": "2026-12-01"})
         return made

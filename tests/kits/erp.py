@@ -9,6 +9,7 @@ import pytest
 from domain.errors import NotFound, Rejected, TenureError
 from domain.order import Address
 from domain.ports import (
+    Activation,
     Amendment,
     BillingStart,
     Ending,
@@ -69,7 +70,7 @@ class ErpContract(EffectContract):
             return await make_customer(port)
         made = await make_subscription(port)
         if writing not in ("activate_order", "cancel_subscription"):
-            await port.activate_order(made, STARTS, key=f"activation:{made}")
+            await port.activate_order(activation(made, STARTS), key=f"activation:{made}")
         return made
 
     async def _send(self, port: Erp, writing: str, on: str, key: str, variant: int) -> object:
@@ -78,7 +79,7 @@ class ErpContract(EffectContract):
             case "create_subscription":
                 return await port.create_subscription(subscription(on, quantity=variant), key=key)
             case "activate_order":
-                return await port.activate_order(on, day, key=key)
+                return await port.activate_order(activation(on, day), key=key)
             case "start_billing":
                 start = BillingStart(subscription=on, line=SEAT, starts=day, accepted_on=day)
                 return await port.start_billing(start, key=key)
@@ -95,7 +96,7 @@ class ErpContract(EffectContract):
 
     async def test_a_confirmation_says_what_was_asked(self, world: ErpWorld) -> None:
         made = await make_subscription(world.port)
-        activated = await world.port.activate_order(made, STARTS, key="activation:1")
+        activated = await world.port.activate_order(activation(made, STARTS), key="activation:1")
         assert (activated.subscription, activated.on) == (made, STARTS)
         started = await world.port.start_billing(
             BillingStart(subscription=made, line=SETUP, starts=STARTS, accepted_on=STARTS), key="billing:1"
@@ -164,6 +165,10 @@ def subscription(customer_id: str, *, quantity: int = 50) -> NewSubscription:
         payment_terms_days=30, purchase_order=None,
         lines=(line(SEAT, ChargeType.RECURRING, Frequency.ANNUAL), line(SETUP, ChargeType.ONE_TIME, Frequency.ONCE)),
     )  # fmt: skip
+
+
+def activation(subscription_id: str, on: date) -> Activation:
+    return Activation(subscription=subscription_id, on=on, starts=STARTS, ends=ENDS)
 
 
 async def make_customer(port: Erp) -> str:
