@@ -5,8 +5,11 @@ Closed-won deals pass intake here, so that two deals of one account can't both s
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, select
 
 from domain import keys
@@ -34,6 +37,8 @@ from store.tables import CaseRow, InboxRow, LifecycleRow
 
 START, TELL, FACT = "start", "tell", "fact"
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class Router:
@@ -48,9 +53,15 @@ class Router:
         rows = next_received(session, limit)
         for row in rows:
             try:
-                self._route(session, row, read_event(json.loads(row.payload)).data)
+                with session.begin_nested():
+                    self._route(session, row, read_event(json.loads(row.payload)).data)
+            except SQLAlchemyError:
+                raise
             except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
                 _dead(session, row, str(error))
+            except Exception as error:  # whatever is wrong with one event, those behind it must not wait for it
+                log.exception("event not routed", inbox_id=row.id)
+                _dead(session, row, f"it could not be routed ({type(error).__name__})")
         return len(rows)
 
     def _route(self, session: Session, row: InboxRow, data: EventData) -> None:
@@ -146,7 +157,10 @@ class Router:
 
     def _amendment(self, record: dict[str, Any], deal: Deal) -> AmendmentWon:
         order = canonical(record, self.mapping)
-        changes = {line["product"]: line["quantity"] for line in order["lines"] if line.get("product")}
+        changes: dict[str, Decimal] = {}
+        for line in order["lines"]:
+            if product := line.get("product"):
+                changes[product] = changes.get(product, Decimal()) + _quantity(line.get("quantity"), deal)
         if not changes:
             raise UnusableEvent(f"the expansion deal {deal.deal_id} has no lines with a product")
         return AmendmentWon(deal=deal.deal_id, mode=deal.quantities, changes=changes)
@@ -202,6 +216,16 @@ def unpark_linked(session: Session) -> int:
         if find_contract(session, system, kind, foreign_id):
             freed += unpark(session, waits_for or "")
     return freed
+
+
+def _quantity(value: object, deal: Deal) -> Decimal:
+    try:
+        quantity = Decimal(str(value))
+    except InvalidOperation:
+        quantity = Decimal("NaN")
+    if not quantity.is_finite():
+        raise UnusableEvent(f"the expansion deal {deal.deal_id} has a line without a quantity")
+    return quantity
 
 
 def _queue(session: Session, row: InboxRow, contracts: list[str], kind: str, payload: dict[str, Any]) -> None:
