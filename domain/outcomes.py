@@ -25,6 +25,9 @@ ORDER_CASE = "order"
 OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
 
+# failures after which it is certain that the outside system holds nothing of the step
+NOTHING_DONE = {"INVALID_INPUT", "REJECTED", "NOT_FOUND", "ALREADY_EXISTS", "AUTH"}
+
 TITLES = {
     "crm.validate_order": "check the order",
     "crm.create_renewal_opportunity": "create the renewal opportunity in the CRM",
@@ -76,6 +79,11 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
 
 def failed(state: LifecycleState, step: Step, kind: str, message: str, now: datetime, delay: timedelta) -> None:
     """Open or renew the step's case. A doubt leaves the lane to the others and waits for a person."""
+    if state.cancelled is not None and isinstance(step, CreateSubscription) and kind in NOTHING_DONE:
+        state.queue = [queued for queued in state.queue if queued.key != step.key]
+        state.cases.pop(step.key, None)
+    if not isinstance(step, SetHealth | WriteStatus) and all(queued.key != step.key for queued in state.queue):
+        return  # dropped while it was under way: nobody waits for it
     error = ERRORS.get(kind, Internal)
     former = state.cases.get(step.key)
     doubtful = kind == "IN_DOUBT"
@@ -124,6 +132,10 @@ def next_generation(state: LifecycleState, key: str) -> None:
 def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
     """A verdict on the current revision: every reason in one case, or a sheet that the activation goes on with."""
     state.reasons, state.sheet = verdict.reasons, verdict.sheet
+    # steps made from an earlier revision are asked anew by the activation, once a revision is valid
+    for step in [queued for queued in state.queue if isinstance(queued, CreateCustomer | CreateSubscription)]:
+        state.queue.remove(step)
+        state.cases.pop(step.key, None)
     if verdict.sheet is None:
         fixes = " ".join(f"--set {reason.path}=…" for reason in verdict.reasons)
         state.cases[ORDER_CASE] = OpenCase(
@@ -138,16 +150,27 @@ def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
         )
         return
     state.cases.pop(ORDER_CASE, None)
-    # steps made from an earlier revision are asked anew by the activation
-    for step in [queued for queued in state.queue if isinstance(queued, CreateCustomer | CreateSubscription)]:
-        state.queue.remove(step)
-        state.cases.pop(step.key, None)
 
 
 def cancelled(state: LifecycleState, reason: str) -> None:
-    """Nothing more is begun for this order; what was done is undone by the workflow."""
+    """Nothing more is begun for this order; what was done is undone by the workflow.
+
+    A subscription that is being made, or may have been, is settled first: only what is known can be undone.
+    """
+
+    def unsettled(step: Step) -> bool:
+        case = state.cases.get(step.key)
+        return isinstance(step, CreateSubscription) and (case is None or case.view.kind.upper() not in NOTHING_DONE)
+
     state.cancelled = reason
-    state.queue, state.doubts, state.cases = [], {}, {}
+    state.queue = [step for step in state.queue if unsettled(step)]
+    state.doubts = {key: step for key, step in state.doubts.items() if unsettled(step)}
+    state.cases = {
+        step.key: state.cases[step.key] for step in (*state.queue, *state.doubts.values()) if step.key in state.cases
+    }
+    for step in state.queue:
+        if step.key in state.cases:
+            state.cases[step.key].retry_at = state.cases[step.key].view.opened_at  # at once
 
 
 def out_of_term(state: LifecycleState, now: datetime) -> None:

@@ -158,20 +158,20 @@ class CustomerLifecycle(LifecycleMessages):
         await self._end()
 
     async def _open_renewal(self) -> None:
-        """Assemble the readiness view once, and have an opportunity in the CRM for the decision."""
+        """Have an opportunity in the CRM for the decision, and assemble the readiness view."""
         s = self._state
-        if s.window_opened < s.term:
-            s.window_opened = s.term
+        s.window_opened = s.term
+        opportunity = CreateRenewalOpportunity(
+            key=keys.renewal_opportunity(s.contract, s.term),
+            account=s.account,
+            renews_deal=s.deal,
+            close_by=self._term().ends or self._today(),
+        )
+        self._lanes.ask(opportunity)
+        # the view shows the opportunity's stage; a CRM that is down does not hold it up
+        await workflow.wait_condition(lambda: opportunity.key in s.effects or opportunity.key in s.cases)
         if s.readiness is None:
             s.readiness = await assemble_readiness(s, self._now())
-        self._lanes.ask(
-            CreateRenewalOpportunity(
-                key=keys.renewal_opportunity(s.contract, s.term),
-                account=s.account,
-                renews_deal=s.deal,
-                close_by=self._term().ends or self._today(),
-            )
-        )
 
     async def _await_decision(self) -> None:
         """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
@@ -241,7 +241,8 @@ class CustomerLifecycle(LifecycleMessages):
     async def _undo_order(self) -> None:
         """Undo what was done for a cancelled order. The customer stays: other contracts may use it."""
         s = self._state
-        await workflow.wait_condition(lambda: not self._lanes.busy("erp"))
+        made = keys.subscription(s.contract)
+        await workflow.wait_condition(lambda: not self._lanes.busy("erp") and not self._lanes.holds(made))
         if subscription := s.subscription:
             key, reason = keys.cancellation(s.contract), s.cancelled or ""
             self._lanes.ask(CancelSubscription(key=key, subscription=subscription, reason=reason))
@@ -253,6 +254,8 @@ class CustomerLifecycle(LifecycleMessages):
         """Have a step done, once, and return its id outside. A corrected order drops its steps: they are made anew."""
         s = self._state
         while True:
+            # a correction may have taken the valid order away again
+            await self._unless_cancelled(lambda: s.sheet is not None)
             step = make()
             self._lanes.ask(step)
             key = step.key
