@@ -1,0 +1,1 @@
+"""Lifecycles on the real embedded server, in the production sandbox, against the box."""

@@ -1,0 +1,180 @@
+"""Orders that can't go on as they are: mended, refused by the ERP, cancelled."""
+
+from typing import Any
+
+from domain.document import apply_fixes
+from domain.messages import CancelOrder, FixOrder, RetryStep
+from domain.outcomes import ORDER_CASE
+from domain.view import LifecycleView, Stage
+from tests.house import House, Life
+from tests.workflow.lives import calls, counts, deal, done, eventually, records, refusal, rests
+from workflows.lifecycle import CustomerLifecycle
+
+MENDED = {"sold_to.tax_id": "DE123456788", "lines[0].product": "ONBOARDING"}
+
+
+async def fix(life: Life, **changes: Any) -> int:
+    """What `tenure fix` does: the next revision in the store, then the command."""
+    revisions = await life.orders.revisions(life.contract)
+    document = apply_fixes(revisions[-1].document, changes)
+    revision = await life.orders.add(life.contract, document, "ops")
+    await life.handle.execute_update(CustomerLifecycle.fix_order, FixOrder(revision=revision, by="ops"))
+    return revision
+
+
+async def cancel(life: Life) -> None:
+    await life.handle.execute_update(CustomerLifecycle.cancel, CancelOrder(by="sales", reason="won by mistake"))
+
+
+def active(view: LifecycleView) -> bool:
+    return done(view, "onboarding") and rests(view)
+
+
+async def test_a_bad_order_waits_as_one_case_with_every_reason_and_nothing_is_done_in_the_erp(house: House) -> None:
+    life = await house.start(house.payload("salesforce_new_broken"))
+    view = await life.until(lambda view: view.cases)
+    [case] = view.cases
+    assert (case.id, case.kind, view.stage) == (ORDER_CASE, "invalid_order", Stage.ORDER_ACTIVATION)
+    assert len(case.reasons) == 2
+    assert any("tax_id" in reason for reason in case.reasons)
+    assert any("ONBORDING" in reason for reason in case.reasons)
+    assert case.mend.startswith(f"tenure fix {life.contract} --set ")
+    assert await calls(house, "erp") == []
+    assert await calls(house, "cs") == []
+
+    async def shown() -> bool:
+        return bool((await deal(life)).get("Tenure_Status__c") == "needs attention")
+
+    await eventually(shown)
+
+
+async def test_a_mended_order_goes_on(house: House) -> None:
+    life = await house.start(house.payload("salesforce_new_broken"))
+    await life.until(lambda view: view.cases)
+    await fix(life, **MENDED)
+    view = await life.until(active)
+    assert view.stage is Stage.ONBOARDING
+    [customer] = await records(house, "erp", "customers")
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert customer["tax_id"] == "DE123456788"
+    assert subscription["lines"][0]["product"] == "ONBOARDING"
+    assert (await deal(life))["Tenure_Status__c"] == "active"
+
+
+async def test_half_a_correction_leaves_only_what_is_still_wrong(house: House) -> None:
+    life = await house.start(house.payload("salesforce_new_broken"))
+    await life.until(lambda view: view.cases)
+    await fix(life, **{"lines[0].product": "ONBOARDING"})
+    view = await life.until(lambda view: view.cases and len(view.cases[0].reasons) == 1)
+    assert "tax_id" in view.cases[0].reasons[0]
+    await fix(life, **MENDED)
+    await life.until(active)
+    assert (await counts(house, "erp"))["subscriptions"] == 1
+
+
+async def test_an_order_that_the_erp_refuses_half_way_goes_on_with_the_customer_that_exists(house: House) -> None:
+    await house.fault(system="erp", operation="create_subscription", kind="refuse", reason="period closed", times=1)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    view = await life.until(lambda view: view.cases)
+    [case] = view.cases
+    assert case.kind == "rejected"
+    assert "period closed" in case.reasons[0]
+    assert await counts(house, "erp") == {"customers": 1}
+    await life.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=case.id, by="ops"))
+    await life.until(active)
+    in_erp = await counts(house, "erp")
+    assert (in_erp["customers"], in_erp["subscriptions"], in_erp["activations"]) == (1, 1, 1)
+
+
+async def test_a_refused_order_that_is_corrected_goes_on_with_its_correction(house: House) -> None:
+    await house.fault(system="erp", operation="create_subscription", kind="refuse", reason="no such price", times=1)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.until(lambda view: view.cases)
+    await fix(life, **{"lines[1].quantity": 40, "purchase_order": "PO-4712"})
+    await life.until(active)
+    assert (await counts(house, "erp"))["customers"] == 1
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["purchase_order"] == "PO-4712"
+    assert [line["quantity"] for line in subscription["lines"]] == ["1", "40", "1"]
+
+
+async def test_a_worse_correction_is_a_case_again_and_never_activated(house: House) -> None:
+    """The ERP refused revision 1; revision 2 is invalid: nothing of either may be activated until it is mended."""
+    await house.fault(system="erp", operation="create_customer", kind="refuse", reason="blocked", times=1)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.until(lambda view: view.cases)
+    await fix(life, **{"lines[1].product": "PLATTFORM"})
+    await life.until(lambda view: [case.id for case in view.cases] == [ORDER_CASE])
+    await life.travel(1)
+    view = await life.view()
+    assert (view.stage, [case.id for case in view.cases]) == (Stage.ORDER_ACTIVATION, [ORDER_CASE])
+    assert "subscriptions" not in await counts(house, "erp")
+    await fix(life, **{"lines[1].product": "PLATFORM"})
+    await life.until(active)
+    assert (await counts(house, "erp"))["subscriptions"] == 1
+
+
+async def test_a_bad_order_can_be_cancelled_and_the_erp_never_hears_of_it(house: House) -> None:
+    life = await house.start(house.payload("salesforce_new_broken"))
+    await life.until(lambda view: view.cases)
+    await cancel(life)
+    outcome = await life.handle.result()
+    assert (outcome.outcome, outcome.reason, outcome.terms) == ("cancelled", "won by mistake (sales)", 0)
+    assert await calls(house, "erp") == []
+    assert (await deal(life))["Tenure_Status__c"] == "cancelled"
+
+
+async def test_an_order_that_the_erp_may_have_activated_is_not_cancelled(house: House) -> None:
+    await house.fault(system="erp", operation="activate_order", kind="error", status=500)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+
+    async def asked() -> bool:
+        return bool(await calls(house, "erp", "activate_order"))
+
+    await eventually(asked)
+    assert "the ERP has activated the order, or is at it" in await refusal(cancel(life))
+    await house.mend()
+    await life.until(active)
+    assert [each["status"] for each in await records(house, "erp", "subscriptions")] == ["active"]
+
+
+async def test_a_subscription_that_the_erp_refused_needs_no_undoing(house: House) -> None:
+    await house.fault(system="erp", operation="create_subscription", kind="refuse")
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.until(lambda view: view.cases)
+    await cancel(life)
+    outcome = await life.handle.result()
+    assert outcome.outcome == "cancelled"
+    assert await counts(house, "erp") == {"customers": 1}
+    assert (await life.view()).cases == []
+
+
+async def test_a_made_subscription_is_cancelled_with_its_order(house: House) -> None:
+    """Cancelled while the ERP makes the subscription: what it has made by then is undone, once."""
+    await house.fault(system="erp", operation="create_subscription", kind="slow", seconds=1)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+
+    async def asked() -> bool:
+        return bool(await calls(house, "erp", "create_subscription"))
+
+    await eventually(asked)
+    await cancel(life)
+    outcome = await life.handle.result()
+    assert outcome.outcome == "cancelled"
+    assert [each["status"] for each in await records(house, "erp", "subscriptions")] == ["cancelled"]
+    in_erp = await counts(house, "erp")
+    assert (in_erp["customers"], in_erp["cancellations"]) == (1, 1)
+    assert "activations" not in in_erp
+    assert "companies" not in await counts(house, "cs")
+
+
+async def test_a_subscription_that_may_have_been_made_is_not_left_behind_by_a_cancellation(house: House) -> None:
+    """Every answer of the ERP is lost, so nobody knows of the subscription when the order is cancelled."""
+    await house.fault(system="erp", operation="create_subscription", kind="lose_answer", times=5)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.travel(0.01)
+    view = await life.until(lambda view: view.cases)
+    assert view.cases[0].kind == "outcome_unknown"
+    await cancel(life)
+    await life.handle.result()
+    assert [each["status"] for each in await records(house, "erp", "subscriptions")] == ["cancelled"]
