@@ -135,7 +135,7 @@ def workers(
         client,
         task_queue=task_queue,
         workflows=[CustomerLifecycle],
-        activities=[DeskActivities(SqlViews(database)).publish],
+        activities=activities_of(DeskActivities(SqlViews(database), company)),
         max_cached_workflows=max_cached_workflows,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),
         graceful_shutdown_timeout=grace,

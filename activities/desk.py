@@ -3,17 +3,26 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from domain.company import Company
+from domain.policies.readiness import RenewalReadiness, assess_readiness
 from domain.ports import ViewRow, Views
+from domain.readings import AssessReadiness
 
 
 class DeskActivities:
-    """Publishes what people see."""
+    """Publishes what people see, and applies the company's policies."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: Views, company: Company) -> None:
         self._views = views
+        self._company = company
 
     @activity.defn(name="desk.publish")
     async def publish(self, row: ViewRow) -> None:
         """Write the view; an older one never wins."""
         with temporal_failures():
             await self._views.publish(row)
+
+    @activity.defn(name="desk.assess_readiness")
+    async def assess_readiness(self, request: AssessReadiness) -> RenewalReadiness:
+        """Judge what the sources said, by the policy of today."""
+        return assess_readiness(request.readings, request.today, self._company.risk)

@@ -1,8 +1,9 @@
 """What the readiness view reads from each system: one request shape, small answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.base import Frozen
+from domain.policies.readiness import Readings
 
 
 class Read(Frozen):
@@ -19,3 +20,10 @@ class OpenTasks(Frozen):
 
 class OpportunityStage(Frozen):
     stage: str
+
+
+class AssessReadiness(Frozen):
+    """What the sources said, to be judged on a day."""
+
+    readings: Readings
+    today: date

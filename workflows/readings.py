@@ -12,12 +12,13 @@ from workflows import options
 with workflow.unsafe.imports_passed_through():
     from activities.crm import CrmActivities
     from activities.cs import CsActivities
+    from activities.desk import DeskActivities
     from activities.erp import ErpActivities
     from activities.signals import SupportActivities, UsageActivities
     from domain.calendar import civil_date
-    from domain.policies.readiness import Readings, RenewalReadiness, SourceReading, assess_readiness
+    from domain.policies.readiness import Readings, RenewalReadiness, SourceReading
     from domain.ports import OpportunityRef
-    from domain.readings import OpportunityStage, Read
+    from domain.readings import AssessReadiness, OpportunityStage, Read
     from domain.state import LifecycleState
 
 
@@ -51,7 +52,10 @@ async def assemble_readiness(state: LifecycleState, now: datetime) -> RenewalRea
         cs=SourceReading(as_of=today, value=tasks.count) if tasks else None,
         crm=_opportunity(state, today, opportunity),
     )
-    return assess_readiness(readings, today)
+    # by the company's policy of today: data from outside, so an activity decides and history records the decision
+    return await workflow.execute_local_activity_method(
+        DeskActivities.assess_readiness, AssessReadiness(readings=readings, today=today), **options.STORE
+    )
 
 
 def _opportunity(
