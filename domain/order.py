@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from domain.base import Frozen
+from domain.base import Frozen, Tolerant
 from domain.terms import BillingRule, ChargeType, ContractTerms, Frequency, LineTerms
 
 
@@ -32,6 +32,10 @@ class Account(Frozen):
     id: str | None = None
     name: str | None = None
     parent_id: str | None = None
+
+
+class OrderedTerms(ContractTerms, extra="forbid"):
+    """The terms as a deal states them: a misspelt one is a mistake there, not an extension."""
 
 
 class OrderLine(Frozen):
@@ -63,7 +67,7 @@ class Order(Frozen):
     bill_to: Party | None = None
     ship_to: Party | None = None
     purchase_order: str | None = None
-    terms: ContractTerms = ContractTerms()
+    terms: OrderedTerms = OrderedTerms()
     lines: tuple[OrderLine, ...] = ()
 
     @property
@@ -75,7 +79,7 @@ class Order(Frozen):
         return self.ship_to or self.sold_to
 
 
-class ContractSheet(Frozen):
+class ContractSheet(Tolerant, frozen=True):
     """What the lifecycle keeps of a valid order: terms and references, no personal data."""
 
     deal_id: str
@@ -89,14 +93,14 @@ class ContractSheet(Frozen):
     go_live: str = "go-live"
 
 
-class Reason(Frozen):
+class Reason(Tolerant, frozen=True):
     """Why an order can't go on: `path` is the dotted path in the order document that a person edits."""
 
     path: str
     message: str
 
 
-class OrderVerdict(Frozen):
+class OrderVerdict(Tolerant, frozen=True):
     """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet."""
 
     revision: int

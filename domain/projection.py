@@ -111,6 +111,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         account=state.account,
         deal=state.deal,
         selling_entity=state.selling_entity,
+        zone=state.zone,
         term=state.term if term else 0,
         term_starts=term.starts if term else None,
         term_ends=term.ends if term else None,
@@ -163,10 +164,12 @@ def details(seen: LifecycleView) -> str:
             lines += [f"- **{case.title}** (since {case.opened_at:%Y-%m-%d %H:%M} UTC, {case.actor})"]
             lines += [f"  - {reason}" for reason in case.reasons]
             lines += [f"  - mend it: `{case.mend}`"] if case.mend else []
+    lines.append("")
     if seen.term:
-        lines += [f"**Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}"]
-        lines += [f"**Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
-    lines += [f"**Risk:** {seen.risk} · **renewal priority:** {seen.renewal_priority}", ""]
+        lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
+        lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
+        lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    lines += [f"- **Risk:** {seen.risk}, **renewal priority:** {seen.renewal_priority}", ""]
     if seen.lines:
         lines += ["| line | product | quantity | billing starts |", "|---|---|---|---|"]
         lines += [

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import TypeAdapter
 
-from domain import keys
+from domain import calendar, keys
 from domain.messages import (
     AmendmentWon,
     CollectionsChanged,
@@ -88,7 +88,8 @@ def decide(state: LifecycleState, decision: Decision) -> None:
         raise Refused(f"term {state.term} is already decided: {was}")
     if state.window_opened < state.term:
         opens = state.window_opens()
-        raise Refused(f"the renewal window is not open; it opens {opens:%Y-%m-%d}" if opens else "no term ends here")
+        when = f"it opens on {calendar.civil_date(opens, state.zone)}" if opens else "the contract has no term's end"
+        raise Refused(f"the renewal window is not open; {when}")
     state.decision = decision
     if decision.outcome == "end":
         term = state.term_now()

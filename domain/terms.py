@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from domain.base import Frozen
+from domain.base import Frozen, Tolerant
 
 
 class OnSignature(Frozen):
@@ -100,7 +100,7 @@ class Frequency(StrEnum):
     ANNUAL = "annual"
 
 
-class ContractTerms(Frozen):
+class ContractTerms(Tolerant, frozen=True):
     """The commercial terms of a contract. All dates are civil dates in `zone`; lengths are months or days."""
 
     zone: str = "UTC"
@@ -120,7 +120,7 @@ class ContractTerms(Frozen):
     coterm_with: str | None = None
 
 
-class LineTerms(Frozen):
+class LineTerms(Tolerant, frozen=True):
     """One line of a contract as the lifecycle knows it: what is charged, how often, from when, how many."""
 
     id: str

@@ -48,6 +48,7 @@ class LifecycleView(Tolerant):
     account: str = ""
     deal: str = ""
     selling_entity: str = ""
+    zone: str = "UTC"
     term: int = 0
     term_starts: date | None = None
     term_ends: date | None = None

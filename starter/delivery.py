@@ -1,7 +1,8 @@
 """Delivery: one contract's stream, leased, mediated and told to its lifecycle in one Update, in order.
 
 What the workflow was told is remembered in the transaction that marks the rows: whatever dies in between, the same rows
-are delivered again, and the lifecycle ignores what it has seen.
+are delivered again, and the lifecycle ignores what it has seen. Until then the level counts as doubtful, so that what
+comes in meanwhile can't be taken for no news.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -34,6 +35,7 @@ from workflows.lifecycle import CustomerLifecycle
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
 BATCH = 50
+DOUBT = "in_doubt"
 
 log = structlog.get_logger()
 
@@ -44,13 +46,17 @@ class Unreachable(Exception):
 
 @dataclass
 class Mediated:
-    """One batch, ready to go: what is to be told, which levels that is, and what needs no telling."""
+    """One batch, ready to go: what is to be told, which levels that is, and what needs no telling.
+
+    `levels` by kind, with the seq that tells it. `stale`: seqs that the lifecycle had seen before.
+    """
 
     lifecycle: LifecycleRow
     revision: int = 1
     start: DeliveryRow | None = None
     events: list[LifecycleEvent] = field(default_factory=list)
-    levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    levels: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    stale: set[int] = field(default_factory=set)
     answers: dict[int, Answer] = field(default_factory=dict)
 
 
@@ -91,10 +97,12 @@ class Deliverer:
 
     def _mediate(self, session: Session, stream: str, fence: int) -> Mediated | None:
         """Turn pending rows into what the lifecycle must be told: levels only where it was told another one."""
-        rows = number(session, stream, fence, BATCH)
+        rows = list(number(session, stream, fence, BATCH))
         lifecycle = session.get(LifecycleRow, stream)
         if not rows or lifecycle is None:
             return None
+        if not lifecycle.started and (start := _pending_start(session, stream)) and start not in rows:
+            rows.insert(0, start)  # what waited for the contract came first, and may fill the batch
         batch = Mediated(lifecycle, revision=_revision(session, stream))
         touched: dict[str, int] = {}
         for row in rows:
@@ -111,10 +119,12 @@ class Deliverer:
         for kind, seq in touched.items():
             level = self._level(session, lifecycle, kind)
             value = news(level, self._company)
-            if value != (told(session, stream, kind) or self._unspoken(kind)):
+            before = told(session, stream, kind)
+            if value != (before or self._unspoken(kind)):
                 level.seq = seq
                 batch.events.append(level)
-                batch.levels[kind] = value
+                batch.levels[kind] = seq, value
+                tell(session, stream, kind, _doubtful(before, value))
         batch.events.sort(key=lambda event: event.seq)
         return batch
 
@@ -178,11 +188,14 @@ class Deliverer:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
             batch.answers |= {seq: Answer("refused", reason) for seq in told_seqs}
             return
+        except RPCTimeoutOrCancelledError as error:
+            raise Unreachable("no worker answers") from error
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise Unreachable(str(error)) from error
             batch.answers |= {seq: Answer("refused", "the lifecycle is closed") for seq in told_seqs}
             return
+        batch.stale = {each.seq for each in answer.answers if each.outcome == "stale"}
         for each in answer.answers:
             batch.answers[each.seq] = Answer("refused" if each.outcome == "refused" else "delivered", each.reason)
 
@@ -193,8 +206,10 @@ class Deliverer:
         if batch.start is not None:
             session.get_one(LifecycleRow, stream).started = True
         refused = {seq for seq, answer in batch.answers.items() if answer.state == "refused"}
-        for kind, value in batch.levels.items():
-            tell(session, stream, kind, value)
+        for kind, (seq, value) in batch.levels.items():
+            # an earlier attempt, of which nobody knows, told another level under this seq: the sweep tells it anew
+            if seq not in batch.stale or told(session, stream, kind) == {DOUBT: value}:
+                tell(session, stream, kind, value)
         seqs = select(DeliveryRow).where(DeliveryRow.stream == stream, col(DeliveryRow.seq).in_(list(batch.answers)))
         for row in session.exec(seqs):
             self._note(session, row, batch.answers[_seq(row)])
@@ -242,6 +257,17 @@ def business_now(lifecycle: LifecycleRow) -> datetime:
 def business_day(session: Session, lifecycle: LifecycleRow) -> date:
     """Today, in the zone of the contract."""
     return civil_date(business_now(lifecycle), zone_of(session, lifecycle.contract))
+
+
+def _pending_start(session: Session, stream: str) -> DeliveryRow | None:
+    start = select(DeliveryRow).where(DeliveryRow.stream == stream, DeliveryRow.kind == START)
+    return session.exec(start.where(DeliveryRow.state == "pending")).first()
+
+
+def _doubtful(before: Any, value: dict[str, Any]) -> dict[str, Any]:
+    """Kept while a level is on its way: which one, or None when several attempts told different ones."""
+    same = before is None or DOUBT not in before or before[DOUBT] == value
+    return {DOUBT: value if same else None}
 
 
 def _newest(session: Session, contract: str) -> OrderRow | None:

@@ -47,17 +47,23 @@ class Dispatcher:
         """One round over everything that waits; returns how many rows moved."""
         routed = await self._db.write(self._router.route)
         now = asyncio.get_running_loop().time()
-        ready = [stream for stream in await self._streams.ready(AT_ONCE) if self._away.get(stream, 0) <= now]
+        self._away = {stream: until for stream, until in self._away.items() if until > now}
+        waiting = await self._streams.ready(AT_ONCE + len(self._away))
+        ready = [stream for stream in waiting if stream not in self._away][:AT_ONCE]
         return routed + sum(await asyncio.gather(*(self._deliver(stream) for stream in ready)))
 
     async def _deliver(self, stream: str) -> int:
         try:
             delivered = await self._deliverer.deliver(stream)
-        except Unreachable as error:
-            log.warning("lifecycle can't be reached, its events wait", stream=stream, error=str(error))
+        except TenureError:
+            raise
+        except Exception as error:  # whatever is wrong with one stream, the others must not wait for it
+            if isinstance(error, Unreachable):
+                log.warning("lifecycle can't be reached, its events wait", stream=stream, error=str(error))
+            else:
+                log.exception("events not delivered", stream=stream)
             self._away[stream] = asyncio.get_running_loop().time() + CALL_AGAIN_AFTER
             return 0
-        self._away.pop(stream, None)
         return delivered
 
     async def _sweep(self) -> int:

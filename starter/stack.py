@@ -26,6 +26,10 @@ class StackError(Exception):
     """The stack can't do what was asked. The first line says why and what to do; a log's end may follow."""
 
 
+class OtherSettings(StackError):
+    """A process of this stack runs with other settings, or without time travel."""
+
+
 @dataclass(frozen=True)
 class ProcessStatus:
     """One process. `port` and `url` are where to reach it, None for one that only works."""
@@ -217,7 +221,9 @@ class LocalStack:
             if process is None or not alive(process):
                 missing.append(spec)
             elif process.fingerprint != _fingerprint(spec):
-                raise StackError(f"{spec.name} is up with other settings (pid {process.pid}): run `tenure down` first")
+                raise OtherSettings(
+                    f"{spec.name} is up with other settings (pid {process.pid}): run `tenure down` first"
+                )
         for spec in missing:
             for port in spec.ports:
                 if not port_free(port.host, port.number):

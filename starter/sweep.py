@@ -11,7 +11,7 @@ from starter.routing import FACT, unpark_linked
 from store.database import insert_once
 from store.facts import facts_of, told
 from store.inbox import add_delivery
-from store.tables import FactRow, InboxRow, LifecycleRow
+from store.tables import DeliveryRow, FactRow, InboxRow, LifecycleRow, StreamRow
 
 
 def sweep(session: Session, company: Company) -> int:
@@ -38,7 +38,10 @@ def _look(session: Session, life: LifecycleRow, company: Company) -> int:
     level = news(standing(INVOICE, _invoices(session, life.contract), today, company), company)
     if level == (told(session, life.contract, INVOICE) or news(standing(INVOICE, [], today, company), company)):
         return 0
-    event_id = f"sweep:{life.contract}:{today}:{level['overdue_since']}:{len(level['delinquent'])}"
+    if _facts_under_way(session, life.contract):
+        return 0
+    stream = session.get(StreamRow, life.contract)
+    event_id = f"sweep:{life.contract}:{stream.last_seq if stream else 0}"
     row = InboxRow(
         source="tenure", event_id=event_id, type="tenure.sweep", subject=life.contract, payload="{}", state="routed"
     )
@@ -46,6 +49,12 @@ def _look(session: Session, life: LifecycleRow, company: Company) -> int:
         return 0
     stored = session.exec(select(InboxRow).where(InboxRow.source == "tenure", InboxRow.event_id == event_id)).one()
     return int(add_delivery(session, stored.id or 0, life.contract, FACT, {"sweep": INVOICE}))
+
+
+def _facts_under_way(session: Session, contract: str) -> bool:
+    """Whether facts are still to be mediated; until then nobody knows what the lifecycle will have been told."""
+    pending = select(DeliveryRow.id).where(DeliveryRow.stream == contract, DeliveryRow.state == "pending")
+    return session.exec(pending.where(DeliveryRow.kind == FACT).limit(1)).first() is not None
 
 
 def _invoices(session: Session, contract: str) -> list[tuple[str, dict[str, object]]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain.calendar import civil_date
 from domain.messages import CancelOrder, CommandAnswer, EndContract, RenewContract, RetryStep
 from starter.cli.lifecycles import read_document
 from starter.cli.running import Contract, Json, in_office, show, user
@@ -34,8 +35,8 @@ def milestone(
         from starter.office import parse_date
 
         life = await office.find(contract)
-        today = (await office.view(life)).as_of or datetime.now(UTC)
-        day = parse_date(on) if on else today.date()
+        view = await office.view(life)
+        day = parse_date(on) if on else civil_date(view.as_of or datetime.now(UTC), view.zone)
         data = {"contract": life.contract, "milestone": name, "completed_on": day.isoformat()}
         return await office.outcome(await office.send("tenure.milestone.completed.v1", data))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
 from starter.cli.running import Contract, Json, in_office, plain, show
 
@@ -90,7 +90,7 @@ def list_all(stage: Stage = None, attention: Attention = False, as_json: Json = 
     views = in_office(read)
 
     def text() -> None:
-        table = Table("contract", "stage", "term", "renewal", "risk", "next")
+        table = Table(Column("contract", no_wrap=True), "stage", "term", "renewal", "risk", "next")
         for view in views:
             renewal = str(view.renewal_date or "")
             table.add_row(view.contract, view.stage, str(view.term or ""), renewal, view.risk, view.next_step)

@@ -1,6 +1,7 @@
 """How the command line runs: settings and connections opened for one command, mistakes in one line, output as JSON."""
 
 import asyncio
+import contextlib
 import getpass
 import json
 import os
@@ -46,11 +47,14 @@ def run_app(app: typer.Typer) -> int:
         code = complain(error.format_message())
     except typer.Exit as leaving:
         code = leaving.exit_code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os._exit(0)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except (Mistake, SettingsError, CannotTravel, StackError, TenureError) as error:
         code = complain(str(error))
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
     sys.stderr.flush()
     # a process that ends right after its Temporal client can abort (sdk-python #300); everything is printed by now
     os._exit(code)

@@ -14,7 +14,7 @@ from starter.cli.running import open_office, show
 from starter.demo.box import Box, Customer, day, until
 from starter.demo.proof import holdings
 from starter.settings import Settings
-from starter.stack import LocalStack
+from starter.stack import LocalStack, OtherSettings
 from starter.timemachine import TimeMachine
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def play(settings: Settings, *, as_json: bool) -> int:
     began = time.monotonic()
     console.print("[bold]Tenure: one customer from closed-won to the second term[/bold]\n")
     stack = LocalStack(settings)
-    stack.up(time_travel=True, on_progress=lambda line: console.print(f"  {line}", style="dim"))
+    _bring_up(stack, console)
     async with open_office(settings) as office:
         story = Story(settings, stack, office, console)
         try:
@@ -229,6 +229,20 @@ class Story:
 
     def _note(self, text: str) -> None:
         self._console.print(f"  {text}", highlight=False, soft_wrap=True)
+
+
+def _bring_up(stack: LocalStack, console: Console) -> None:
+    """Up with time travel. A stack that is up without it is started again: its data stays."""
+
+    def say(line: str) -> None:
+        console.print(f"  {line}", style="dim")
+
+    try:
+        stack.up(time_travel=True, on_progress=say)
+    except OtherSettings:
+        say("the stack is up with other settings: starting it again with time travel")
+        stack.down()
+        stack.up(time_travel=True, on_progress=say)
 
 
 def _billed(view: LifecycleView, product: str) -> bool:
