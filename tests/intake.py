@@ -1,6 +1,7 @@
 """A router over a real store, and what a CRM, an ERP and the others may send to it."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,12 +42,10 @@ class Desk:
         self.company = company
         self.router = Router(company, mapping, "crm")
         self.inbox = Inbox(database)
-        self._events = 0
 
     async def receive(self, type: str, data: dict[str, Any], *, event_id: str | None = None) -> str:
         """One event, not yet routed; returns its id."""
-        self._events += 1
-        event_id = event_id or f"e{self._events}"
+        event_id = event_id or str(uuid.uuid4())
         body: dict[str, Any] = {
             "specversion": "1.0",
             "id": event_id,

@@ -1,17 +1,18 @@
 """A house with its ways in: events into the inbox, and as many dispatchers as a test wants, in this process."""
 
+from datetime import date
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
-from domain.view import LifecycleView
 from starter.delivery import Deliverer
 from starter.dispatcher import Dispatcher
 from starter.routing import Router
+from starter.sweep import sweep
 from store.cases import Cases
 from store.lifecycles import Lifecycles
-from store.streams import Streams
-from store.tables import CaseRow, DeliveryRow
+from store.orders import SqlOrders
+from store.tables import DeliveryRow
 from tests.house import House, Life
 from tests.intake import Desk, deal
 from workflows.lifecycle import CustomerLifecycle
@@ -49,19 +50,50 @@ class Post:
 
     async def win(self, number: str, **changes: Any) -> Life:
         """The deal `number` of an account of its own is won; its lifecycle is at rest in onboarding."""
-        record = {**deal(Id=number, AccountId=f"acc-{number}", **changes)["record"]}
-        await self.house.known_to_crm(record)
-        await self.desk.receive("deal.closed_won", {"record": record})
+        await self.hear_of(number, **changes)
         await self.settle()
         life = await self.life(number)
-        await life.until(lambda view: "onboarding" in str(view.effects) and not view.pending)
+        await life.until(lambda view: view.cases or ("onboarding" in str(view.effects) and not view.pending))
         return life
+
+    async def hear_of(self, number: str, **changes: Any) -> None:
+        """The deal is in the box's CRM, as is its account's parent, and its event in the inbox."""
+        data = deal(Id=number, AccountId=f"acc-{number}", **changes)
+        await self.house.http.post("/crm/accounts", json={"Id": "001Dn00000PaReNtAA0", "Name": "Hooli Group"})
+        (await self.house.http.post("/crm/opportunities", json=data["record"])).raise_for_status()
+        await self.desk.receive("deal.closed_won", data)
+
+    async def sweep(self) -> int:
+        return await self.house.database.write(lambda session: sweep(session, self.house.company))
 
     async def life(self, number: str) -> Life:
         row = await self.lifecycles.get(f"{CRM}/{number}/1")
         assert row is not None
         handle = self.house.client.get_workflow_handle_for(CustomerLifecycle.run, row.workflow_id)
-        return Life(self.house, row.contract, handle, self.house.orders)
+        return Life(self.house, row.contract, handle, SqlOrders(self.house.database))
+
+    async def upsell(self, number: str, seats: float, *, to: str, product: str = "PLATFORM") -> str:
+        """An upsell deal is won; returns its event's id."""
+        record = deal("salesforce_upsell", Id=number, AccountId=f"acc-{to}", Amends_Deal__c=to)["record"]
+        record["OpportunityLineItems"]["records"][0].update(Quantity=seats, ProductCode=product)
+        return await self.desk.receive("deal.closed_won", {"record": record})
+
+    async def milestone(self, life: Life, name: str, on: str = "2026-12-24") -> str:
+        data = {"contract": life.contract, "milestone": name, "completed_on": on}
+        return await self.desk.receive("milestone.completed", data)
+
+    async def invoice(self, life: Life, kind: str, version: int, due: date, name: str = "inv_1") -> str:
+        subscription = (await life.view()).effects[f"subscription:{life.contract}"]
+        data = {
+            "invoice": name,
+            "subscription": subscription,
+            "customer": "cus",
+            "amount": "100.00",
+            "currency": "EUR",
+            "due_on": due.isoformat(),
+            "version": version,
+        }
+        return await self.desk.receive(f"invoice.{kind}", data)
 
     async def deliveries(self, life: Life) -> list[DeliveryRow]:
         query = select(DeliveryRow).where(DeliveryRow.stream == life.contract).order_by(col(DeliveryRow.seq))
