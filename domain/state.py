@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from domain import calendar, keys
+from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import Risk
 from domain.steps import Step
+from domain.terms import LineTerms
 from domain.view import CaseView
 
 
@@ -152,6 +153,11 @@ class LifecycleState(Tolerant):
         """The instant at which the running term is over."""
         term = self.term_now()
         return calendar.start_of_day(term.ends, self.zone) if term and term.ends else None
+
+    def next_date(self, line: LineTerms, today: date) -> datetime | None:
+        """The next fixed date in a line's billing rule; None when only facts can bring it on."""
+        days = [day for day in billing.awaited_dates(line.billing_start) if day > today]
+        return calendar.start_of_day(min(days), self.zone) if days else None
 
     def end_instant(self) -> datetime | None:
         """The instant at which the contract ends, once that is decided."""

@@ -15,7 +15,7 @@ from workflows.lanes import Lanes
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain import calendar, commands, keys, outcomes, projection, reactions
+    from domain import calendar, commands, outcomes, plan, projection, reactions
     from domain.messages import (
         BatchAnswer,
         CancelOrder,
@@ -28,7 +28,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.ports import ViewRow
     from domain.state import Decision, LifecycleState
-    from domain.steps import ValidateOrder
     from domain.view import LifecycleView
 
 
@@ -74,7 +73,7 @@ class LifecycleMessages:
     def fix_order(self, command: FixOrder) -> CommandAnswer:
         """A corrected revision of the order is checked, and the activation goes on from where it stood."""
         self._state.order_revision = command.revision
-        self._validate()
+        self._lanes.ask(plan.validate_order(self._state))
         return self._answer(f"revision {command.revision} is being checked")
 
     @fix_order.validator
@@ -153,7 +152,3 @@ class LifecycleMessages:
 
     def _today(self) -> date:
         return calendar.civil_date(self._now(), self._state.zone)
-
-    def _validate(self) -> None:
-        s = self._state
-        self._lanes.ask(ValidateOrder(key=keys.order_check(s.contract, s.order_revision), revision=s.order_revision))

@@ -1,0 +1,121 @@
+"""What each step asks for, made from the state: the decision is fixed here, with its key."""
+
+from datetime import date
+
+from domain import keys
+from domain.calendar import Term
+from domain.state import LifecycleState
+from domain.steps import (
+    ActivateOrder,
+    CancelSubscription,
+    CreateCustomer,
+    CreateRenewalOpportunity,
+    CreateSubscription,
+    EndSubscription,
+    EnsureCompany,
+    LaunchOnboarding,
+    PostNote,
+    RenewSubscription,
+    StartBilling,
+    StartPlaybook,
+    ValidateOrder,
+)
+
+
+def validate_order(s: LifecycleState) -> ValidateOrder:
+    return ValidateOrder(key=keys.order_check(s.contract, s.order_revision), revision=s.order_revision)
+
+
+def create_customer(s: LifecycleState) -> CreateCustomer:
+    return CreateCustomer(key=keys.customer(s.account, s.known.selling_entity), revision=s.order_revision)
+
+
+def create_subscription(s: LifecycleState) -> CreateSubscription:
+    term = s.term_now()
+    return CreateSubscription(
+        key=keys.subscription(s.contract),
+        revision=s.order_revision,
+        customer=s.customer or "",
+        starts=term.starts if term else None,
+        ends=term.ends if term else None,
+    )
+
+
+def activate_order(s: LifecycleState, today: date) -> ActivateOrder:
+    """Where activation anchors the first term, today is the anchor."""
+    first = s.first_term(today)
+    return ActivateOrder(
+        key=keys.activation(s.contract),
+        subscription=s.subscription or "",
+        on=today,
+        starts=first.starts,
+        ends=first.ends,
+    )
+
+
+def start_billing(s: LifecycleState, line: str, starts: date) -> StartBilling:
+    """The day on which the line's rule was met is also the day of acceptance, which triggers revenue."""
+    return StartBilling(
+        key=keys.billing_start(s.contract, line, 1),
+        subscription=s.subscription or "",
+        line=line,
+        starts=starts,
+        accepted_on=starts,
+    )
+
+
+def ensure_company(s: LifecycleState) -> EnsureCompany:
+    return EnsureCompany(key=keys.company(s.account), revision=s.order_revision)
+
+
+def launch_onboarding(s: LifecycleState, today: date) -> LaunchOnboarding:
+    return LaunchOnboarding(key=keys.onboarding(s.contract), company=s.company or "", starts=today)
+
+
+def create_renewal_opportunity(s: LifecycleState, term: Term) -> CreateRenewalOpportunity:
+    return CreateRenewalOpportunity(
+        key=keys.renewal_opportunity(s.contract, term.number),
+        account=s.account,
+        renews_deal=s.deal,
+        close_by=term.ends or term.starts,
+    )
+
+
+def start_playbook(s: LifecycleState, term: Term) -> StartPlaybook:
+    return StartPlaybook(
+        key=keys.playbook(s.contract, term.number), company=s.company or "", due=term.ends or term.starts
+    )
+
+
+def post_note(s: LifecycleState, term: Term) -> PostNote:
+    text = s.readiness.summary() if s.readiness else ""
+    return PostNote(key=keys.readiness_note(s.contract, term.number), company=s.company or "", text=text)
+
+
+def renew_subscription(s: LifecycleState) -> RenewSubscription:
+    """Into the next term. ValueError for an evergreen contract, which has none."""
+    following = s.term_number(s.term + 1)
+    if following is None or following.ends is None:
+        raise ValueError("only a contract whose terms end is renewed")
+    return RenewSubscription(
+        key=keys.renewal(s.contract, following.number),
+        subscription=s.subscription or "",
+        term=following.number,
+        starts=following.starts,
+        ends=following.ends,
+    )
+
+
+def end_subscription(s: LifecycleState, today: date) -> EndSubscription:
+    return EndSubscription(
+        key=keys.ending(s.contract),
+        subscription=s.subscription or "",
+        ends=s.ends_on or today,
+        reason=s.end_reason,
+    )
+
+
+def cancel_subscription(s: LifecycleState) -> CancelSubscription:
+    return CancelSubscription(
+        key=keys.cancellation(s.contract), subscription=s.subscription or "", reason=s.cancelled or ""
+    )
