@@ -24,6 +24,8 @@ from domain.view import CaseView
 ORDER_CASE = "order"
 OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
+CANCEL_CASE = "cancel-requested"
+NOTICES = (SIGNAL_CASE, CANCEL_CASE)  # cases without a step: a person reads them, and puts them away
 
 # failures after which it is certain that the outside system holds nothing of the step
 NOTHING_DONE = {"INVALID_INPUT", "REJECTED", "NOT_FOUND", "ALREADY_EXISTS", "AUTH"}
@@ -111,7 +113,7 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
 def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime) -> None:
     """A person moved a case on: the step is tried now, or taken as done outside under `done_as`."""
     case = state.cases[case_id]
-    if case_id == SIGNAL_CASE:
+    if case_id in NOTICES:
         del state.cases[case_id]
         return
     doubt = state.doubts.pop(case_id, None)
@@ -199,5 +201,19 @@ def unusable_signal(state: LifecycleState, error: ValueError, now: datetime) -> 
             opened_at=now,
             actor="engineer",
             mend=f"tenure fix {state.contract} --retry {SIGNAL_CASE}   # after sending it once more, corrected",
+        )
+    )
+
+
+def cancel_requested(state: LifecycleState, now: datetime) -> None:
+    """Somebody asked Temporal to cancel the workflow. It lives on: a contract is ended by a command, with a reason."""
+    state.cases[CANCEL_CASE] = OpenCase(
+        view=CaseView(
+            id=CANCEL_CASE,
+            kind="cancel_requested",
+            title="somebody asked Temporal to cancel this lifecycle; it goes on",
+            opened_at=now,
+            mend=f"tenure cancel or tenure end {state.contract} --reason …; else tenure fix {state.contract} "
+            f"--retry {CANCEL_CASE} puts this away",
         )
     )

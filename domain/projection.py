@@ -145,7 +145,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
 def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str:
     """What the lifecycle waits for, in one line."""
     if state.cases:
-        return f"waits for a person: {next(iter(state.cases.values())).view.title}"
+        return f"needs attention: {next(iter(state.cases.values())).view.title}"
     if state.activated_on and not state.closed and state.known.go_live not in state.milestones:
         return f"waits for the milestone {state.known.go_live}"
     return f"{coming[0][1]} ({calendar.civil_date(coming[0][0], state.zone)})" if coming else ""

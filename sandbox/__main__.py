@@ -1,11 +1,14 @@
-"""`python -m sandbox --port P --db FILE [--webhook-url URL --webhook-secret whsec_…]`: serve until SIGTERM."""
+"""`python -m sandbox --port P --db FILE [--webhook-url URL]`: serve until SIGTERM. Webhooks need their secret."""
 
 import argparse
+import os
 
 import uvicorn
 
 from sandbox.app import create_app
 from sandbox.webhooks import WebhookTarget
+
+SECRET_VARIABLE = "SANDBOX_WEBHOOK_SECRET"  # noqa: S105
 
 
 def main() -> None:
@@ -15,11 +18,11 @@ def main() -> None:
     parser.add_argument("--db", default=":memory:", help="SQLite file")
     parser.add_argument("--token", default="sandbox", help="bearer token of every system")
     parser.add_argument("--webhook-url", help="webhooks go to <url>/webhooks/<system>")
-    parser.add_argument("--webhook-secret", help="whsec_…")
     given = parser.parse_args()
-    if (given.webhook_url is None) != (given.webhook_secret is None):
-        parser.error("--webhook-url and --webhook-secret belong together")
-    target = WebhookTarget(given.webhook_url, given.webhook_secret) if given.webhook_url else None
+    secret = os.environ.get(SECRET_VARIABLE)  # no flag: everybody can read a process' arguments
+    if given.webhook_url is not None and not secret:
+        parser.error(f"--webhook-url needs the secret in {SECRET_VARIABLE}")
+    target = WebhookTarget(given.webhook_url, secret) if given.webhook_url and secret else None
     uvicorn.run(
         create_app(given.db, target, token=given.token),
         host=given.host,

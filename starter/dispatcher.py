@@ -21,6 +21,7 @@ from store.streams import Streams
 log = structlog.get_logger()
 
 AT_ONCE = 16
+ROUND = 0.2
 SWEEP_EVERY = 1.0
 CALL_AGAIN_AFTER = 2.0
 
@@ -36,21 +37,39 @@ class Dispatcher:
         self._streams = Streams(database)
         self._poll = poll
         self._away: dict[str, float] = {}
+        self._under_way: dict[str, asyncio.Task[int]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; deliveries under way are finished."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(self.route_and_deliver, self._poll, stop))
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
+        await self.finish()
 
     async def route_and_deliver(self) -> int:
-        """One round over everything that waits; returns how many rows moved."""
+        """One round over everything that waits; returns how many rows moved. What is not answered within the round
+        stays under way: a lifecycle that hangs holds up its own events alone."""
         routed = await self._db.write(self._router.route)
+        for stream in await self._ready():
+            self._under_way[stream] = asyncio.create_task(self._deliver(stream))
+        return routed + await self._settled(ROUND)
+
+    async def finish(self) -> int:
+        """Wait for everything under way; returns how many rows it moved."""
+        return await self._settled(None)
+
+    async def _ready(self) -> list[str]:
         now = asyncio.get_running_loop().time()
         self._away = {stream: until for stream, until in self._away.items() if until > now}
-        waiting = await self._streams.ready(AT_ONCE + len(self._away))
-        ready = [stream for stream in waiting if stream not in self._away][:AT_ONCE]
-        return routed + sum(await asyncio.gather(*(self._deliver(stream) for stream in ready)))
+        busy = self._away.keys() | self._under_way.keys()
+        waiting = await self._streams.ready(AT_ONCE + len(busy))
+        return [stream for stream in waiting if stream not in busy][: max(0, AT_ONCE - len(self._under_way))]
+
+    async def _settled(self, seconds: float | None) -> int:
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=seconds)
+        done = [stream for stream, task in self._under_way.items() if task.done()]
+        return sum(self._under_way.pop(stream).result() for stream in done)
 
     async def _deliver(self, stream: str) -> int:
         try:
@@ -76,6 +95,9 @@ class Dispatcher:
                 moved = await work()
             except TenureError as error:
                 log.warning("the store does not answer, trying again", error=str(error))
+                moved = 0
+            except Exception:  # a dispatcher that is gone moves nothing at all
+                log.exception("the round was broken off, trying again")
                 moved = 0
             if not moved:
                 await pause(stop, seconds)

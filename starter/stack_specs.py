@@ -106,7 +106,7 @@ def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
 
 def _sandbox(settings: Settings) -> ProcessSpec:
     secret = _webhook_secret(settings)
-    webhook = ("--webhook-url", settings.gateway_url, "--webhook-secret", secret) if secret else ()
+    webhook = ("--webhook-url", settings.gateway_url) if secret else ()
     command = (
         *(sys.executable, "-m", "sandbox", "--port", str(settings.sandbox.port)),
         *("--db", str(settings.state_path / "sandbox.db"), *webhook),
@@ -117,6 +117,7 @@ def _sandbox(settings: Settings) -> ProcessSpec:
         ready=answers(f"{settings.sandbox_url}/admin/clock"),
         ports=(Port(settings.sandbox.port, "sandbox.port"),),
         url=settings.sandbox_url,
+        environment={"SANDBOX_WEBHOOK_SECRET": secret} if secret else {},
     )
 
 

@@ -124,8 +124,10 @@ def _is_sqlite(url: str) -> bool:
 def _engine(url: str, *, pool_size: int) -> Engine:
     settings: Mapping[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "pool_size": pool_size}
     if not _is_sqlite(url):
-        return create_engine(url, pool_pre_ping=True, **settings)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT}, **settings)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **settings)
+    # parameters hold orders: an error's text must not
+    arguments = {"check_same_thread": False, "timeout": BUSY_TIMEOUT}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **settings)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -38,6 +38,18 @@ class CustomerLifecycle(LifecycleMessages):
 
     @workflow.run
     async def run(self, state: LifecycleState) -> LifecycleOutcome:
+        whole = asyncio.create_task(self._live_until_closed())
+        while True:
+            try:
+                return await asyncio.shield(whole)
+            except asyncio.CancelledError:
+                if whole.cancelled():
+                    raise
+                # a click on "Request Cancellation" must not leave a customer who is billed and forgotten
+                outcomes.cancel_requested(self._state, self._now())
+
+    async def _live_until_closed(self) -> LifecycleOutcome:
+        """Live, with everybody at work, until the contract is closed; or continue as a new run."""
         life = asyncio.create_task(self._live())
         crew = [asyncio.create_task(self._lanes.serve(system)) for system in SYSTEMS]
         crew.append(asyncio.create_task(self._desk.serve()))

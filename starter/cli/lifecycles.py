@@ -12,6 +12,8 @@ from rich.markdown import Markdown
 from rich.table import Column, Table
 
 from starter.cli.running import Contract, Json, in_office, plain, show
+from starter.cli.seeding import put_deal_into_sandbox
+from starter.settings import load_settings
 
 if TYPE_CHECKING:
     from starter.office import Office
@@ -35,24 +37,24 @@ def start(
     document = read_document(file)
 
     async def begin(office: "Office") -> str:
+        from domain.mapping import UnusableRecord, canonical, summary
         from starter.office import Mistake
 
         if file.suffix == ".toml":
+            await put_deal_into_sandbox(settings, document)
             return await office.begin(document)
-        from domain.mapping import UnusableRecord, summary
-
         try:
-            deal = summary(document, office.mapping)
+            deal, order = summary(document, office.mapping), canonical(document, office.mapping)
         except UnusableRecord as error:
             raise Mistake(f"{file}: {error}") from None
-        data = {"record": document}
-        outcome = await office.outcome(
-            await office.send("tenure.deal.closed_won.v1", data, event_id=f"start:{deal.version}")
-        )
+        await put_deal_into_sandbox(settings, order)
+        sent = await office.send("tenure.deal.closed_won.v1", {"record": document}, event_id=f"start:{deal.version}")
+        outcome = await office.outcome(sent)
         if outcome.state in ("dead", "parked"):
             raise Mistake(outcome.reason)
         return (await office.find(deal.deal_id)).contract
 
+    settings = load_settings()
     contract = in_office(begin)
     show(as_json, {"contract": contract}, lambda: print(contract))
 
@@ -90,7 +92,9 @@ def list_all(stage: Stage = None, attention: Attention = False, as_json: Json = 
     views = in_office(read)
 
     def text() -> None:
-        table = Table(Column("contract", no_wrap=True), "stage", "term", "renewal", "risk", "next")
+        table = Table(
+            Column("contract", no_wrap=True), "stage", "term", "renewal", "risk", Column("next", no_wrap=True)
+        )
         for view in views:
             renewal = str(view.renewal_date or "")
             table.add_row(view.contract, view.stage, str(view.term or ""), renewal, view.risk, view.next_step)

@@ -37,9 +37,9 @@ def sandbox(port: int, db: Path, webhook_url: str) -> Iterator[subprocess.Popen[
     """A running box that answers; ended with SIGTERM."""
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--db", str(db)]
     process = subprocess.Popen(
-        [*command, "--webhook-url", webhook_url, "--webhook-secret", SECRET],
+        [*command, "--webhook-url", webhook_url],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "SANDBOX_WEBHOOK_SECRET": SECRET},
     )
     try:
         _wait_for(port, process)
