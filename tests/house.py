@@ -51,14 +51,15 @@ class House:
         read: dict[str, Any] = json.loads((EXAMPLES / "payloads" / f"{name}.json").read_text())
         return read
 
-    async def start(self, record: dict[str, Any], **changes: Any) -> "Life":
-        """Start a lifecycle from a CRM record, `changes` being canonical paths of the order."""
+    async def start(self, record: dict[str, Any], contract: str | None = None, **changes: Any) -> "Life":
+        """Start a lifecycle from a CRM record, `changes` being canonical paths of the order. Without a name the
+        contract is nobody else's."""
         document = apply_fixes(canonical(record, self.mapping), changes)
         deal, account = document["deal_id"], document["account"]["id"]
         if parent := record["Account"].get("ParentId"):
             await self.http.post("/crm/accounts", json={"Id": parent, "Name": "Hooli Group"})
         (await self.http.post("/crm/opportunities", json=record)).raise_for_status()
-        contract = keys.contract_id(f"crm-{uuid.uuid4().hex[:6]}", deal)
+        contract = contract or keys.contract_id(f"crm-{uuid.uuid4().hex[:6]}", deal)
         orders = SqlOrders(self.database)
         revision = await orders.add(contract, document, "test")
         state = LifecycleState(

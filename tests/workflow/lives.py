@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
 from domain import calendar
-from domain.messages import MilestoneReached
-from domain.view import LifecycleView, Stage
-from starter.travel import fast_forward, workflow_clock
+from domain.messages import LifecycleOutcome, MilestoneReached
+from domain.view import LifecycleView
+from starter.travel import CannotTravel, fast_forward, workflow_clock
 from tests.house import House, Life
 
 HOOLI = "salesforce_new_hooli"
@@ -97,6 +98,13 @@ async def to_term_end(life: Life, zone: str = ZONE) -> None:
     await to_day(life, _known((await life.view()).term_ends), zone)
 
 
+async def to_end(life: Life, day: date, zone: str = ZONE) -> LifecycleOutcome:
+    """Move to the day on which the contract ends; the clock stops with the lifecycle."""
+    with suppress(CannotTravel):
+        await to_instant(life, calendar.start_of_day(day, zone) + timedelta(days=1))
+    return await life.handle.result()
+
+
 async def set_box_clock(house: House, instant: datetime) -> None:
     (await house.http.post("/admin/clock", json={"now": instant.isoformat()})).raise_for_status()
 
@@ -171,7 +179,3 @@ async def refusal(command: Awaitable[Any]) -> str:
     with pytest.raises(WorkflowUpdateFailedError) as caught:
         await command
     return str(caught.value.cause)
-
-
-def is_ended(view: LifecycleView) -> bool:
-    return view.stage is Stage.ENDED
