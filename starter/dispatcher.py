@@ -10,6 +10,7 @@ import structlog
 from domain.company import Company
 from domain.errors import TenureError
 from starter.delivery import Deliverer, Unreachable
+from starter.logs import where
 from starter.process import connected, pause, run_process
 from starter.ready import announce_ready
 from starter.routing import Router
@@ -80,7 +81,7 @@ class Dispatcher:
             if isinstance(error, Unreachable):
                 log.warning("lifecycle can't be reached, its events wait", stream=stream, error=str(error))
             else:
-                log.exception("events not delivered", stream=stream)
+                log.error("events not delivered", stream=stream, error=type(error).__name__, where=where(error))
             self._away[stream] = asyncio.get_running_loop().time() + CALL_AGAIN_AFTER
             return 0
         return delivered
@@ -96,8 +97,8 @@ class Dispatcher:
             except TenureError as error:
                 log.warning("the store does not answer, trying again", error=str(error))
                 moved = 0
-            except Exception:  # a dispatcher that is gone moves nothing at all
-                log.exception("the round was broken off, trying again")
+            except Exception as error:  # a dispatcher that is gone moves nothing at all
+                log.error("the round was broken off, trying again", error=type(error).__name__, where=where(error))
                 moved = 0
             if not moved:
                 await pause(stop, seconds)

@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -20,7 +19,7 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
 from domain.events import UnusableEvent, read_event
-from starter.logs import configure_logging
+from starter.logs import configure_logging, where
 from starter.problems import Problem, answer_with_problems, problem
 from starter.settings import Settings, SettingsError, load_settings
 from starter.signatures import Signatures
@@ -94,9 +93,8 @@ class Gateway:
                 source, event_id, _text(document, "type"), _text(document, "subject"), text, dead=reason
             )
         except Exception as error:  # whatever kept the row from being durable, the sender has to try again
-            # Where it happened, but not the message: a database's holds the row that it could not write.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("webhook not stored", source=source, event_id=event_id, error=type(error).__name__, where=where)
+            kind = type(error).__name__
+            log.error("webhook not stored", source=source, event_id=event_id, error=kind, where=where(error))
             self.metrics.refused.labels(source, "store_unavailable").inc()
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
 from structlog.typing import Processor
@@ -43,3 +44,8 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     root.setLevel(level)
     # One line for every request to an outside system is noise, and its URL may name a customer.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def where(error: BaseException) -> str:
+    """Where it happened, but not the message: it may hold what a customer sent, or the row that could not be written."""
+    return "".join(traceback.format_tb(error.__traceback__))

@@ -29,6 +29,7 @@ from domain.expressions import UnusableRecord
 from domain.intake import Deal, DealKind
 from domain.mapping import Mapping, canonical, summary
 from domain.messages import AmendmentWon, MilestoneReached, RenewalLost, RenewalWon
+from starter.logs import where
 from store.cases import open_case, resolve_case
 from store.inbox import add_delivery, mark_dead, mark_ignored, mark_parked, mark_routed, next_received, unpark
 from store.lifecycles import add_lifecycle, find_contract, link, open_of_account
@@ -60,7 +61,7 @@ class Router:
             except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
                 _dead(session, row, str(error))
             except Exception as error:  # whatever is wrong with one event, those behind it must not wait for it
-                log.exception("event not routed", inbox_id=row.id)
+                log.error("event not routed", inbox_id=row.id, error=type(error).__name__, where=where(error))
                 _dead(session, row, f"it could not be routed ({type(error).__name__})")
         return len(rows)
 

@@ -1,5 +1,6 @@
 """A click on the Temporal UI's cancel button must not leave a customer who is billed and forgotten."""
 
+from domain.calendar import civil_date
 from domain.messages import EndContract, RetryStep
 from domain.outcomes import CANCEL_CASE
 from domain.view import Stage
@@ -15,7 +16,8 @@ async def test_a_cancel_request_opens_a_case_and_the_lifecycle_goes_on(house: Ho
     assert view.stage is Stage.ONBOARDING
 
     await life.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=CANCEL_CASE, by="ops"))
-    today = view.as_of.date() if view.as_of else None
+    assert view.as_of is not None
+    today = civil_date(view.as_of, view.zone)
     await life.handle.execute_update(CustomerLifecycle.end, EndContract(by="ops", reason="on purpose", on=today))
     outcome = await life.handle.result()
     assert (outcome.outcome, outcome.reason) == ("ended", "on purpose (ops)")
