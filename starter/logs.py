@@ -47,5 +47,5 @@ def configure_logging(process: str, level: str = "INFO") -> None:
 
 
 def where(error: BaseException) -> str:
-    """Where it happened, but not the message: it may hold what a customer sent, or the row that could not be written."""
+    """Where it happened, but not the message: it may hold what was sent, or the row that was to be written."""
     return "".join(traceback.format_tb(error.__traceback__))

@@ -92,9 +92,8 @@ def list_all(stage: Stage = None, attention: Attention = False, as_json: Json = 
     views = in_office(read)
 
     def text() -> None:
-        table = Table(
-            Column("contract", no_wrap=True), "stage", "term", "renewal", "risk", Column("next", no_wrap=True)
-        )
+        short = ("contract", "stage", "term", "renewal", "risk")
+        table = Table(*(Column(name, no_wrap=True) for name in short), "next")
         for view in views:
             renewal = str(view.renewal_date or "")
             table.add_row(view.contract, view.stage, str(view.term or ""), renewal, view.risk, view.next_step)
