@@ -44,7 +44,7 @@ class Post:
     async def settle(self, dispatcher: Dispatcher | None = None) -> int:
         """Dispatch until nothing moves; returns how many rows did."""
         dispatcher, moved = dispatcher or self.dispatcher(), 0
-        while now := await dispatcher.route_and_deliver():
+        while now := await dispatcher.route_and_deliver() + await dispatcher.finish():
             moved += now
         return moved
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import col, update
 from temporalio.client import Client
 
 from domain.messages import CancelOrder
 from domain.view import Stage
 from starter.delivery import Deliverer, Unreachable
-from store.database import Database
+from store.database import Database, change
+from store.tables import DeliveryRow
 from tests.dispatch import Post
 from tests.house import House, open_house
 from workflows.lifecycle import CustomerLifecycle
@@ -240,3 +242,34 @@ async def test_while_the_workers_are_away_events_wait(temporal: Client, tmp_path
         post = Post(back)
         assert await post.settle() == 1
         assert "kick-off" in (await life.view()).milestones
+
+
+async def test_a_lifecycle_that_does_not_answer_holds_up_its_own_events_alone(post: Post) -> None:
+    life = await post.win("006-n")
+    await post.hear_of("006-o")
+    nobody = replace(post.house, task_queue="nobody-works-here")
+    await Post(nobody).settle()
+    stuck = await post.life("006-o")
+    dispatcher, stop = Post(nobody).dispatcher(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(dispatcher.run(stop))
+        await post.milestone(stuck, "kick-off")
+        await asyncio.sleep(0.5)
+        await post.milestone(life, "kick-off")
+        await life.until(lambda view: "kick-off" in view.milestones, seconds=3)
+        assert await post.states(stuck) == ["delivered", "pending"]
+        await stuck.handle.terminate()
+        stop.set()
+    assert await post.states(life) == ["delivered", "delivered"]
+
+
+async def test_events_that_cannot_be_delivered_hold_up_nobody_else(post: Post) -> None:
+    broken, sound = await post.win("006-p"), await post.win("006-q")
+    await post.milestone(broken, "kick-off")
+    await post.desk.route()
+    spoil = update(DeliveryRow).where(col(DeliveryRow.stream) == broken.contract).values(payload={"kind": "nonsense"})
+    await post.house.database.write(lambda session: change(session, spoil.where(col(DeliveryRow.state) == "pending")))
+    await post.milestone(sound, "kick-off")
+    await post.settle()
+    assert sorted(await post.states(broken)) == ["delivered", "pending"]
+    assert await post.states(sound) == ["delivered", "delivered"]
