@@ -22,7 +22,7 @@ from starter.settings import Settings, load_settings
 from starter.stack import LocalStack
 from starter.travel import fast_forward
 from store.database import Database
-from store.tables import DeliveryRow, InboxRow
+from store.tables import DeliveryRow, EffectRow, InboxRow
 from tests.intake import deal
 from workflows.lifecycle import CustomerLifecycle
 
@@ -151,6 +151,11 @@ class RunningStack:
     async def deliveries(self, contract: str) -> list[DeliveryRow]:
         query = select(DeliveryRow).where(DeliveryRow.stream == contract).order_by(col(DeliveryRow.seq))
         return list(await self.database.read(lambda session: session.exec(query).all()))
+
+    async def unfinished(self, contract: str) -> list[str]:
+        """Effects that the ledger has begun, and does not know to be done."""
+        query = select(EffectRow.key).where(EffectRow.contract == contract, EffectRow.state != "DONE")
+        return await self.database.read(lambda session: list(session.exec(query).all()))
 
     async def risk(self, contract: str) -> str:
         [company] = await self.of(contract, "cs", "companies")

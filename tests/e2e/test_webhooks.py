@@ -43,7 +43,9 @@ async def test_while_temporal_is_stopped_webhooks_are_taken_and_delivered_later(
     await town.kill("temporal")
     contracts = await town.win("006W2", "006W3")
     await town.until(town.unsent, 0)
-    told = [each for each in (await town.box.get("/admin/webhooks")).json() if each["body"]["subject"] in "006W2,006W3"]
+    told = [
+        each for each in (await town.box.get("/admin/webhooks")).json() if each["body"]["subject"] in ("006W2", "006W3")
+    ]
     assert [(each["state"], each["answered"], each["attempts"]) for each in told] == [("delivered", 202, 1)] * 2
     for contract in contracts:
         assert await town.holds(contract) == {"opportunities": 1}

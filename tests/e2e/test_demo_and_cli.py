@@ -1,0 +1,199 @@
+"""The demo as a newcomer runs it, and the command line on the stack that it leaves running."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from starter.cli.running import open_office
+from starter.demo.box import Box, Customer
+from starter.demo.proof import holdings
+from starter.settings import load_settings
+from tests.stack import ROOT
+
+TENURE = str(Path(sys.executable).with_name("tenure"))
+
+
+class Shell:
+    """Runs `tenure` as a user would, on a stack of its own."""
+
+    def __init__(self, state: Path) -> None:
+        temporal, ui, gateway, self.sandbox = free_ports(4)
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "TEMPORAL_"))}
+        self.environment = {
+            **ours,
+            "TENURE_STATE_DIR": str(state),
+            "TENURE_TEMPORAL__PORT": str(temporal),
+            "TENURE_TEMPORAL__UI_PORT": str(ui),
+            "TENURE_GATEWAY__PORT": str(gateway),
+            "TENURE_SANDBOX__PORT": str(self.sandbox),
+        }
+
+    def tenure(self, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [TENURE, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds
+        )
+
+    def read(self, *words: str) -> Any:
+        """A command's JSON."""
+        done = self.tenure(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def refused(self, *words: str) -> str:
+        """A command that must fail as a mistake: one line, exit code 2."""
+        done = self.tenure(*words)
+        assert (done.returncode, done.stdout) == (2, ""), done
+        [line] = done.stderr.splitlines()
+        assert line.startswith("tenure: ")
+        return line.removeprefix("tenure: ")
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct ones: all are held until all are known."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A stack on which the demo has been played."""
+    made = Shell(tmp_path_factory.mktemp("demo") / "state")
+    try:
+        done = made.tenure("demo", "--json", seconds=170)
+        assert done.returncode == 0, done.stderr
+        proof = json.loads(done.stdout)
+        assert proof
+        assert all(count["wanted"] == count["found"] == 1 for count in proof.values()), proof
+        yield made
+    finally:
+        made.tenure("down")
+
+
+@pytest.fixture(scope="module")
+def contract(shell: Shell) -> str:
+    [view] = shell.read("list", "--stage", "serving")
+    return str(view["contract"])
+
+
+async def test_the_demo_counts_in_the_outside_systems_and_sees_a_second_customer(
+    shell: Shell, contract: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shell.environment.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(ROOT / "tenure.toml")
+    customer, box = Customer(ROOT), Box(settings.sandbox_url, "sandbox")
+    customer.deal = contract.split("/")[1]
+    [made] = await box.records("erp", "customers", lambda record: True)
+    customer.account = made["account"]
+    await box.do("POST", "/erp/customers", {**made, "external_id": "by hand"})
+    async with open_office(settings) as office:
+        proof = await holdings(box, office, customer, contract)
+    assert {what for what, (wanted, found) in proof.items() if wanted != found} == {"customers (ERP)"}
+
+
+def test_show_tells_where_a_contract_stands_by_any_of_its_names(shell: Shell, contract: str) -> None:
+    shown = shell.read("show", contract.split("/")[1][:9])
+    assert (shown["view"]["contract"], shown["view"]["term"]) == (contract, 2)
+    assert {effect["state"] for effect in shown["effects"]} == {"DONE"}
+    assert any("renewal" in line["what"] for line in shown["timeline"])
+    assert contract in shell.tenure("show", contract).stdout
+
+
+def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract: str) -> None:
+    before = shell.read("show", contract)["view"]
+    assert "the renewal window is not open" in shell.refused("renew", contract)
+    assert "use tenure end" in shell.refused("cancel", contract, "--reason", "x")
+    assert "in the past" in shell.refused("end", contract, "--reason", "x", "--on", "2020-01-01")
+    assert "activated already" in shell.refused("fix", contract, "--set", "purchase_order=PO-1")
+    assert "no open case" in shell.refused("fix", contract, "--retry", "nope")
+    assert "no such field" in shell.refused("fix", contract, "--set", "colour=red")
+    assert "time travels forward" in shell.refused("fast-forward", contract, "--to", "2026-01-01")
+    assert "nothing to repeat" in shell.refused("event", "1", "--again")
+    assert "there is no event 4711" in shell.refused("event", "4711")
+    assert "unknown contract" in shell.refused("show", "nope")
+    after = shell.read("show", contract)["view"]
+    assert {**before, "as_of": None} == {**after, "as_of": None}
+
+
+def test_a_signal_that_can_not_be_used_is_seen(shell: Shell, contract: str) -> None:
+    assert shell.tenure("signal", contract, '{"kind": "bogus"}').returncode == 0
+    [case] = shell.read("show", contract)["view"]["cases"]
+    assert case["kind"] == "unusable_signal"
+    assert shell.tenure("fix", contract, "--retry", case["id"]).returncode == 0
+    assert shell.read("show", contract)["view"]["cases"] == []
+
+
+def test_an_order_from_a_file_starts_once_and_lives_until_it_ends(shell: Shell) -> None:
+    started = [shell.read("start", "examples/contracts/us_quarterly.toml")["contract"] for _ in range(2)]
+    assert started[0] == started[1]
+    outcome = shell.read("milestone", started[0], "go-live")
+    assert outcome["answers"] == {started[0]: "delivered"}
+    assert shell.tenure("end", started[0], "--reason", "moved away").returncode == 0
+    ends = shell.read("show", started[0])["view"]["term_ends"]
+    arrived = shell.read("fast-forward", started[0], "--to", ends)
+    assert arrived["stops"][-1]["at"] <= arrived["now"]
+    assert shell.read("show", started[0])["view"]["stage"] == "ended"
+    assert "closed" in shell.refused("renew", started[0])
+    assert "no running lifecycle" in shell.refused("fast-forward", started[0], "--by", "1")
+
+
+def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp_path: Path, contract: str) -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "mend-me",
+        "source": "/test",
+        "type": "tenure.milestone.completed.v1",
+        "data": {"contract": contract, "milestone": "training"},
+    }
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event))
+    dead = shell.read("event", str(file))
+    assert dead["state"] == "dead"
+    assert "completed_on" in dead["reason"]
+    file.write_text(json.dumps({**event, "data": {**event["data"], "completed_on": "2026-11-23"}}))
+    mended = shell.read("event", str(dead["inbox_id"]), "--again", "--payload", str(file))
+    assert mended["answers"] == {contract: "delivered"}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("bogus",), "No such command"),
+        (("show",), "Missing argument"),
+        (("list", "--stage", "nope"), "unknown stage"),
+        (("list", "--nope"), "No such option"),
+        (("start", "nope.toml"), "No such file"),
+        (("start", "README.md"), "README.md"),
+        (("start", "examples/payloads/hubspot_new.json"), "no deal id"),
+        (("map", "check", "pyproject.toml"), "no deal id"),
+        (("fix", "x"), "give --set"),
+        (("fix", "x", "--set", "no-sign"), "is not an assignment"),
+        (("signal", "x", "{"), "not JSON"),
+        (("end", "x", "--reason", "r", "--on", "tomorrow"), "is not a date"),
+        (("fast-forward", "x"), "give either"),
+        (("fast-forward", "x", "--by", "0"), "forward"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(shell: Shell, words: tuple[str, ...], reason: str) -> None:
+    assert reason in shell.refused(*words)
+
+
+def test_what_needs_no_stack_works_without_one(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "state")
+    assert {entry["term"] for entry in shell.read("glossary")} >= {"active customer", "renewal date"}
+    found = shell.read("map", "check", "examples/payloads/salesforce_new_broken.json")
+    assert {reason["path"] for reason in found["reasons"]} == {"sold_to.tax_id", "lines[0].product"}
+    assert {process["state"] for process in shell.read("status")} == {"stopped"}
+    assert "Temporal does not answer" in shell.refused("list")
+    assert shell.tenure().returncode == 0
