@@ -14,6 +14,7 @@ import structlog
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -109,7 +110,7 @@ class Deliverer:
             if lifecycle.closed and row.kind == FACT:
                 batch.answers[_seq(row)] = Answer("recorded", "the lifecycle is closed")
             elif row.kind == START:
-                batch.start = row
+                batch.start = None if lifecycle.closed else row
                 batch.answers[_seq(row)] = Answer("delivered")
             elif row.kind == FACT:
                 touched[self._learn(session, row)] = _seq(row)
@@ -168,6 +169,8 @@ class Deliverer:
                 task_queue=self._task_queue,
                 search_attributes=at_start(life.account, life.selling_entity),
                 static_summary=f"{life.contract}",
+                # it may have lived and ended while nobody could remember its start
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             )
         except WorkflowAlreadyStartedError:
             log.info("lifecycle was started before", contract=life.contract)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import col, update
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from domain.messages import CancelOrder
 from domain.view import Stage
@@ -75,6 +75,19 @@ async def test_a_dispatcher_that_dies_after_the_start_starts_nothing_twice(post:
     assert await post.settle() == 1
     assert await post.states(life) == ["delivered"]
     assert (await counts(post.house))["subscriptions"] == 1
+
+
+async def test_a_lifecycle_that_ended_before_its_start_was_remembered_stays_ended(post: Post) -> None:
+    await post.hear_of("006-r", Selling_Entity__c="NOBODY")
+    await post.desk.route()
+    await die(post, "crm/006-r/1")
+    life = await post.life("006-r")
+    await life.until(lambda view: view.cases)
+    await life.handle.execute_update(CustomerLifecycle.cancel, CancelOrder(by="ops", reason="sold twice"))
+    await life.handle.result()
+    await post.settle()
+    assert (await life.handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+    assert await post.states(life) == ["delivered"]
 
 
 async def test_an_upsell_told_by_a_dispatcher_that_died_is_applied_once(post: Post) -> None:
