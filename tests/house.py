@@ -51,7 +51,7 @@ class House:
         read: dict[str, Any] = json.loads((EXAMPLES / "payloads" / f"{name}.json").read_text())
         return read
 
-    async def start(self, record: dict[str, Any], contract: str | None = None, **changes: Any) -> "Life":
+    async def start(self, record: dict[str, Any], contract: str | None = None, /, **changes: Any) -> "Life":
         """Start a lifecycle from a CRM record, `changes` being canonical paths of the order. Without a name the
         contract is nobody else's."""
         document = apply_fixes(canonical(record, self.mapping), changes)

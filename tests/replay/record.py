@@ -1,0 +1,175 @@
+"""`python -m tests.replay.record [PATH …]`: live each path on the embedded server and write its history to the corpus.
+
+To be run after a change that no running lifecycle has to survive; the diff of the `.expected.json` files is the review.
+"""
+
+import asyncio
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from domain.document import apply_fixes
+from domain.messages import (
+    AmendmentWon,
+    CancelOrder,
+    CollectionsChanged,
+    EndContract,
+    FixOrder,
+    RenewalLost,
+    RenewalWon,
+)
+from starter.stack_specs import TEMPORAL_TIME_TRAVEL
+from tests.conftest import FAST
+from tests.house import House, Life, open_house
+from tests.replay.gate import EXPECTED, HISTORIES, live_again
+from tests.workflow.lives import (
+    HOOLI,
+    calls,
+    clock,
+    done,
+    eventually,
+    go_live,
+    open_window,
+    opportunity,
+    rests,
+    to_end,
+    to_term_end,
+)
+from workflows.desk import SEARCH_ATTRIBUTES
+from workflows.lifecycle import CustomerLifecycle
+
+
+async def _start(house: House, path: str, payload: str = HOOLI) -> Life:
+    record = house.payload(payload)
+    usage = {"active": 45, "entitled": 50}
+    token = {"Authorization": "Bearer sandbox"}
+    await house.http.put(f"/usage/accounts/{record['AccountId']}", json=usage, headers=token)
+    return await house.start(record, f"corpus/{path}/1")
+
+
+async def _serve(life: Life) -> None:
+    await life.until(lambda view: done(view, "onboarding") and rests(view))
+    await go_live(life)
+
+
+async def _end_soon(life: Life) -> None:
+    day = (await clock(life)).date() + timedelta(days=10)
+    await life.handle.execute_update(CustomerLifecycle.end, EndContract(by="csm", reason="moved away", on=day))
+    await to_end(life, day)
+
+
+async def happy(house: House) -> Life:
+    """Overdue and paid, an upsell, renewed by a won opportunity, ended in the second term."""
+    life = await _start(house, "happy")
+    await _serve(life)
+    await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=(await clock(life)).date()))
+    await life.until(lambda view: view.risk == "medium")
+    await life.tell(CollectionsChanged())
+    await life.until(lambda view: view.risk == "low")
+    await life.tell(AmendmentWon(deal="UP-1", mode="difference", changes={"PLATFORM": Decimal(25)}))
+    await life.until(rests)
+    view = await open_window(life)
+    await life.tell(RenewalWon(opportunity=opportunity(view)))
+    await life.until(lambda view: done(view, "renewal"))
+    await to_term_end(life)
+    await life.until(lambda view: view.term == 2 and rests(view))
+    await _end_soon(life)
+    return life
+
+
+async def bad_order_fixed(house: House) -> Life:
+    """An order with two mistakes waits as a case, is mended and goes on."""
+    life = await _start(house, "bad_order_fixed", "salesforce_new_broken")
+    await life.until(lambda view: view.cases)
+    [broken] = await life.orders.revisions(life.contract)
+    mended = apply_fixes(broken.document, {"sold_to.tax_id": "DE123456788", "lines[0].product": "ONBOARDING"})
+    revision = await life.orders.add(life.contract, mended, "ops")
+    await life.handle.execute_update(CustomerLifecycle.fix_order, FixOrder(revision=revision, by="ops"))
+    await _serve(life)
+    await _end_soon(life)
+    return life
+
+
+async def churn(house: House) -> Life:
+    """The renewal opportunity is lost: the contract ends with its term."""
+    life = await _start(house, "churn")
+    await _serve(life)
+    view = await open_window(life)
+    await life.tell(RenewalLost(opportunity=opportunity(view)))
+    assert view.term_ends is not None
+    await to_end(life, view.term_ends)
+    return life
+
+
+async def cancelled_early(house: House) -> Life:
+    """Cancelled while the ERP makes the subscription: that is undone."""
+    await house.fault(system="erp", operation="create_subscription", kind="slow", seconds=1, times=1)
+    life = await _start(house, "cancelled_early")
+
+    async def asked() -> bool:
+        return bool(await calls(house, "erp", "create_subscription"))
+
+    await eventually(asked)
+    await life.handle.execute_update(CustomerLifecycle.cancel, CancelOrder(by="sales", reason="won by mistake"))
+    return life
+
+
+PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
+    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early)
+}
+
+
+async def record(names: list[str], folder: Path) -> None:
+    binary = Path(sys.executable).with_name("temporal")
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        identity="recorder",
+        dev_server_existing_path=str(binary if binary.exists() else shutil.which("temporal")),
+        dev_server_extra_args=[*FAST, *TEMPORAL_TIME_TRAVEL],
+        dev_server_log_level="error",
+        search_attributes=SEARCH_ATTRIBUTES,
+    ) as environment:
+        for name in names:
+            with tempfile.TemporaryDirectory() as home:
+                async with open_house(environment.client, Path(home), task_queue="corpus") as house:
+                    life = await PATHS[name](house)
+                    await life.handle.result()
+                    await _write(name, await life.handle.fetch_history(), folder)
+
+
+async def _write(name: str, fetched: WorkflowHistory, folder: Path) -> None:
+    told = _without_traces(fetched.to_json_dict())
+    history = WorkflowHistory.from_json(f"replay-{name}", told)
+    (folder / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+    (folder / f"{name}{EXPECTED}").write_text(json.dumps(await live_again(history), indent=1, sort_keys=True) + "\n")
+
+
+def _without_traces(node: Any) -> Any:
+    """Stack traces name files of the machine on which they were made."""
+    if isinstance(node, dict):
+        return {key: _without_traces(value) for key, value in node.items() if key != "stackTrace"}
+    return [_without_traces(value) for value in node] if isinstance(node, list) else node
+
+
+def main() -> None:
+    unknown = set(sys.argv[1:]) - set(PATHS)
+    if unknown:
+        sys.exit(f"no such path: {', '.join(sorted(unknown))}; there are {', '.join(PATHS)}")
+    logging.disable(logging.WARNING)
+    HISTORIES.mkdir(exist_ok=True)
+    asyncio.run(record(sys.argv[1:] or list(PATHS), HISTORIES))
+
+
+if __name__ == "__main__":
+    main()
