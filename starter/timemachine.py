@@ -14,7 +14,7 @@ from domain.calendar import start_of_day
 from starter.delivery import zone_of
 from starter.settings import Settings
 from starter.sweep import next_sweep, sweep_one
-from starter.travel import CannotTravel, fast_forward, pending_attempts, workflow_clock
+from starter.travel import CannotTravel, RunEnded, fast_forward, pending_attempts, workflow_clock
 from store.lifecycles import Lifecycles
 from store.tables import DeliveryRow, InboxRow, LifecycleRow
 
@@ -51,10 +51,13 @@ class TimeMachine:
         while now < goal:
             view = await self._office.view(life)
             at, why = await self._next_stop(life, view.next_due, view.next_step, now, goal)
-            await fast_forward(self._office.client, life.workflow_id, _whole_seconds(at - now))
+            stops.append({"at": at, "why": why})
+            try:
+                await fast_forward(self._office.client, life.workflow_id, _whole_seconds(at - now))
+            except RunEnded:
+                break
             now = await self.clock(life)
             await self._move_others(life, now)
-            stops.append({"at": at, "why": why})
             if not await self._rest(life):
                 break
         return stops

@@ -20,10 +20,14 @@ class CannotTravel(Exception):
     """The clock can't be moved; the message says why, in one line."""
 
 
+class RunEnded(CannotTravel):
+    """The lifecycle ended on the way."""
+
+
 async def fast_forward(client: Client, workflow_id: str, by: timedelta) -> None:
     """Move one running workflow's clock ahead by `by`, whole seconds; returns when it is there.
 
-    Raises CannotTravel when the server can't, or gave up (too many skips, the run ended).
+    Raises RunEnded when the workflow ended on the way, CannotTravel when the server can't, or gave up.
     """
     execution = WorkflowExecution(workflow_id=workflow_id)
     travel_id = str(uuid.uuid4())
@@ -48,6 +52,8 @@ async def fast_forward(client: Client, workflow_id: str, by: timedelta) -> None:
             result = FastForwardPollingResult.Name(answer.fast_forward_polling_result)
             if result.endswith("_COMPLETED"):
                 return
+            if result.endswith("_FAILED") and await _ended(client, workflow_id):
+                raise RunEnded("the lifecycle ended on the way")
             if result.endswith("_FAILED"):
                 raise CannotTravel(f"the clock stopped: {answer.failed_reason}")
             # a long poll that timed out: the clock is still moving, ask again
@@ -57,6 +63,10 @@ async def fast_forward(client: Client, workflow_id: str, by: timedelta) -> None:
         raise CannotTravel(
             f"this Temporal server can't skip time ({error.message}); start the local one with: tenure up --time-travel"
         ) from None
+
+
+async def _ended(client: Client, workflow_id: str) -> bool:
+    return (await client.get_workflow_handle(workflow_id).describe()).close_time is not None
 
 
 async def workflow_clock(client: Client, workflow_id: str) -> datetime:

@@ -149,7 +149,7 @@ def test_an_order_from_a_file_starts_once_and_lives_until_it_ends(shell: Shell) 
 
 
 def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp_path: Path, contract: str) -> None:
-    event = {
+    event: dict[str, Any] = {
         "specversion": "1.0",
         "id": "mend-me",
         "source": "/test",
