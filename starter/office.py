@@ -5,7 +5,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlmodel import col, or_, select
@@ -19,6 +19,7 @@ from domain.mapping import Mapping
 from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
 from domain.outcomes import ORDER_CASE
 from domain.view import LifecycleView
+from starter.mistakes import Mistake
 from starter.routing import begin_lifecycle
 from store.database import Database
 from store.inbox import Inbox
@@ -30,10 +31,6 @@ from workflows.lifecycle import CustomerLifecycle
 
 Command = TypeVar("Command")
 Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
-
-
-class Mistake(Exception):
-    """What was asked can't be done; the message is one line, and nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -197,10 +194,3 @@ class Office:
 
 def _answers(deliveries: Sequence[DeliveryRow]) -> dict[str, str]:
     return {row.stream: f"{row.state}{f': {row.answer}' if row.answer else ''}" for row in deliveries}
-
-
-def parse_date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Mistake(f"{text!r} is not a date; write it as 2027-08-25") from None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from starter.mistakes import Mistake
 from starter.sections import KINDS, Connection, Gateway, Kind, Limits, Sandbox, Secret, Temporal, Tuning, WebhookSource
 
 PREFIX = "TENURE_"
@@ -18,7 +19,7 @@ SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
 
-class SettingsError(Exception):
+class SettingsError(Mistake):
     """The configuration can't be used. One line that names the place and what to change; never a secret."""
 
 

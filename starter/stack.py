@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
+from starter.mistakes import Mistake
 from starter.processes import POLL_SECONDS, RunningProcess, alive, port_free, port_holder, send, spawn, tail, wait_gone
 from starter.secrets import make_secrets
 from starter.settings import PREFIX, Settings
@@ -22,7 +23,7 @@ from starter.stack_specs import ProcessSpec, local_specs
 START_SECONDS = 60.0
 
 
-class StackError(Exception):
+class StackError(Mistake):
     """The stack can't do what was asked. The first line says why and what to do; a log's end may follow."""
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from starter.searching import type_name
 from starter.settings import READY_FILE_VARIABLE, Settings, SettingsError
 from starter.temporal import uses_local_server
-from workflows.desk import SEARCH_ATTRIBUTES
 
 # Without the first three every server step waits for a 50 ms grid; WAL + NORMAL survives a killed process.
 TEMPORAL_TUNING = (
@@ -84,6 +82,10 @@ _WITHOUT_PORT = {"dispatcher": "starter.dispatcher", "worker": "worker"}
 
 
 def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
+    # imported late: they bring the SDK along, which a command that only looks need not wait for
+    from starter.searching import type_name
+    from workflows.desk import SEARCH_ATTRIBUTES
+
     port, ui_port = settings.temporal.port, settings.temporal.ui_port
     beside_python = Path(sys.executable).with_name("temporal")
     binary = str(beside_python) if beside_python.exists() else shutil.which("temporal") or "temporal"

@@ -15,8 +15,10 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from starter.mistakes import Mistake
 
-class CannotTravel(Exception):
+
+class CannotTravel(Mistake):
     """The clock can't be moved; the message says why, in one line."""
 
 

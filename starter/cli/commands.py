@@ -10,7 +10,8 @@ import typer
 from domain.calendar import civil_date
 from domain.messages import CancelOrder, CommandAnswer, EndContract, RenewContract, RetryStep
 from starter.cli.lifecycles import read_document
-from starter.cli.running import Contract, Json, in_office, show, user
+from starter.cli.running import Contract, Json, in_office, parse_date, show, user
+from starter.mistakes import Mistake
 
 if TYPE_CHECKING:
     from starter.office import Office, Outcome
@@ -32,8 +33,6 @@ def milestone(
     """Report a milestone as reached."""
 
     async def report(office: "Office") -> "Outcome":
-        from starter.office import parse_date
-
         life = await office.find(contract)
         view = await office.view(life)
         day = parse_date(on) if on else civil_date(view.as_of or datetime.now(UTC), view.zone)
@@ -50,8 +49,6 @@ def event(
     as_json: Json = False,
 ) -> None:
     """Send an event, look at a received one, or repeat one that could not be used."""
-    from starter.office import Mistake
-
     if not what.isdigit() and (again or payload):
         raise Mistake("--again and --payload go with the number of a received event")
     if what.isdigit() and not again:
@@ -84,8 +81,6 @@ def signal(
     as_json: Json = False,
 ) -> None:
     """Signal a running workflow directly, past the inbox. One that can't be used opens a case."""
-    from starter.office import Mistake
-
     try:
         told = json.loads(body)
     except ValueError as error:
@@ -118,8 +113,6 @@ def end(
     as_json: Json = False,
 ) -> None:
     """End a live contract, with its term or on a day."""
-    from starter.office import parse_date
-
     _command(contract, "end", EndContract(by=user(), reason=reason, on=parse_date(on) if on else None), as_json)
 
 
@@ -138,8 +131,6 @@ def fix(
     as_json: Json = False,
 ) -> None:
     """Mend what a lifecycle waits for: correct its order, or try a failed step again."""
-    from starter.office import Mistake
-
     if bool(assignments) == bool(retry) or (done_as and not retry):
         raise Mistake(
             "give --set path=value (once or more), or --retry CASE (with --done-as ID if it was done outside)"
@@ -156,8 +147,6 @@ def fix(
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    from starter.office import Mistake
-
     path, sign, value = text.partition("=")
     if not sign or not path:
         raise Mistake(f"{text!r} is not an assignment; write it as ship_to.address.postal_code=94105")

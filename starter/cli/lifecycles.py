@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 from starter.cli.running import Contract, Json, in_office, plain, show
 from starter.cli.seeding import put_deal_into_sandbox
+from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ def start(
 
     async def begin(office: "Office") -> str:
         from domain.mapping import UnusableRecord, canonical, summary
-        from starter.office import Mistake
 
         if file.suffix == ".toml":
             await put_deal_into_sandbox(settings, document)
@@ -61,8 +61,6 @@ def start(
 
 def read_document(file: Path) -> dict[str, Any]:
     """A TOML or JSON file. Raises Mistake in one line."""
-    from starter.office import Mistake
-
     try:
         text = file.read_text(encoding="utf-8")
         read = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
@@ -79,7 +77,6 @@ def list_all(stage: Stage = None, attention: Attention = False, as_json: Json = 
     """List lifecycles from the store, the nearest renewal first."""
     from domain.view import LifecycleView
     from domain.view import Stage as Known
-    from starter.office import Mistake
     from store.views import SqlViews
 
     if stage is not None and stage not in list(Known):

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -17,7 +18,8 @@ from pydantic import BaseModel
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from domain.errors import TenureError
-from starter.settings import Settings, SettingsError, load_settings
+from starter.mistakes import Mistake
+from starter.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from starter.office import Office
@@ -32,10 +34,6 @@ MISTAKE = 2
 
 def run_app(app: typer.Typer) -> int:
     """Run the command that argv names; its exit code."""
-    from starter.office import Mistake
-    from starter.stack import StackError
-    from starter.travel import CannotTravel
-
     command = typer.main.get_command(app)
     try:
         result = command.main(standalone_mode=False, prog_name="tenure")
@@ -51,7 +49,7 @@ def run_app(app: typer.Typer) -> int:
         os._exit(0)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
-    except (Mistake, SettingsError, CannotTravel, StackError, TenureError) as error:
+    except (Mistake, TenureError) as error:
         code = complain(str(error))
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
@@ -82,7 +80,7 @@ def run(work: Awaitable[T]) -> T:
 async def open_office(settings: Settings | None = None) -> AsyncIterator["Office"]:
     """The office of the configured company. Raises Mistake when Temporal does not answer."""
     import wiring
-    from starter.office import Mistake, Office
+    from starter.office import Office
 
     settings = settings or load_settings()
     company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
@@ -126,3 +124,10 @@ def plain(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [plain(item) for item in data]
     return data if data is None or isinstance(data, str | int | float | bool) else str(data)
+
+
+def parse_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Mistake(f"{text!r} is not a date; write it as 2027-08-25") from None

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from starter.cli.running import Json, run, show
 from starter.settings import load_settings
-from starter.stack import LocalStack
 
 TimeTravel = Annotated[bool, typer.Option("--time-travel", help="Let `tenure fast-forward` move lifecycles' clocks.")]
 
@@ -20,6 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def up(time_travel: TimeTravel = False, as_json: Json = False) -> None:
     """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up."""
+    from starter.stack import LocalStack
+
     settings = load_settings()
     stack = LocalStack(settings)
     say = Console(stderr=True).print
@@ -36,12 +37,16 @@ def up(time_travel: TimeTravel = False, as_json: Json = False) -> None:
 
 def down(as_json: Json = False) -> None:
     """Stop the local stack and free its ports; its data stays."""
+    from starter.stack import LocalStack
+
     stopped = LocalStack(load_settings()).down()
     show(as_json, {"stopped": stopped}, lambda: print(f"stopped {', '.join(stopped)}" if stopped else "nothing was up"))
 
 
 def status(as_json: Json = False) -> None:
     """Show each process of the local stack."""
+    from starter.stack import LocalStack
+
     found = LocalStack(load_settings()).status()
 
     def text() -> None:

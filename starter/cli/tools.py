@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from starter.cli.lifecycles import read_document
-from starter.cli.running import Contract, Json, in_office, run, show
+from starter.cli.running import Contract, Json, in_office, parse_date, run, show
+from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def check(
     import wiring
     from domain.mapping import UnusableRecord, canonical, classify, load_mapping, missing
     from domain.policies.validation import verdict
-    from starter.office import Mistake
 
     settings, record = load_settings(), read_document(payload)
     try:
@@ -83,7 +83,6 @@ def fast_forward(
     as_json: Json = False,
 ) -> None:
     """Move a lifecycle's clock, from due date to due date. Needs a stack that is up with --time-travel."""
-    from starter.office import Mistake, parse_date
     from starter.timemachine import TimeMachine
 
     if (to is None) == (by is None):

@@ -13,6 +13,7 @@ from domain.view import LifecycleView, Stage
 from starter.cli.running import open_office, show
 from starter.demo.box import Box, Customer, day, until
 from starter.demo.proof import holdings
+from starter.mistakes import Mistake
 from starter.settings import Settings
 from starter.stack import LocalStack, OtherSettings
 from starter.timemachine import TimeMachine
@@ -185,8 +186,6 @@ class Story:
         return await self._office.find(self.contract)
 
     async def _view(self, what: str, met: Callable[[LifecycleView], bool]) -> LifecycleView:
-        from starter.office import Mistake
-
         async def look() -> LifecycleView | None:
             try:
                 view = await self._office.view(await self._life())

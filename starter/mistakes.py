@@ -1,0 +1,5 @@
+"""What a person is told in one line."""
+
+
+class Mistake(Exception):
+    """What was asked can't be done. The message is one line (a log's tail may follow); nothing was changed."""
