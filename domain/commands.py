@@ -6,7 +6,7 @@ from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, R
 from domain.outcomes import ORDER_CASE, OUT_OF_TERM_CASE
 from domain.reactions import Refused, decide
 from domain.state import Decision, LifecycleState
-from domain.steps import ActivateOrder
+from domain.steps import ActivateOrder, ValidateOrder
 
 
 def check_open(state: LifecycleState) -> None:
@@ -31,6 +31,10 @@ def check_retry(state: LifecycleState, command: RetryStep) -> None:
         raise Refused(f"there is no open case {command.case!r}; open: {known}")
     if command.case in (ORDER_CASE, OUT_OF_TERM_CASE):
         raise Refused("this case is settled by correcting the order (tenure fix) or by a decision (tenure renew, end)")
+    steps = (*state.queue, *state.doubts.values())
+    made = any(step.key == command.case and not isinstance(step, ValidateOrder) for step in steps)
+    if command.done_as is not None and not made:
+        raise Refused("only a step that makes something outside can be taken as done; try this one again without an id")
 
 
 def check_renew(state: LifecycleState, command: RenewContract, today: date) -> None:
