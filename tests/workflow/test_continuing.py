@@ -144,3 +144,21 @@ async def test_a_continued_lifecycle_keeps_its_dates_its_view_and_its_end(house:
     ending = EndContract(by="csm", reason="moved away", on=today.date() + timedelta(days=1))
     await life.handle.execute_update(CustomerLifecycle.end, ending)
     assert (await life.until(rests)).stage is Stage.ENDING
+
+
+async def test_a_window_that_opens_while_the_lifecycle_continues_is_prepared_once(house: House) -> None:
+    """A term shorter than its window: activation, onboarding and renewal fall into the first few runs."""
+    life = await house.start(house.payload(HOOLI), **{"terms.initial_months": 2, "terms.renewal_months": 2})
+    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    await life.until(lambda view: done(view, "readiness-note") and rests(view))
+
+    async def continued() -> bool:
+        return await runs(life) >= 2
+
+    await eventually(continued)
+    view = await life.until(rests)
+    assert view.stage is Stage.RENEWAL
+    in_cs = await counts(house, "cs")
+    assert (in_cs["playbooks"], in_cs["notes"], in_cs["plans"]) == (1, 1, 1)
+    opportunities = await records(house, "crm", "opportunities")
+    assert len([each for each in opportunities if each["Type"] == "Renewal"]) == 1

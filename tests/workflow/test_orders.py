@@ -124,6 +124,21 @@ async def test_a_bad_order_can_be_cancelled_and_the_erp_never_hears_of_it(house:
     assert (await deal(life))["Tenure_Status__c"] == "cancelled"
 
 
+async def test_an_order_that_could_not_be_checked_is_never_taken_as_checked(house: House) -> None:
+    await house.fault(system="crm", operation="account_exists", kind="garbage")
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    view = await life.until(lambda view: view.cases)
+    by_hand = RetryStep(case=view.cases[0].id, by="ops", done_as="checked by hand")
+    reason = await refusal(life.handle.execute_update(CustomerLifecycle.retry_step, by_hand))
+    assert "only a step that makes something outside" in reason
+    assert await calls(house, "erp") == []
+    await house.mend()
+    again = RetryStep(case=view.cases[0].id, by="ops")
+    await life.handle.execute_update(CustomerLifecycle.retry_step, again)
+    await life.until(active)
+    assert (await counts(house, "erp"))["activations"] == 1
+
+
 async def test_an_order_that_the_erp_may_have_activated_is_not_cancelled(house: House) -> None:
     await house.fault(system="erp", operation="activate_order", kind="error", status=500)
     life = await house.start(house.payload("salesforce_new_hooli"))
