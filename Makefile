@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test lint types imports unit fmt lock clean
+.PHONY: install demo down test lint types imports unit fmt corpus lock clean
 
 install: $(STAMP)
 
@@ -39,6 +39,10 @@ unit: $(STAMP)
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Plays each path anew and writes the replay corpus: after a change of workflow code that no open run can hold.
+corpus: $(STAMP)
+	$(BIN)/python -m tests.replay.record
 
 # Resolves again for Python 3.11, with hashes and without a registry's address.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

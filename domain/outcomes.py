@@ -177,7 +177,11 @@ def cancelled(state: LifecycleState, reason: str) -> None:
 
 def out_of_term(state: LifecycleState, now: datetime) -> None:
     """Nobody decided, and the contract neither renews nor ends by itself: a case with an owner, never silence."""
-    state.cases[OUT_OF_TERM_CASE] = OpenCase(
+    state.cases.setdefault(OUT_OF_TERM_CASE, _out_of_term_case(state, now))
+
+
+def _out_of_term_case(state: LifecycleState, now: datetime) -> OpenCase:
+    return OpenCase(
         view=CaseView(
             id=OUT_OF_TERM_CASE,
             kind="out_of_term",

@@ -73,8 +73,9 @@ class Lanes:
 
     @property
     def drained(self) -> bool:
-        """Everything decided is done and told."""
-        return not self._busy and all(self._head(system) is None for system in SYSTEMS)
+        """Everything decided is done and told, and nothing is in doubt."""
+        settled = not self._busy and not self._state.doubts
+        return settled and all(self._head(system) is None for system in SYSTEMS)
 
     async def serve(self, system: str) -> None:
         """Perform this system's steps in order, until told to leave."""
