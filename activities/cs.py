@@ -6,6 +6,7 @@ from activities.boundary import temporal_failures
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
+from domain.calendar import civil_date
 from domain.company import Company
 from domain.errors import InvalidInput
 from domain.policies.risk import Signals, assess_risk
@@ -120,7 +121,7 @@ class CsActivities:
         """Assess the risk by the company's policy of today, and show it. LEVEL. The assessment is the result."""
         with temporal_failures():
             step = step_of(request, SetHealth)
-            today = request.as_of.date()
+            today = civil_date(request.as_of, step.zone)
             risk = assess_risk(
                 Signals(
                     overdue_since=step.overdue_since,

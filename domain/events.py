@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.base import Frozen
 
@@ -54,9 +54,9 @@ class _Invoice(EventData):
     customer: str
     amount: Decimal
     currency: str
-    due_on: date
+    due_on: date = Field(lt=date(2200, 1, 1))
     paid_on: date | None = None
-    version: int = 1
+    version: int
 
 
 class InvoicePosted(_Invoice):
@@ -79,7 +79,7 @@ class _SupportCase(EventData):
     case: str
     account: str
     severity: int
-    version: int = 1
+    version: int
 
 
 class SupportCaseOpened(_SupportCase):
@@ -95,8 +95,8 @@ class UsageReported(EventData):
 
     type = "tenure.usage.reported.v1"
     account: str
-    active: Decimal
-    entitled: Decimal
+    active: Decimal = Field(ge=0, lt=10**12)
+    entitled: Decimal = Field(ge=0, lt=10**12)
     as_of: date
 
 

@@ -56,8 +56,11 @@ class AmendmentWon(Told):
 
 
 class RenewalWon(Told):
+    """`quantities`: target quantities by product, as far as the won deal names any."""
+
     kind: Literal["renewal_won"] = "renewal_won"
     opportunity: str
+    quantities: dict[str, Decimal] = {}
 
 
 class RenewalLost(Told):
@@ -97,11 +100,13 @@ class FixOrder(Tolerant):
 
 
 class RetryStep(Tolerant):
-    """Try a step with an open case now. With `done_as`, a person says that it was done outside, under that id."""
+    """Try a step with an open case now. With `done_as`, a person says that it was done outside, under that id;
+    with `drop`, that it shall not be done at all."""
 
     case: str
     by: str
     done_as: str | None = None
+    drop: bool = False
 
 
 class RenewContract(Tolerant):

@@ -1,14 +1,16 @@
 """What the outcome of a step does to the state: a done step records its fact, a failed one opens a case."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pydantic import ValidationError
 
+from domain import keys, projection
 from domain.errors import ERRORS, Internal
 from domain.order import OrderVerdict
 from domain.state import LifecycleState, OpenCase
 from domain.steps import (
     ActivateOrder,
+    AmendSubscription,
     CreateCustomer,
     CreateSubscription,
     Performed,
@@ -25,6 +27,7 @@ ORDER_CASE = "order"
 OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
+DROPPED = "dropped"  # stands where the id of a record outside would
 NOTICES = (SIGNAL_CASE, CANCEL_CASE)  # cases without a step: a person reads them, and puts them away
 
 # failures after which it is certain that the outside system holds nothing of the step
@@ -61,7 +64,11 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
     state.cases.pop(step.key, None)
     match step:
         case ValidateOrder():
-            if performed.verdict is not None and performed.verdict.revision == state.order_revision:
+            if (
+                state.cancelled is None
+                and performed.verdict is not None
+                and performed.verdict.revision == state.order_revision
+            ):
                 judged(state, performed.verdict, now)
             return
         case SetHealth():
@@ -116,8 +123,7 @@ def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datet
     if case_id in NOTICES:
         del state.cases[case_id]
         return
-    doubt = state.doubts.pop(case_id, None)
-    step = doubt or next((queued for queued in state.queue if queued.key == case_id), None)
+    step, doubt = find_step(state, case_id), state.doubts.pop(case_id, None)
     if done_as is not None and step is not None:
         done(state, step, Performed(id=done_as), now)
         return
@@ -127,17 +133,48 @@ def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datet
         state.queue.append(doubt)
 
 
+def dropped(state: LifecycleState, case_id: str, now: datetime) -> None:
+    """A person gives a step up: what was decided with it is taken back, and it is never asked again."""
+    step = find_step(state, case_id)
+    state.queue = [queued for queued in state.queue if queued.key != case_id]
+    state.doubts.pop(case_id, None)
+    del state.cases[case_id]
+    if isinstance(step, AmendSubscription):
+        state.quantities.update(step.former)
+    if step is not None:
+        state.effects[case_id] = DROPPED
+    for level in projection.levels(state, now):
+        if level.key == case_id:  # as if it were told, until there is something else to tell
+            state.told[case_id] = fingerprint(level)
+
+
+def find_step(state: LifecycleState, key: str) -> Step | None:
+    """A step that is queued or in doubt; None for a level, which is never queued."""
+    return state.doubts.get(key) or next((queued for queued in state.queue if queued.key == key), None)
+
+
+def settle_levels(state: LifecycleState, now: datetime) -> None:
+    """Close the case of a level that could not be told, and then went back to what was told before."""
+    for level in projection.levels(state, now):
+        if level.key in state.cases and state.told.get(level.key) == fingerprint(level):
+            del state.cases[level.key]
+
+
 def next_generation(state: LifecycleState, key: str) -> None:
     state.generations[key] = state.generations.get(key, 1) + 1
+
+
+def revised(state: LifecycleState, revision: int) -> None:
+    """Nothing goes on until the new revision is judged; what an earlier one asked for is dropped."""
+    state.order_revision, state.sheet = revision, None
+    for step in [each for each in state.queue if isinstance(each, ValidateOrder | CreateCustomer | CreateSubscription)]:
+        state.queue.remove(step)
+        state.cases.pop(step.key, None)
 
 
 def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
     """A verdict on the current revision: every reason in one case, or a sheet that the activation goes on with."""
     state.reasons, state.sheet = verdict.reasons, verdict.sheet
-    # steps made from an earlier revision are asked anew by the activation, once a revision is valid
-    for step in [queued for queued in state.queue if isinstance(queued, CreateCustomer | CreateSubscription)]:
-        state.queue.remove(step)
-        state.cases.pop(step.key, None)
     if verdict.sheet is None:
         fixes = " ".join(f"--set {reason.path}=…" for reason in verdict.reasons)
         state.cases[ORDER_CASE] = OpenCase(
@@ -173,6 +210,16 @@ def cancelled(state: LifecycleState, reason: str) -> None:
     for step in state.queue:
         if step.key in state.cases:
             state.cases[step.key].retry_at = state.cases[step.key].view.opened_at  # at once
+
+
+def ended(state: LifecycleState, on: date | None, today: date, reason: str) -> None:
+    """The contract ends on a day, or with its term; never in the past. A renewal that the ERP refused is given up."""
+    term, renewal = state.term_now(), keys.renewal(state.contract, state.term + 1)
+    state.queue = [step for step in state.queue if step.key != renewal]
+    state.cases.pop(renewal, None)
+    state.decision = None
+    state.ends_on = max(on or (term.ends if term and term.ends else today), today)
+    state.end_reason = reason
 
 
 def out_of_term(state: LifecycleState, now: datetime) -> None:

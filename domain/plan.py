@@ -4,9 +4,10 @@ from datetime import date
 
 from domain import keys
 from domain.calendar import Term
-from domain.state import LifecycleState
+from domain.state import Decision, LifecycleState
 from domain.steps import (
     ActivateOrder,
+    AmendSubscription,
     CancelSubscription,
     CreateCustomer,
     CreateRenewalOpportunity,
@@ -103,6 +104,17 @@ def renew_subscription(s: LifecycleState) -> RenewSubscription:
         term=following.number,
         starts=following.starts,
         ends=following.ends,
+    )
+
+
+def amend_with_renewal(s: LifecycleState, decision: Decision) -> AmendSubscription:
+    """The quantities that a won renewal changes, from the first day of the next term."""
+    return AmendSubscription(
+        key=keys.amendment(s.contract, f"renewal-{s.term + 1}"),
+        subscription=s.subscription or "",
+        effective=renew_subscription(s).starts,
+        quantities=decision.quantities,
+        former={line: s.quantities[line] for line in decision.quantities},
     )
 
 

@@ -75,11 +75,17 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
                 long_overdue=state.long_overdue,
                 severities=state.severities,
                 adoption=state.adoption,
+                zone=state.zone,
                 term_ends=term.ends if term else None,
+                last_month=_reached(state.last_month(), now),
                 window_open=state.window_opened == state.term and not state.renewed,
             )
         )
     return wanted
+
+
+def _reached(instant: datetime | None, now: datetime) -> bool:
+    return instant is not None and instant <= now
 
 
 def status(state: LifecycleState) -> str:

@@ -20,6 +20,9 @@ from domain.messages import (
 )
 from domain.state import Decision, LifecycleState
 from domain.steps import AmendSubscription
+from domain.terms import LineTerms
+
+REMEMBERED = 99  # refusals whose answer may have been lost
 
 
 class Refused(ValueError):
@@ -31,35 +34,41 @@ def receive(state: LifecycleState, batch: EventBatch, today: date) -> list[Event
     answers = []
     for event in batch.events:
         if event.seq <= state.last_seq:
-            answers.append(EventAnswer(seq=event.seq, outcome="stale"))
+            answers.append(_again(state, event.seq))
             continue
         try:
             react(state, event, today)
             answers.append(EventAnswer(seq=event.seq, outcome="applied"))
         except Refused as refused:
             answers.append(EventAnswer(seq=event.seq, outcome="refused", reason=str(refused)))
+            state.refusals = {**dict(list(state.refusals.items())[-REMEMBERED:]), event.seq: str(refused)}
         state.last_seq = event.seq
     return answers
 
 
+def _again(state: LifecycleState, seq: int) -> EventAnswer:
+    """An event that was seen before: what was refused then is refused again, the first answer may have been lost."""
+    if seq in state.refusals:
+        return EventAnswer(seq=seq, outcome="refused", reason=state.refusals[seq])
+    return EventAnswer(seq=seq, outcome="stale")
+
+
 def receive_one(state: LifecycleState, raw: object, today: date) -> None:
-    """Apply one event as a person wrote it. Without a `seq` of the stream, what it says makes a repeat harmless.
+    """Apply one event as a person wrote it, whatever its `seq`: what it says makes a repeat harmless.
 
     Raises ValidationError when it is no event, Refused when it can't be applied.
     """
-    event = TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw)
-    if event.seq == 0:
-        react(state, event, today)
-        return
-    for answer in receive(state, EventBatch(events=[event]), today):
-        if answer.outcome == "refused":
-            raise Refused(answer.reason)
+    react(state, TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw), today)
 
 
 def react(state: LifecycleState, event: LifecycleEvent, today: date) -> None:
     """Apply one event. Raises Refused with the reason."""
     match event:
         case MilestoneReached():
+            if state.sheet is not None and event.on < state.sheet.signed_on:
+                raise Refused(
+                    f"{event.milestone} on {event.on} would be before the signature on {state.sheet.signed_on}"
+                )
             # the first report of a milestone stands: billing may already have started from it
             state.milestones.setdefault(event.milestone, event.on)
         case CollectionsChanged():
@@ -72,9 +81,57 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date) -> None:
         case AmendmentWon():
             amend(state, event, today)
         case RenewalWon():
-            decide(state, Decision(outcome="renew", by=f"CRM opportunity {event.opportunity} won", on=today))
+            check_opportunity(state, event.opportunity)
+            won = Decision(outcome="renew", by=f"CRM opportunity {event.opportunity} won", on=today)
+            won.quantities = renewed_quantities(state, event.quantities)
+            decide(state, won)
         case RenewalLost():
+            check_opportunity(state, event.opportunity)
             decide(state, Decision(outcome="end", by=f"CRM opportunity {event.opportunity} lost", on=today))
+
+
+def check_opportunity(state: LifecycleState, opportunity: str) -> None:
+    """An opportunity made for another term decides nothing about this one."""
+    for term in range(1, state.term):
+        if state.effects.get(keys.renewal_opportunity(state.contract, term)) == opportunity:
+            raise Refused(
+                f"the opportunity {opportunity} was for the renewal after term {term}; this is term {state.term}"
+            )
+
+
+def renewed_quantities(state: LifecycleState, won: dict[str, Decimal]) -> dict[str, Decimal]:
+    """The targets by line that a won renewal changes. Raises Refused for what the contract can't hold."""
+    if not won:
+        return {}
+    lines = lines_of(state, won)
+    for product, quantity in won.items():
+        check_quantity(lines[product], quantity)
+    changed = {lines[product].id: quantity for product, quantity in won.items()}
+    return {line: quantity for line, quantity in changed.items() if quantity != state.quantities[line]}
+
+
+def lines_of(state: LifecycleState, changes: dict[str, Decimal]) -> dict[str, LineTerms]:
+    """The line of each product. Raises Refused where there is none, or where it could be more than one."""
+    found: dict[str, LineTerms] = {}
+    for product in sorted(changes):
+        lines = [line for line in state.known.lines if line.product == product]
+        if not lines:
+            sold = ", ".join(sorted({line.product for line in state.known.lines}))
+            raise Refused(f"the contract has no line for {product}; it has {sold}")
+        if len(lines) > 1:
+            raise Refused(f"{product} stands in {len(lines)} lines; which one changes is not said")
+        found[product] = lines[0]
+    return found
+
+
+def check_quantity(line: LineTerms, quantity: Decimal) -> None:
+    """What the order's validation would say of this quantity."""
+    if quantity <= 0:
+        raise Refused(f"{line.product} would have the quantity {quantity}")
+    if line.whole and quantity != quantity.to_integral_value():
+        raise Refused(f"{line.product} is sold in whole numbers, not {quantity}")
+    if line.max_quantity is not None and quantity > line.max_quantity:
+        raise Refused(f"{line.product} would have the quantity {quantity}; at most {line.max_quantity} are sold")
 
 
 def decide(state: LifecycleState, decision: Decision) -> None:
@@ -105,21 +162,21 @@ def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
     if state.ends_on is not None:
         raise Refused(f"the contract ends on {state.ends_on}")
     key = keys.amendment(state.contract, event.deal)
-    if key in state.effects or any(step.key == key for step in state.queue):
+    if key in state.effects or key in state.doubts or any(step.key == key for step in state.queue):
         return
-    by_product = {line.product: line.id for line in state.known.lines}
-    unknown = sorted(set(event.changes) - set(by_product))
-    if unknown:
-        raise Refused(f"the contract has no line for {', '.join(unknown)}; it has {', '.join(sorted(by_product))}")
     targets: dict[str, Decimal] = {}
-    for product, change in event.changes.items():
-        line = by_product[product]
-        targets[line] = change + (state.quantities[line] if event.mode == "difference" else 0)
-        if targets[line] <= 0:
-            raise Refused(f"{product} would have the quantity {targets[line]}")
+    for product, line in lines_of(state, event.changes).items():
+        change = event.changes[product]
+        targets[line.id] = change + (state.quantities[line.id] if event.mode == "difference" else 0)
+        check_quantity(line, targets[line.id])
+    former = {line: state.quantities[line] for line in targets}
     state.quantities.update(targets)
     state.queue.append(
         AmendSubscription(
-            key=key, subscription=state.subscription, effective=event.effective or today, quantities=targets
+            key=key,
+            subscription=state.subscription,
+            effective=event.effective or today,
+            quantities=targets,
+            former=former,
         )
     )

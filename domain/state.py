@@ -12,18 +12,19 @@ from domain.base import Tolerant
 from domain.billing import BillingFacts
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
-from domain.policies.risk import Risk
+from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
 from domain.steps import Step
 from domain.terms import LineTerms
 from domain.view import CaseView
 
 
 class Decision(Tolerant):
-    """The renewal decision of a term: who or what made it, and when."""
+    """The renewal decision of a term: who or what made it, and when. `quantities`: lines that change with the next."""
 
     outcome: Literal["renew", "end"]
     by: str
     on: date
+    quantities: dict[str, Decimal] = {}
 
 
 class OpenCase(Tolerant):
@@ -59,6 +60,7 @@ class LifecycleState(Tolerant):
     told: dict[str, str] = {}
     cases: dict[str, OpenCase] = {}
     last_seq: int = 0
+    refusals: dict[int, str] = {}
 
     activated_on: date | None = None
     milestones: dict[str, date] = {}
@@ -149,14 +151,26 @@ class LifecycleState(Tolerant):
         day = calendar.notice_cut_off(self.known.terms, term) if term else None
         return calendar.start_of_day(day + timedelta(days=1), self.zone) if day else None
 
+    def last_month(self) -> datetime | None:
+        """The instant from which the term's end is so near that any concern is urgent."""
+        term = self.term_now()
+        return (
+            calendar.start_of_day(term.ends - timedelta(days=URGENT_WITHIN_DAYS), self.zone)
+            if term and term.ends
+            else None
+        )
+
     def term_over(self) -> datetime | None:
         """The instant at which the running term is over."""
         term = self.term_now()
         return calendar.start_of_day(term.ends, self.zone) if term and term.ends else None
 
     def next_date(self, line: LineTerms, today: date) -> datetime | None:
-        """The next fixed date in a line's billing rule; None when only facts can bring it on."""
-        days = [day for day in billing.awaited_dates(line.billing_start) if day > today]
+        """The next day on which time alone may meet a line's billing rule: its own dates, and facts dated ahead."""
+        rule, facts = line.billing_start, self.billing_facts
+        reached = [facts.milestones[name] for name in billing.awaited_milestones(rule) if name in facts.milestones]
+        dated = [*billing.awaited_dates(rule), *reached, facts.signed_on, facts.activated_on]
+        days = [day for day in dated if day is not None and day > today]
         return calendar.start_of_day(min(days), self.zone) if days else None
 
     def end_instant(self) -> datetime | None:

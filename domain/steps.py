@@ -69,6 +69,7 @@ class AmendSubscription(StepBase):
     subscription: str
     effective: date
     quantities: dict[str, Decimal]
+    former: dict[str, Decimal] = {}
 
 
 class RenewSubscription(StepBase):
@@ -130,12 +131,14 @@ class SetHealth(StepBase):
     do: Literal["cs.set_health"] = "cs.set_health"
     company: str
     stage: str
-    overdue_since: date | None
-    long_overdue: bool
-    severities: dict[int, int]
-    adoption: Decimal | None
-    term_ends: date | None
-    window_open: bool
+    overdue_since: date | None = None
+    long_overdue: bool = False
+    severities: dict[int, int] = {}
+    adoption: Decimal | None = None
+    zone: str = "UTC"
+    term_ends: date | None = None
+    window_open: bool = False
+    last_month: bool = False
 
 
 class WriteStatus(StepBase):
@@ -196,4 +199,5 @@ class Performed(Tolerant):
 
 def fingerprint(level: Level) -> str:
     """What a LEVEL says, in short: it is written again only when this differs from what was last told."""
-    return hashlib.sha256(level.model_dump_json().encode()).hexdigest()[:16]
+    # defaults are left out, so that a field added later is no news to a lifecycle that is older
+    return hashlib.sha256(level.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]

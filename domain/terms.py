@@ -129,6 +129,8 @@ class LineTerms(Tolerant, frozen=True):
     frequency: Frequency
     quantity: Decimal
     billing_start: BillingRule
+    whole: bool = False
+    max_quantity: Decimal | None = None
 
 
 EarliestOf.model_rebuild()

@@ -113,8 +113,7 @@ class Deliverer:
                 batch.start = None if lifecycle.closed else row
                 batch.answers[_seq(row)] = Answer("delivered")
             elif row.kind == FACT:
-                touched[self._learn(session, row)] = _seq(row)
-                batch.answers[_seq(row)] = Answer("recorded")
+                batch.answers[_seq(row)] = self._learnt(session, lifecycle, row, touched)
             else:
                 batch.events.append(EVENT.validate_python({**row.payload, "seq": row.seq}))
         for kind, seq in touched.items():
@@ -128,6 +127,17 @@ class Deliverer:
                 tell(session, stream, kind, _doubtful(before, value))
         batch.events.sort(key=lambda event: event.seq)
         return batch
+
+    def _learnt(self, session: Session, lifecycle: LifecycleRow, row: DeliveryRow, touched: dict[str, int]) -> Answer:
+        """Keep what a row says, if a level can be reckoned with it: an absurd one must not stop the stream."""
+        try:
+            with session.begin_nested():
+                kind = self._learn(session, row)
+                self._level(session, lifecycle, kind)
+        except (ArithmeticError, ValueError) as error:
+            return Answer("refused", f"can't be reckoned with: {error or type(error).__name__}")
+        touched[kind] = _seq(row)
+        return Answer("recorded")
 
     def _learn(self, session: Session, row: DeliveryRow) -> str:
         """Keep the fact that an event carries, unless a newer one is known; returns its kind."""
@@ -175,6 +185,10 @@ class Deliverer:
         except WorkflowAlreadyStartedError:
             log.info("lifecycle was started before", contract=life.contract)
         except RPCError as error:
+            if error.status is RPCStatusCode.INVALID_ARGUMENT and batch.start is not None:
+                batch.answers[_seq(batch.start)] = Answer("refused", f"Temporal does not take it: {error.message}")
+                batch.start = None
+                return
             raise Unreachable(str(error)) from error
 
     async def _tell(self, batch: Mediated) -> None:

@@ -43,6 +43,10 @@ class Outcome:
     answers: dict[str, str]
 
 
+SHORTEST_NAME = 3
+IDENTITY = ("deal_id", "account", "account.id")
+
+
 class Office:
     """The client side of lifecycles. `crm` is the CRM connection's name."""
 
@@ -58,6 +62,8 @@ class Office:
 
     async def find(self, name: str) -> LifecycleRow:
         """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
+        if len(name.strip()) < SHORTEST_NAME:
+            raise Mistake(f"{name!r} names no contract; write at least {SHORTEST_NAME} characters of its id")
         found = await self.database.read(
             lambda session: session.exec(
                 select(LifecycleRow)
@@ -169,6 +175,10 @@ class Office:
 
     async def fix(self, life: LifecycleRow, fixes: dict[str, Any], by: str) -> CommandAnswer:
         """Correct an order's document and have it checked again. A revision without its Update is harmless."""
+        if fixed := [path for path in fixes if path in IDENTITY]:
+            raise Mistake(
+                f"{fixed[0]} says which contract this is and can't be fixed; cancel the order, win another deal"
+            )
         orders = SqlOrders(self.database)
         revisions = await orders.revisions(life.contract)
         try:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from domain import keys
@@ -36,6 +36,8 @@ from store.lifecycles import add_lifecycle, find_contract, link, open_of_account
 from store.orders import add_order
 from store.tables import CaseRow, InboxRow, LifecycleRow
 
+LONGEST_ID = 200  # a workflow id may have 255 bytes on some servers
+
 START, TELL, FACT = "start", "tell", "fact"
 
 log = structlog.get_logger()
@@ -56,7 +58,7 @@ class Router:
             try:
                 with session.begin_nested():
                     self._route(session, row, read_event(json.loads(row.payload)).data)
-            except SQLAlchemyError:
+            except DBAPIError:
                 raise
             except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
                 _dead(session, row, str(error))
@@ -106,7 +108,7 @@ class Router:
             _queue(session, row, [contract], TELL, told.model_dump(mode="json"))
         else:
             renews = deal.kind is DealKind.RENEWAL
-            won = RenewalWon(opportunity=deal.deal_id) if renews else self._amendment(data.record, deal)
+            won = self._renewal(data.record, deal) if renews else self._amendment(data.record, deal)
             link(session, "crm", "deal", deal.deal_id, contract)
             resolve_case(session, _deal_case(deal))
             _queue(session, row, [contract], TELL, won.model_dump(mode="json"))
@@ -117,6 +119,8 @@ class Router:
             return
         if deal.account is None:
             raise UnusableEvent(f"the deal {deal.deal_id} names no account")
+        if len(deal.deal_id) > LONGEST_ID:
+            raise UnusableEvent(f"the deal's id has {len(deal.deal_id)} characters, more than {LONGEST_ID}")
         if live := open_of_account(session, deal.account):
             names = ", ".join(life.contract for life in live)
             reason = f"the account {deal.account} has a live contract ({names}) that the deal is not linked to"
@@ -157,14 +161,21 @@ class Router:
         open_case(session, case)
 
     def _amendment(self, record: dict[str, Any], deal: Deal) -> AmendmentWon:
-        order = canonical(record, self.mapping)
-        changes: dict[str, Decimal] = {}
-        for line in order["lines"]:
-            if product := line.get("product"):
-                changes[product] = changes.get(product, Decimal()) + _quantity(line.get("quantity"), deal)
+        changes = self._by_product(record, deal)
         if not changes:
             raise UnusableEvent(f"the expansion deal {deal.deal_id} has no lines with a product")
         return AmendmentWon(deal=deal.deal_id, mode=deal.quantities, changes=changes)
+
+    def _renewal(self, record: dict[str, Any], deal: Deal) -> RenewalWon:
+        """A renewal deal without lines renews the contract as it stands."""
+        return RenewalWon(opportunity=deal.deal_id, quantities=self._by_product(record, deal))
+
+    def _by_product(self, record: dict[str, Any], deal: Deal) -> dict[str, Decimal]:
+        quantities: dict[str, Decimal] = {}
+        for line in canonical(record, self.mapping)["lines"]:
+            if product := line.get("product"):
+                quantities[product] = quantities.get(product, Decimal()) + _quantity(line.get("quantity"), deal)
+        return quantities
 
 
 def add_contract(session: Session, tenant: str, crm: str, document: dict[str, Any], author: str) -> str:
@@ -192,9 +203,10 @@ def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str,
 
     ValueError when the document names no deal or account, or the account has another live contract.
     """
-    deal, account = document.get("deal_id"), (document.get("account") or {}).get("id")
-    if not deal or not account:
-        raise ValueError("an order needs a deal_id and an account.id to start from")
+    named = document.get("account")
+    deal, account = document.get("deal_id"), named.get("id") if isinstance(named, dict) else None
+    if not isinstance(deal, str) or not isinstance(account, str) or not deal.isprintable() or not account.isprintable():
+        raise ValueError("an order needs a deal_id and an account.id, both text, to start from")
     if known := find_contract(session, "crm", "deal", str(deal)):
         return known
     if live := open_of_account(session, str(account)):

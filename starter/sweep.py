@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import structlog
 from sqlmodel import Session, col, select
 
 from domain.company import Company
@@ -13,13 +14,15 @@ from store.facts import facts_of, told
 from store.inbox import add_delivery
 from store.tables import DeliveryRow, FactRow, InboxRow, LifecycleRow, StreamRow
 
+log = structlog.get_logger()
+
 
 def sweep(session: Session, company: Company) -> int:
     """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
     unpark_linked(session)
     with_invoices = select(FactRow.contract).where(FactRow.kind == INVOICE).distinct()
     lives = select(LifecycleRow).where(col(LifecycleRow.contract).in_(with_invoices), ~col(LifecycleRow.closed))
-    return sum(_look(session, life, company) for life in session.exec(lives).all())
+    return sum(_look_at(session, life, company) for life in session.exec(lives).all())
 
 
 def sweep_one(session: Session, contract: str, company: Company) -> int:
@@ -31,6 +34,17 @@ def sweep_one(session: Session, contract: str, company: Company) -> int:
 def next_sweep(session: Session, life: LifecycleRow, company: Company) -> date | None:
     """The next business day on which the sweep will find something for this lifecycle."""
     return next_change(_invoices(session, life.contract), business_day(session, life), company)
+
+
+def _look_at(session: Session, life: LifecycleRow, company: Company) -> int:
+    """One contract's absurd dates must not keep the sweep from the others."""
+    try:
+        return _look(session, life, company)
+    except (ArithmeticError, ValueError) as error:
+        log.error(
+            "the sweep can't reckon with a contract's invoices", contract=life.contract, error=type(error).__name__
+        )
+        return 0
 
 
 def _look(session: Session, life: LifecycleRow, company: Company) -> int:

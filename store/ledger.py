@@ -158,7 +158,8 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     if row.state in ("CLAIMED", "SENT") and row.lease_until > clock:
         left = row.lease_until - clock
         raise Busy(f"{row.key} is under way elsewhere", retry_after=timedelta(seconds=left))
-    if row.state == "REFUSED" and row.generation >= asked.generation:
+    # generations are counted by contract: what one was refused is no answer to another that shares the key
+    if row.state == "REFUSED" and row.contract == asked.contract and row.generation >= asked.generation:
         raise Rejected(row.reason)
     return _take(row, asked, clock, lease)
 
@@ -169,7 +170,7 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
     row.updated_at = clock
     row.asked_arguments, row.asked_generation = asked.arguments, asked.generation
     if row.state != "SENT":
-        row.state = "CLAIMED"
+        row.state, row.contract = "CLAIMED", asked.contract
         return Claim(state="send", fence=row.fence, generation=asked.generation)
     sent_at = row.sent_at or clock
     row.doubt_since = row.doubt_since or sent_at

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.cs import CsActivities
     from activities.erp import ErpActivities
     from domain import projection
-    from domain.outcomes import done, failed, title
+    from domain.outcomes import done, failed, settle_levels, title
     from domain.ports import ViewRow
     from domain.state import LifecycleState
     from domain.steps import Perform, Performed, Step, fingerprint
@@ -52,6 +52,7 @@ class Lanes:
         self._now = now
         self._row = row
         self._busy: set[str] = set()
+        self.performing: set[str] = set()
         self.leaving = False
 
     def ask(self, step: Step) -> None:
@@ -85,12 +86,15 @@ class Lanes:
                 return
             if step := self._ready(system):
                 self._busy.add(system)
+                self.performing.add(step.key)
                 try:
                     await self._perform(step)
                 finally:
                     self._busy.discard(system)
+                    self.performing.discard(step.key)
             else:
                 await self._wait_for_turn(system)
+            settle_levels(self._state, self._now())
 
     def _head(self, system: str) -> Step | None:
         """The next step of a system: the queue first, then a level that is not what was last told."""

@@ -93,7 +93,8 @@ class CustomerLifecycle(LifecycleMessages):
         """Customer success: the company, its onboarding, and for each renewal a playbook and a word to the CSM."""
         s = self._state
         await self._do(lambda: plan.ensure_company(s))
-        await self._do(lambda: plan.launch_onboarding(s, self._today()))
+        if not s.closed:  # CS may have been away for so long
+            await self._do(lambda: plan.launch_onboarding(s, self._today()))
         while await self._renewal_to_prepare():
             term = self._term()
             self._lanes.ask(plan.start_playbook(s, term))
@@ -116,7 +117,9 @@ class CustomerLifecycle(LifecycleMessages):
         s = self._state
 
         def starts() -> date | None:
-            return billing.billing_starts(line.billing_start, s.billing_facts, self._today())
+            """The day on which the line's rule was met, while there is still something to bill."""
+            day = billing.billing_starts(line.billing_start, s.billing_facts, self._today())
+            return day if day is None or s.ends_on is None or day < s.ends_on else None
 
         def may_start() -> Due:
             return Due(s.next_date(line, self._today()), f"line {line.id} may be billed")
@@ -135,9 +138,10 @@ class CustomerLifecycle(LifecycleMessages):
                 await self._open_renewal()
                 await self._await_decision()
             if s.ends_on is None:
-                await self._do(lambda: plan.renew_subscription(s))
+                await self._renew()
                 await self._until(lambda: Due(s.term_over(), "the next term begins"), unless=self._ending)
             if s.ends_on is None:
+                s.quantities |= s.decision.quantities if s.decision else {}
                 s.term, s.decision, s.readiness = s.term + 1, None, None
         await self._end()
 
@@ -160,11 +164,20 @@ class CustomerLifecycle(LifecycleMessages):
             if not self._decided():
                 s.decision = Decision(outcome="renew", by="auto-renew clause", on=self._today())
         else:
+            await self._until(lambda: Due(s.last_month(), "the last month of the term"), unless=self._decided)
             await self._until(lambda: Due(s.term_over(), "the term is over, decided or not"), unless=self._decided)
             if not self._decided():
                 outcomes.out_of_term(s, self._now())
                 await workflow.wait_condition(self._decided)
         s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
+
+    async def _renew(self) -> None:
+        """The next term in the ERP, and what changes with it. A renewal that the ERP refuses may yet become an end."""
+        s = self._state
+        self._lanes.ask(plan.renew_subscription(s))
+        await workflow.wait_condition(lambda: s.renewed or self._ending())
+        if s.renewed and s.decision is not None and s.decision.quantities:
+            self._lanes.ask(plan.amend_with_renewal(s, s.decision))
 
     async def _end(self) -> None:
         """End the subscription on the right day. CRM and CS are told by their levels."""

@@ -72,23 +72,27 @@ class LifecycleMessages:
     @workflow.update
     def fix_order(self, command: FixOrder) -> CommandAnswer:
         """A corrected revision of the order is checked, and the activation goes on from where it stood."""
-        self._state.order_revision = command.revision
+        outcomes.revised(self._state, command.revision)
         self._lanes.ask(plan.validate_order(self._state))
         return self._answer(f"revision {command.revision} is being checked")
 
     @fix_order.validator
     def _check_fix(self, command: FixOrder) -> None:
-        refuse(lambda: commands.check_fix(self._state, command))
+        refuse(lambda: commands.check_fix(self._state, command, making=self._lanes.busy("erp")))
 
     @workflow.update
     def retry_step(self, command: RetryStep) -> CommandAnswer:
-        """Try a failed step now, or take it as done outside."""
+        """Try a failed step now, take it as done outside, or give it up."""
+        if command.drop:
+            outcomes.dropped(self._state, command.case, self._now())
+            return self._answer("given up")
         outcomes.retried(self._state, command.case, command.done_as, self._now())
         return self._answer("taken as done" if command.done_as else "trying again")
 
     @retry_step.validator
     def _check_retry(self, command: RetryStep) -> None:
-        refuse(lambda: commands.check_retry(self._state, command))
+        under_way = command.case in self._lanes.performing
+        refuse(lambda: commands.check_retry(self._state, command, under_way=under_way))
 
     @workflow.update
     def renew(self, command: RenewContract) -> CommandAnswer:
@@ -104,9 +108,7 @@ class LifecycleMessages:
     @workflow.update
     def end(self, command: EndContract) -> CommandAnswer:
         """End the contract on a day, or with its term."""
-        term = self._state.term_now()
-        ends = command.on or (term.ends if term else None) or self._today()
-        self._state.ends_on, self._state.end_reason = max(ends, self._today()), f"{command.reason} ({command.by})"
+        outcomes.ended(self._state, command.on, self._today(), f"{command.reason} ({command.by})")
         return self._answer(f"the contract ends on {self._state.ends_on}")
 
     @end.validator
@@ -121,7 +123,7 @@ class LifecycleMessages:
 
     @cancel.validator
     def _check_cancel(self, command: CancelOrder) -> None:
-        refuse(lambda: commands.check_cancel(self._state, command))
+        refuse(lambda: commands.check_cancel(self._state, command, under_way=self._lanes.busy("erp")))
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -55,13 +55,16 @@ def _quantity(line: OrderLine, product: Product | None, at: str) -> Iterator[Rea
     if not quantity.is_finite() or quantity <= 0:
         yield Reason(path=path, message=f"The quantity is {quantity}; it must be more than zero.")
         return
-    # Days of a service and units of usage come in fractions; seats and plans do not.
-    divisible = line.charge in (ChargeType.USAGE, ChargeType.PREPAID) or (product and product.kind == "service")
-    if not divisible and quantity != quantity.to_integral_value():
+    if in_whole_numbers(line, product) and quantity != quantity.to_integral_value():
         yield Reason(path=path, message=f"The quantity is {quantity}; this product is sold in whole numbers.")
     if product and product.max_quantity is not None and quantity > product.max_quantity:
         message = f"The quantity is {quantity:f}; of {product.sku!r} at most {product.max_quantity:f} are sold."
         yield Reason(path=path, message=message)
+
+
+def in_whole_numbers(line: OrderLine, product: Product | None) -> bool:
+    """Days of a service and units of usage come in fractions; seats and plans do not."""
+    return line.charge not in (ChargeType.USAGE, ChargeType.PREPAID) and (product is None or product.kind != "service")
 
 
 def _charge(line: OrderLine, at: str) -> Iterator[Reason]:

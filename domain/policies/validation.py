@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from domain.company import Company
 from domain.document import Key, apply_fixes, dotted
 from domain.order import ContractSheet, Order, OrderVerdict, Reason
-from domain.policies.line_checks import line_reasons
+from domain.policies.line_checks import in_whole_numbers, line_reasons
 from domain.policies.order_checks import party_reasons, selling_reasons, terms_reasons
 from domain.policies.tax import tax_reasons
 from domain.terms import LineTerms
@@ -78,17 +78,18 @@ def verdict(document: dict[str, Any], company: Company, revision: int, *, parent
     reasons = (*unreadable, *(reason for reason in judged if not _inside(reason.path, left_out)))
     if reasons:
         return OrderVerdict(revision=revision, reasons=tuple(dict.fromkeys(reasons)))
-    return OrderVerdict(revision=revision, sheet=sheet(order, go_live=company.go_live_milestone))
+    return OrderVerdict(revision=revision, sheet=sheet(order, company))
 
 
-def sheet(order: Order, *, go_live: str = "go-live") -> ContractSheet:
-    """What the lifecycle keeps of a valid order; `go_live` names the company's go-live milestone.
+def sheet(order: Order, company: Company) -> ContractSheet:
+    """What the lifecycle keeps of a valid order, and of the company's rules for later changes of its quantities.
 
     ValueError when something it needs is missing.
     """
     account, entity, currency, signed_on = order.account.id, order.selling_entity, order.currency, order.signed_on
     if not account or not entity or not currency or signed_on is None:
         raise ValueError("the order is not complete: validate it first")
+    products = {product.sku: product for product in company.products}
     lines = []
     for line in order.lines:
         if not line.product or line.quantity is None or line.billing_start is None:
@@ -101,6 +102,8 @@ def sheet(order: Order, *, go_live: str = "go-live") -> ContractSheet:
                 frequency=line.frequency,
                 quantity=line.quantity,
                 billing_start=line.billing_start,
+                whole=in_whole_numbers(line, products.get(line.product)),
+                max_quantity=products[line.product].max_quantity if line.product in products else None,
             )
         )
     return ContractSheet(
@@ -112,7 +115,7 @@ def sheet(order: Order, *, go_live: str = "go-live") -> ContractSheet:
         signed_on=signed_on,
         terms=order.terms,
         lines=tuple(lines),
-        go_live=go_live,
+        go_live=company.go_live_milestone,
     )
 
 

@@ -34,6 +34,8 @@ def milestone(
 
     async def report(office: "Office") -> "Outcome":
         life = await office.find(contract)
+        if name not in office.company.milestones:
+            raise Mistake(f"unknown milestone {name!r}; the plan has {', '.join(sorted(office.company.milestones))}")
         view = await office.view(life)
         day = parse_date(on) if on else civil_date(view.as_of or datetime.now(UTC), view.zone)
         data = {"contract": life.contract, "milestone": name, "completed_on": day.isoformat()}
@@ -128,15 +130,14 @@ def fix(
     ] = None,
     retry: Annotated[str | None, typer.Option(help="Try the step of this open case now.")] = None,
     done_as: Annotated[str | None, typer.Option(help="With --retry: it was done outside, under this id.")] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="With --retry: it shall not be done at all.")] = False,
     as_json: Json = False,
 ) -> None:
     """Mend what a lifecycle waits for: correct its order, or try a failed step again."""
-    if bool(assignments) == bool(retry) or (done_as and not retry):
-        raise Mistake(
-            "give --set path=value (once or more), or --retry CASE (with --done-as ID if it was done outside)"
-        )
+    if bool(assignments) == bool(retry) or ((done_as or drop) and not retry) or (done_as and drop):
+        raise Mistake("give --set path=value (once or more), or --retry CASE (with --done-as ID, or --drop)")
     if retry:
-        _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as), as_json)
+        _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as, drop=drop), as_json)
         return
     fixes = dict(_assignment(text) for text in assignments or [])
 
@@ -174,3 +175,6 @@ def show_outcome(outcome: "Outcome", as_json: bool) -> None:
 
     fields = ("inbox_id", "state", "reason", "answers")
     show(as_json, {name: getattr(outcome, name) for name in fields}, text)
+    unused = outcome.state in ("dead", "parked") or any("refused" in answer for answer in outcome.answers.values())
+    if unused:
+        raise typer.Exit(1)

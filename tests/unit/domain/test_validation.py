@@ -187,11 +187,11 @@ def test_the_sheet_keeps_terms_and_references_only(document: dict[str, Any], com
     assert not any(personal in kept.model_dump_json() for personal in ("Hooli GmbH", "ap@", "Beispiel", "DE123"))
 
 
-def test_no_sheet_of_an_incomplete_order(document: dict[str, Any]) -> None:
+def test_no_sheet_of_an_incomplete_order(document: dict[str, Any], company: Company) -> None:
     for gap in ("currency", "lines[1].quantity"):
         order, _ = parse_order(spoil(document, {gap: None}))
         with pytest.raises(ValueError, match="validate it first"):
-            sheet(order)
+            sheet(order, company)
 
 
 JSON = st.recursive(
