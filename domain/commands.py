@@ -17,6 +17,9 @@ from domain.steps import (
     ValidateOrder,
 )
 
+# with these it is certain that the ERP holds no subscription; else a correction would be another one under its key
+NOT_MADE = NOTHING_DONE | {"SOURCE_UNAVAILABLE", "RATE_LIMITED"}
+
 DROPPABLE = (AmendSubscription, CreateRenewalOpportunity, StartPlaybook, PostNote)
 
 
@@ -35,6 +38,11 @@ def check_fix(state: LifecycleState, command: FixOrder, *, making: bool = False)
         raise Refused("the ERP holds the subscription already; cancel the order, and win a new deal for it")
     if making and any(isinstance(step, CreateSubscription) for step in state.queue):
         raise Refused("the ERP is being asked for the subscription at this moment; try again in a minute")
+    case = state.cases.get(keys.subscription(state.contract))
+    if case is not None and case.view.kind.upper() not in NOT_MADE:
+        raise Refused(
+            "nobody knows whether the ERP holds the subscription; settle that case first, or cancel the order"
+        )
 
 
 def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -> None:

@@ -37,6 +37,11 @@ def amendment(contract: str, decision: str) -> str:
     return f"amendment:{contract}:{decision}"
 
 
+def renewal_amendment(contract: str, term: int) -> str:
+    """What a won renewal changes with the first day of term `term`."""
+    return amendment(contract, f"renewal-{term}")
+
+
 def company(account: str) -> str:
     return f"company:{account}"
 

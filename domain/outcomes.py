@@ -12,10 +12,14 @@ from domain.steps import (
     ActivateOrder,
     AmendSubscription,
     CreateCustomer,
+    CreateRenewalOpportunity,
     CreateSubscription,
+    LaunchOnboarding,
     Performed,
+    PostNote,
     SetHealth,
     StartBilling,
+    StartPlaybook,
     Step,
     ValidateOrder,
     WriteStatus,
@@ -29,6 +33,8 @@ SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
 NOTICES = (SIGNAL_CASE, CANCEL_CASE)  # cases without a step: a person reads them, and puts them away
+
+FOR_THE_LIVING = (LaunchOnboarding, StartPlaybook, PostNote, CreateRenewalOpportunity)
 
 # failures after which it is certain that the outside system holds nothing of the step
 NOTHING_DONE = {"INVALID_INPUT", "REJECTED", "NOT_FOUND", "ALREADY_EXISTS", "AUTH"}
@@ -140,12 +146,26 @@ def dropped(state: LifecycleState, case_id: str, now: datetime) -> None:
     state.doubts.pop(case_id, None)
     del state.cases[case_id]
     if isinstance(step, AmendSubscription):
-        state.quantities.update(step.former)
+        amendment_dropped(state, step)
     if step is not None:
         state.effects[case_id] = DROPPED
     for level in projection.levels(state, now):
         if level.key == case_id:  # as if it were told, until there is something else to tell
             state.told[case_id] = fingerprint(level)
+
+
+def amendment_dropped(state: LifecycleState, step: AmendSubscription) -> None:
+    """The quantities are what they were. A later amendment keeps its target, and has what was before to go back to."""
+    if state.decision is not None and step.key == keys.renewal_amendment(state.contract, state.term + 1):
+        state.decision.quantities = {}  # the next term has not begun: nothing has changed yet
+        return
+    waiting = [each for each in (*state.queue, *state.doubts.values()) if isinstance(each, AmendSubscription)]
+    for line, quantity in step.former.items():
+        later = next((each for each in waiting if each.former.get(line) == step.quantities[line]), None)
+        if later is not None:
+            later.former[line] = quantity
+        elif state.quantities[line] == step.quantities[line]:
+            state.quantities[line] = quantity
 
 
 def find_step(state: LifecycleState, key: str) -> Step | None:
@@ -220,6 +240,15 @@ def ended(state: LifecycleState, on: date | None, today: date, reason: str) -> N
     state.decision = None
     state.ends_on = max(on or (term.ends if term and term.ends else today), today)
     state.end_reason = reason
+
+
+def closed(state: LifecycleState) -> None:
+    """The contract is over: what was to serve or renew it, and has not been done, is given up."""
+    state.closed = True
+    for step in [each for each in state.queue if isinstance(each, FOR_THE_LIVING)]:
+        state.queue.remove(step)
+        state.cases.pop(step.key, None)
+        state.effects[step.key] = DROPPED
 
 
 def out_of_term(state: LifecycleState, now: datetime) -> None:

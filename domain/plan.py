@@ -110,7 +110,7 @@ def renew_subscription(s: LifecycleState) -> RenewSubscription:
 def amend_with_renewal(s: LifecycleState, decision: Decision) -> AmendSubscription:
     """The quantities that a won renewal changes, from the first day of the next term."""
     return AmendSubscription(
-        key=keys.amendment(s.contract, f"renewal-{s.term + 1}"),
+        key=keys.renewal_amendment(s.contract, s.term + 1),
         subscription=s.subscription or "",
         effective=renew_subscription(s).starts,
         quantities=decision.quantities,

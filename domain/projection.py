@@ -34,12 +34,11 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
     """Everything that happens by itself when its time comes, soonest first: (instant, in words)."""
     coming = [(case.retry_at, f"try again: {case.view.title}") for case in state.cases.values() if case.retry_at]
     if state.activated_on is not None and not state.closed:
+        today, end = calendar.civil_date(now, state.zone), state.end_instant()
         for line in state.known.lines:
-            if line.id not in state.billing:
-                coming += [
-                    (calendar.start_of_day(day, state.zone), f"billing of line {line.id} may start")
-                    for day in billing.awaited_dates(line.billing_start)
-                ]
+            starts = state.next_date(line, today) if line.id not in state.billing else None
+            if starts and (end is None or starts < end):
+                coming.append((starts, f"billing of line {line.id} may start"))
         if state.ends_on is not None:
             coming.append((calendar.start_of_day(state.ends_on, state.zone), "the contract ends"))
         else:
@@ -47,6 +46,8 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
                 coming.append((opens, "the renewal window opens"))
             if state.decision is None and state.known.terms.auto_renew and (cut_off := state.cut_off()):
                 coming.append((cut_off, "the auto-renew clause decides"))
+            if state.decision is None and (near := state.last_month()):
+                coming.append((near, f"the last month of term {state.term}"))
             if over := state.term_over():
                 coming.append((over, f"term {state.term} is over"))
     return sorted((at, what) for at, what in coming if at > now)

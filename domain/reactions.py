@@ -101,13 +101,16 @@ def check_opportunity(state: LifecycleState, opportunity: str) -> None:
 
 def renewed_quantities(state: LifecycleState, won: dict[str, Decimal]) -> dict[str, Decimal]:
     """The targets by line that a won renewal changes. Raises Refused for what the contract can't hold."""
-    if not won:
+    if state.sheet is None:
         return {}
-    lines = lines_of(state, won)
-    for product, quantity in won.items():
+    held: dict[str, Decimal] = {}
+    for line in state.sheet.lines:
+        held[line.product] = held.get(line.product, Decimal()) + state.quantities.get(line.id, line.quantity)
+    changed = {product: quantity for product, quantity in won.items() if quantity != held.get(product)}
+    lines = lines_of(state, changed)
+    for product, quantity in changed.items():
         check_quantity(lines[product], quantity)
-    changed = {lines[product].id: quantity for product, quantity in won.items()}
-    return {line: quantity for line, quantity in changed.items() if quantity != state.quantities[line]}
+    return {lines[product].id: quantity for product, quantity in changed.items()}
 
 
 def lines_of(state: LifecycleState, changes: dict[str, Decimal]) -> dict[str, LineTerms]:
@@ -139,6 +142,8 @@ def decide(state: LifecycleState, decision: Decision) -> None:
     if state.activated_on is None:
         raise Refused("the order is not activated yet, so there is nothing to renew")
     if state.decision is not None and state.decision.outcome == decision.outcome:
+        if decision.quantities not in ({}, state.decision.quantities):
+            raise Refused(f"term {state.term} is renewed already ({state.decision.by}), with other quantities")
         return
     if state.decision is not None or state.ends_on is not None:
         was = f"{state.decision.outcome} ({state.decision.by})" if state.decision else f"end on {state.ends_on}"

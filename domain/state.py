@@ -120,9 +120,10 @@ class LifecycleState(Tolerant):
 
     @property
     def billing_facts(self) -> BillingFacts:
-        return BillingFacts(
-            signed_on=self.known.signed_on, activated_on=self.activated_on, milestones=dict(self.milestones)
-        )
+        signed = self.known.signed_on
+        # one that was reported before the order could be read may be older than the signature
+        reached = {name: max(day, signed) for name, day in self.milestones.items()}
+        return BillingFacts(signed_on=signed, activated_on=self.activated_on, milestones=reached)
 
     def term_now(self) -> calendar.Term | None:
         return self.term_number(self.term)
@@ -150,6 +151,10 @@ class LifecycleState(Tolerant):
         term = self.term_now()
         day = calendar.notice_cut_off(self.known.terms, term) if term else None
         return calendar.start_of_day(day + timedelta(days=1), self.zone) if day else None
+
+    def last_word(self) -> datetime | None:
+        """The instant at which the running term is decided by itself, or is over undecided."""
+        return self.cut_off() if self.known.terms.auto_renew else self.term_over()
 
     def last_month(self) -> datetime | None:
         """The instant from which the term's end is so near that any concern is urgent."""

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlmodel import Session, select
 
 from domain import keys
@@ -58,8 +58,10 @@ class Router:
             try:
                 with session.begin_nested():
                     self._route(session, row, read_event(json.loads(row.payload)).data)
-            except DBAPIError:
-                raise
+            except DBAPIError as error:
+                if not isinstance(error, DataError):
+                    raise
+                _dead(session, row, "it holds text or numbers that the store can't keep")
             except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
                 _dead(session, row, str(error))
             except Exception as error:  # whatever is wrong with one event, those behind it must not wait for it
@@ -205,7 +207,7 @@ def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str,
     """
     named = document.get("account")
     deal, account = document.get("deal_id"), named.get("id") if isinstance(named, dict) else None
-    if not isinstance(deal, str) or not isinstance(account, str) or not deal.isprintable() or not account.isprintable():
+    if not all(isinstance(name, str) and name and name.isprintable() for name in (deal, account)):
         raise ValueError("an order needs a deal_id and an account.id, both text, to start from")
     if known := find_contract(session, "crm", "deal", str(deal)):
         return known
@@ -252,7 +254,8 @@ def _park(session: Session, row: InboxRow, waits_for: str) -> None:
 
 
 def _dead(session: Session, row: InboxRow, reason: str) -> None:
-    mark_dead(session, _id(row), reason[:1000])
+    bindable = reason[:1000].replace("\0", "?").encode(errors="replace").decode()  # the reason may repeat bad text
+    mark_dead(session, _id(row), bindable)
 
 
 def _deal_case(deal: Deal) -> str:

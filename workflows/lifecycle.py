@@ -117,9 +117,9 @@ class CustomerLifecycle(LifecycleMessages):
         s = self._state
 
         def starts() -> date | None:
-            """The day on which the line's rule was met, while there is still something to bill."""
-            day = billing.billing_starts(line.billing_start, s.billing_facts, self._today())
-            return day if day is None or s.ends_on is None or day < s.ends_on else None
+            """The day on which the line's rule was met; None where there is nothing to bill any more."""
+            over = s.ends_on is not None and s.ends_on <= self._today()
+            return None if over else billing.billing_starts(line.billing_start, s.billing_facts, self._today())
 
         def may_start() -> Due:
             return Due(s.next_date(line, self._today()), f"line {line.id} may be billed")
@@ -159,16 +159,20 @@ class CustomerLifecycle(LifecycleMessages):
     async def _await_decision(self) -> None:
         """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
         s = self._state
-        if s.known.terms.auto_renew:
-            await self._until(lambda: Due(s.cut_off(), "the auto-renew clause decides"), unless=self._decided)
-            if not self._decided():
-                s.decision = Decision(outcome="renew", by="auto-renew clause", on=self._today())
-        else:
-            await self._until(lambda: Due(s.last_month(), "the last month of the term"), unless=self._decided)
-            await self._until(lambda: Due(s.term_over(), "the term is over, decided or not"), unless=self._decided)
-            if not self._decided():
-                outcomes.out_of_term(s, self._now())
-                await workflow.wait_condition(self._decided)
+        clause = s.known.terms.auto_renew
+        last = "the auto-renew clause decides" if clause else "the term is over, decided or not"
+
+        def last_month() -> Due:
+            coming = [at for at in (s.last_month(), s.last_word()) if at is not None]
+            return Due(min(coming, default=None), "the last month of the term")
+
+        await self._until(last_month, unless=self._decided)  # for the priority that CS shows
+        await self._until(lambda: Due(s.last_word(), last), unless=self._decided)
+        if not self._decided() and clause:
+            s.decision = Decision(outcome="renew", by="auto-renew clause", on=self._today())
+        elif not self._decided():
+            outcomes.out_of_term(s, self._now())
+            await workflow.wait_condition(self._decided)
         s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
 
     async def _renew(self) -> None:
@@ -184,7 +188,7 @@ class CustomerLifecycle(LifecycleMessages):
         s = self._state
         await self._until(lambda: Due(s.end_instant(), "the contract ends"), unless=lambda: False)
         await self._do(lambda: plan.end_subscription(s, self._today()))
-        s.closed = True
+        outcomes.closed(s)
 
     async def _undo_order(self) -> None:
         """Undo what was done for a cancelled order. The customer stays: other contracts may use it."""

@@ -41,10 +41,10 @@ class Shell:
             [TENURE, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds
         )
 
-    def read(self, *words: str) -> Any:
+    def read(self, *words: str, code: int = 0) -> Any:
         """A command's JSON."""
         done = self.tenure(*words, "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
     def refused(self, *words: str) -> str:
@@ -122,6 +122,10 @@ def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract
     assert "nothing to repeat" in shell.refused("event", "1", "--again")
     assert "there is no event 4711" in shell.refused("event", "4711")
     assert "unknown contract" in shell.refused("show", "nope")
+    assert "at least 3 characters" in shell.refused("show", "/1")
+    assert "unknown milestone 'go-life'; the plan has go-live" in shell.refused("milestone", contract, "go-life")
+    for identity in ("account.id=ACC-OTHER", "deal_id=006-OTHER", "account=ACC-OTHER"):
+        assert "says which contract this is" in shell.refused("fix", contract, "--set", identity)
     after = shell.read("show", contract)["view"]
     assert {**before, "as_of": None} == {**after, "as_of": None}
 
@@ -132,6 +136,19 @@ def test_a_signal_that_can_not_be_used_is_seen(shell: Shell, contract: str) -> N
     assert case["kind"] == "unusable_signal"
     assert shell.tenure("fix", contract, "--retry", case["id"]).returncode == 0
     assert shell.read("show", contract)["view"]["cases"] == []
+
+
+def test_an_event_that_ended_unused_is_told_by_the_exit_code(shell: Shell, tmp_path: Path, contract: str) -> None:
+    def event(number: str, contract: str) -> Path:
+        file = tmp_path / "event.json"
+        data = {"contract": contract, "milestone": "kick-off", "completed_on": "2001-01-01"}
+        head = {"specversion": "1.0", "source": "/test", "type": "tenure.milestone.completed.v1"}
+        file.write_text(json.dumps({**head, "id": number, "data": data}))
+        return file
+
+    answer = shell.read("event", str(event("early", contract)), code=1)["answers"][contract]
+    assert "refused: kick-off on 2001-01-01 would be before the signature" in answer
+    assert shell.read("event", str(event("nobody's", "crm/nobody/1")), code=1)["state"] == "parked"
 
 
 def test_an_order_from_a_file_starts_once_and_lives_until_it_ends(shell: Shell) -> None:
@@ -158,7 +175,7 @@ def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp
     }
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event))
-    dead = shell.read("event", str(file))
+    dead = shell.read("event", str(file), code=1)
     assert dead["state"] == "dead"
     assert "completed_on" in dead["reason"]
     file.write_text(json.dumps({**event, "data": {**event["data"], "completed_on": "2026-11-23"}}))

@@ -228,7 +228,8 @@ async def test_a_due_date_that_passes_unannounced_raises_the_risk_once(post: Pos
 
 async def test_a_closed_lifecycle_is_told_nothing_and_a_person_hears_of_it(post: Post) -> None:
     life = await post.win("006-l", Selling_Entity__c="NOBODY")
-    await post.desk.receive("support_case.opened", {"case": "c1", "account": "acc-006-l", "severity": 1})
+    opened = {"case": "c1", "account": "acc-006-l", "severity": 1, "version": 1}
+    await post.desk.receive("support_case.opened", opened)
     await post.desk.route()
     await life.handle.execute_update(CustomerLifecycle.cancel, CancelOrder(by="ops", reason="sold twice"))
     assert (await life.handle.result()).outcome == "cancelled"

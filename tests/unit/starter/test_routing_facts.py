@@ -21,8 +21,9 @@ INVOICE = {
     "amount": "100.00",
     "currency": "EUR",
     "due_on": "2027-01-15",
+    "version": 1,
 }
-CASE = {"case": "case_1", "account": ACCOUNT, "severity": 1}
+CASE = {"case": "case_1", "account": ACCOUNT, "severity": 1, "version": 1}
 USAGE = {"account": ACCOUNT, "active": "10", "entitled": "50", "as_of": "2027-01-15"}
 ACCOUNT_EVENTS = [("support_case.opened", CASE), ("support_case.closed", CASE), ("usage.reported", USAGE)]
 
