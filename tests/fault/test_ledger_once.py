@@ -247,6 +247,32 @@ async def test_a_natural_key_that_is_taken(once: Once, vendor: Vendors, call: An
         await once(call(outside, "k2", before=raising(AlreadyExists("taken"))).effect())
 
 
+async def test_what_one_contract_was_refused_is_no_answer_to_another_that_shares_the_key(ledger: SqlLedger) -> None:
+    async def claim(contract: str, generation: int = 1) -> int:
+        asked = {"contract": contract, "operation": "erp.create_customer", "arguments": "h"}
+        return (await ledger.claim("customer:acc:ACME", **asked, lease=5, generation=generation)).fence
+
+    await ledger.refused("customer:acc:ACME", fence=await claim("crm/d1/1"), reason="blocked")
+    with pytest.raises(Rejected, match="blocked"):
+        await claim("crm/d1/1")
+    await ledger.refused("customer:acc:ACME", fence=await claim("crm/d2/1"), reason="blocked as well")
+    with pytest.raises(Rejected, match="blocked as well"):
+        await claim("crm/d2/1")
+    fence = await claim("crm/d1/1", generation=2)
+    assert await ledger.mark_sent("customer:acc:ACME", fence=fence, deadline=1)
+    assert await ledger.done("customer:acc:ACME", fence=fence, result={"id": "cus_1"})
+    assert (
+        await ledger.claim(
+            "customer:acc:ACME",
+            contract="crm/d2/1",
+            operation="erp.create_customer",
+            arguments="h",
+            lease=5,
+            generation=1,
+        )
+    ).result == {"id": "cus_1"}
+
+
 async def test_a_bug_while_reading_the_answer_is_a_doubt(
     once: Once, vendor: Vendors, call: Any, ledger: SqlLedger
 ) -> None:

@@ -176,6 +176,14 @@ async def test_an_engineer_can_tell_an_event_by_signal(house: House) -> None:
     assert (await counts(house, "erp"))["billing_starts"] == 3
 
 
+async def test_a_signal_with_a_high_number_does_not_silence_what_the_dispatcher_tells(house: House) -> None:
+    life = await onboarding(house)
+    await life.handle.signal(CustomerLifecycle.tell, {"kind": "support_changed", "severities": {"2": 1}, "seq": 5000})
+    await health(house, risk="medium")
+    assert await life.tell(SupportChanged(severities={})) == ["applied"]
+    await health(house, risk="low")
+
+
 @pytest.mark.parametrize("signal", [{"kind": "milestone_reached"}, "go-live", None, [1], {"kind": "no such"}])
 async def test_a_signal_that_cannot_be_used_is_a_case_and_never_lost_in_silence(house: House, signal: Any) -> None:
     life = await onboarding(house)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from domain.messages import CancelOrder
 from domain.view import Stage
 from starter.delivery import Deliverer, Unreachable
+from starter.routing import begin_lifecycle
 from store.database import Database, change
 from store.tables import DeliveryRow
 from tests.dispatch import Post
@@ -179,6 +181,49 @@ async def test_a_refused_event_is_a_case_and_holds_up_nobody_behind_it(post: Pos
     await life.until(lambda view: view.lines[1].quantity == "55" and not view.pending)
     assert await post.cases.list() == []
     assert await amended(post.house) == ["55"]
+
+
+async def test_a_refusal_that_nobody_remembers_is_refused_again_and_becomes_a_case(post: Post) -> None:
+    life = await post.win("006-s")
+    await post.upsell("006-up", 5, to="006-s", product="ANALYTICS")
+    await post.desk.route()
+    await die(post, life.contract)
+    assert await post.cases.list() == []
+    await post.settle()
+    assert await post.states(life) == ["delivered", "refused"]
+    [case] = await post.cases.list()
+    assert "no line for ANALYTICS" in case.reasons[0]
+
+
+async def test_a_fact_that_nobody_can_reckon_with_is_a_case_and_holds_up_nothing_behind_it(post: Post) -> None:
+    life = await post.win("006-t")
+    usage = {"account": "acc-006-t", "active": "1e11", "entitled": "1e-30", "as_of": TODAY.isoformat()}
+    await post.desk.receive("usage.reported", usage)
+    await post.milestone(life, "kick-off")
+    await post.settle()
+    assert await post.states(life) == ["delivered", "refused", "delivered"]
+    assert "kick-off" in (await life.view()).milestones
+    [case] = await post.cases.list()
+    assert (case.kind, "can't be reckoned with" in case.reasons[0]) == ("refused_event", True)
+    later = {**usage, "active": "1", "entitled": "10", "as_of": (TODAY + DAY).isoformat()}
+    await post.desk.receive("usage.reported", later)
+    await post.settle()
+    await life.until(lambda view: view.risk == "high")
+
+
+async def test_a_contract_that_temporal_does_not_take_is_a_case_and_its_stream_goes_on(post: Post) -> None:
+    number = "006-" + "x" * 1500
+    document = {"deal_id": number, "account": {"id": "acc-006-u"}}
+    add = partial(begin_lifecycle, tenant="acme", crm="crm", document=document)
+    contract = await post.house.database.write(add)
+    await post.settle()
+    life = await post.life(number)
+    assert await post.states(life) == ["refused"]
+    [case] = await post.cases.list(contract=contract)
+    assert "Temporal does not take it" in case.reasons[0]
+    await post.milestone(life, "kick-off")
+    await post.settle()
+    assert await post.states(life) == ["refused", "refused"]
 
 
 async def test_what_waited_for_the_contract_comes_after_its_start_however_much_it_is(post: Post) -> None:

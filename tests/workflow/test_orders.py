@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from domain.document import apply_fixes
 from domain.messages import CancelOrder, FixOrder, RetryStep
 from domain.outcomes import ORDER_CASE
@@ -193,3 +195,88 @@ async def test_a_subscription_that_may_have_been_made_is_not_left_behind_by_a_ca
     await cancel(life)
     await life.handle.result()
     assert [each["status"] for each in await records(house, "erp", "subscriptions")] == ["cancelled"]
+
+
+async def asked_of_the_erp(house: House, operation: str) -> None:
+    async def asked() -> bool:
+        return bool(await calls(house, "erp", operation))
+
+    await eventually(asked)
+
+
+async def test_an_order_is_not_corrected_while_the_erp_makes_its_subscription(house: House) -> None:
+    await house.fault(system="erp", operation="create_subscription", kind="slow", seconds=1)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await asked_of_the_erp(house, "create_subscription")
+    assert "being asked for the subscription at this moment" in await refusal(fix(life, **{"lines[1].quantity": 40}))
+    view = await life.until(active)
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert [line["quantity"] for line in subscription["lines"]] == [line.quantity for line in view.lines]
+
+
+@pytest.mark.parametrize("mistake", [{"lines[1].quantity": 999999}, {"lines[1].product": "PLATTFORM"}])
+async def test_a_wrong_correction_in_flight_never_reaches_the_erp_and_can_be_mended(
+    house: House, mistake: dict[str, Any]
+) -> None:
+    """The check of the correction is slower than everything that the ERP does."""
+    await house.fault(system="erp", operation="create_customer", kind="slow", seconds=0.4)
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await asked_of_the_erp(house, "create_customer")
+    await house.fault(system="crm", operation="account_exists", kind="slow", seconds=1)
+    await fix(life, **mistake)
+    view = await life.until(lambda view: view.cases)
+    assert (view.stage, [case.id for case in view.cases]) == (Stage.ORDER_ACTIVATION, [ORDER_CASE])
+    assert await counts(house, "erp") == {"customers": 1}
+    await house.mend()
+    await fix(life, **{"lines[1].quantity": 40, "lines[1].product": "PLATFORM"})
+    await life.until(active)
+    assert await counts(house, "erp") | {"billing_starts": 0} == {
+        "customers": 1, "subscriptions": 1, "activations": 1, "billing_starts": 0,
+    }  # fmt: skip
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert [line["quantity"] for line in subscription["lines"]] == ["1", "40", "1"]
+
+
+async def test_a_corrected_order_does_not_wait_behind_the_check_that_fails(house: House) -> None:
+    await house.fault(system="crm", operation="account_exists", kind="garbage")
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.until(lambda view: view.cases)
+    await fix(life, **{"account.parent_id": None})
+    await life.until(active)
+
+
+async def test_an_activation_that_the_erp_refuses_can_be_cancelled_and_its_subscription_is_undone(house: House) -> None:
+    await house.fault(system="erp", operation="activate_order", kind="refuse", reason="no tax code")
+    life = await house.start(house.payload("salesforce_new_hooli"))
+    await life.until(lambda view: view.cases)
+    await cancel(life)
+    outcome = await life.handle.result()
+    assert outcome.outcome == "cancelled"
+    assert [each["status"] for each in await records(house, "erp", "subscriptions")] == ["cancelled"]
+    assert (await life.view()).cases == []
+    assert (await deal(life))["Tenure_Status__c"] == "cancelled"
+
+
+async def test_an_order_cancelled_while_it_is_checked_keeps_no_case(house: House) -> None:
+    await house.fault(system="crm", operation="account_exists", kind="slow", seconds=0.8)
+    life = await house.start(house.payload("salesforce_new_broken"))
+
+    async def asked() -> bool:
+        return bool(await calls(house, "crm", "account_exists"))
+
+    await eventually(asked)
+    await cancel(life)
+    assert (await life.handle.result()).outcome == "cancelled"
+    assert (await life.view()).cases == []
+
+
+async def test_one_contract_s_refused_customer_is_no_refusal_of_another_s(house: House) -> None:
+    await house.fault(system="erp", operation="create_customer", kind="refuse", reason="address wrong", times=1)
+    first = await house.start(house.payload("salesforce_new_hooli"))
+    await first.until(lambda view: view.cases)
+    await cancel(first)
+    await first.handle.result()
+    second = await house.start({**house.payload("salesforce_new_hooli"), "Id": "006Dn000009XyZBIA0"})
+    view = await second.until(active)
+    assert view.cases == []
+    assert (await counts(house, "erp"))["customers"] == 1

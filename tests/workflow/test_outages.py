@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from domain import calendar
-from domain.messages import AmendmentWon, CollectionsChanged, EndContract, RenewalWon, RetryStep
+from domain.messages import AmendmentWon, CollectionsChanged, EndContract, RenewalWon, RetryStep, SupportChanged
 from domain.view import LifecycleView, Stage
 from tests.house import House, Life
 from tests.workflow.lives import (
@@ -21,6 +21,7 @@ from tests.workflow.lives import (
     open_window,
     opportunity,
     records,
+    refusal,
     rests,
     serving,
     set_box_clock,
@@ -31,8 +32,8 @@ from tests.workflow.lives import (
 from workflows.lifecycle import CustomerLifecycle
 
 
-async def retry(life: Life, case: str, done_as: str | None = None) -> None:
-    command = RetryStep(case=case, by="ops", done_as=done_as)
+async def retry(life: Life, case: str, done_as: str | None = None, *, drop: bool = False) -> None:
+    command = RetryStep(case=case, by="ops", done_as=done_as, drop=drop)
     await life.handle.execute_update(CustomerLifecycle.retry_step, command)
 
 
@@ -194,3 +195,60 @@ async def test_a_deal_that_the_crm_does_not_take_holds_nothing_else_up(house: Ho
         return bool(found[0].get("Tenure_Status__c") == "active")
 
     await eventually(shown)
+
+
+async def test_a_refused_amendment_is_given_up_and_the_end_behind_it_reaches_the_erp(house: House) -> None:
+    life = await serving(house)
+    await house.fault(system="erp", operation="amend_subscription", kind="refuse", reason="too many seats")
+    await life.tell(AmendmentWon(deal="UP-1", mode="difference", changes={"PLATFORM": Decimal(25)}))
+    await life.until(lambda view: view.cases)
+    ending = EndContract(by="csm", reason="moved away", on=(await clock(life)).date())
+    await life.handle.execute_update(CustomerLifecycle.end, ending)
+    view = await life.until(lambda view: len(view.pending) == 2)
+    await retry(life, case_of(view, "amendment:"), drop=True)
+    assert (await life.handle.result()).outcome == "ended"
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["status"] == "ended"
+    assert [line["quantity"] for line in subscription["lines"]] == ["1", "50", "1"]
+    assert (await life.view()).lines[1].quantity == "50"
+
+
+async def test_a_lifecycle_whose_deal_is_gone_from_the_crm_can_still_close(house: House) -> None:
+    life = await serving(house)
+    await house.fault(system="crm", operation="update_opportunity", kind="refuse", reason="no such deal")
+    ending = EndContract(by="csm", reason="moved away", on=(await clock(life)).date())
+    await life.handle.execute_update(CustomerLifecycle.end, ending)
+    await life.until(lambda view: view.stage is Stage.ENDED and view.cases)
+    await retry(life, "crm.write_status", drop=True)
+    assert (await life.handle.result()).outcome == "ended"
+    assert (await life.view()).cases == []
+
+
+async def test_what_cs_could_not_be_told_and_is_not_so_any_more_is_no_case(house: House) -> None:
+    life = await serving(house)
+    await health(house, lifecycle_stage="serving")
+    await house.fault(system="cs", operation="set_health", kind="refuse", reason="no")
+    await life.tell(SupportChanged(severities={1: 1}))
+    await life.until(lambda view: view.cases)
+    await life.tell(SupportChanged(severities={}))
+    await life.until(rests)
+
+
+async def test_a_step_that_is_being_tried_is_not_taken_as_done_by_hand(house: House) -> None:
+    await house.fault(system="erp", operation="create_customer", kind="refuse", reason="no", times=1)
+    life = await house.start(house.payload(HOOLI))
+    view = await life.until(lambda view: view.cases)
+    await house.fault(system="erp", operation="create_customer", kind="slow", seconds=1)
+    before = len(await calls(house, "erp", "create_customer"))
+    await retry(life, view.cases[0].id)
+
+    async def asked() -> bool:
+        return len(await calls(house, "erp", "create_customer")) > before
+
+    await eventually(asked)
+    by_hand = retry(life, view.cases[0].id, done_as="cus_by_hand")
+    assert "being tried at this moment" in await refusal(by_hand)
+    view = await life.until(lambda view: done(view, "onboarding") and rests(view))
+    [customer] = await records(house, "erp", "customers")
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["customer"] == customer["id"]

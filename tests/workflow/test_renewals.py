@@ -1,21 +1,26 @@
 """How a term ends: decided, by clause, by nobody, late, early, and what the ERP holds afterwards."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from domain import calendar
-from domain.messages import EndContract, RenewalLost, RenewalWon, RenewContract
+from domain.messages import EndContract, RenewalLost, RenewalWon, RenewContract, SupportChanged
 from domain.outcomes import OUT_OF_TERM_CASE
 from domain.view import Stage
 from tests.house import House, Life
 from tests.workflow.lives import (
     HOOLI,
     ZONE,
+    calls,
     clock,
     counts,
     deal,
     done,
     go_live,
+    health,
     onboarding,
     open_window,
     opportunity,
@@ -193,3 +198,61 @@ async def test_an_evergreen_contract_opens_no_window_and_ends_on_its_day(house: 
     await to_end(life, day)
     assert await erp_ending(house) == ("ended", day.isoformat())
     assert "playbooks" not in await counts(house, "cs")
+
+
+async def test_a_renewal_won_with_other_quantities_changes_them_with_the_next_term(house: House) -> None:
+    life = await renewing(house)
+    _, ends = await term_dates(life)
+    won = RenewalWon(opportunity=opportunity(await life.view()), quantities={"PLATFORM": Decimal(75)})
+    assert await life.tell(won) == ["applied"]
+    view = await life.until(lambda view: done(view, "amendment") and rests(view))
+    [amendment] = await records(house, "erp", "amendments")
+    assert (list(amendment["quantities"].values()), amendment["effective"]) == (["75"], ends.isoformat())
+    told = [each["operation"] for each in await calls(house, "erp")]
+    assert told.index("renew_subscription") < told.index("amend_subscription")
+    assert view.lines[1].quantity == "50", "the first term runs as it was"
+    await to_term_end(life)
+    view = await life.until(lambda view: view.term == 2)
+    assert view.lines[1].quantity == "75"
+    assert len(await erp_renewals(house)) == 1
+
+
+async def test_a_renewal_that_the_erp_refuses_can_be_ended_instead(house: House) -> None:
+    life = await renewing(house)
+    _, ends = await term_dates(life)
+    await house.fault(system="erp", operation="renew_subscription", kind="refuse", reason="customer blocked")
+    await renew(life)
+    await life.until(lambda view: view.cases)
+    await end(life)
+    view = await life.until(rests)
+    assert view.stage is Stage.ENDING
+    await to_end(life, ends)
+    assert await erp_renewals(house) == []
+    assert await erp_ending(house) == ("ended", ends.isoformat())
+
+
+async def test_a_contract_out_of_term_can_end_on_a_day_to_come(house: House) -> None:
+    life = await renewing(house)
+    _, ends = await term_dates(life)
+    await to_instant(life, calendar.start_of_day(ends, ZONE) + timedelta(days=3, hours=12))
+    await life.until(lambda view: view.cases)
+    day = ends + timedelta(days=5)
+    await end(life, on=day)
+    view = await life.until(rests)
+    assert view.stage is Stage.ENDING
+    await to_end(life, day)
+    assert await erp_ending(house) == ("ended", day.isoformat())
+
+
+@pytest.mark.parametrize(
+    "terms", [{}, {"terms.auto_renew": True, "terms.notice_days": 7}], ids=["decided", "by clause"]
+)
+async def test_in_the_last_month_a_concern_becomes_urgent_by_time_alone(house: House, terms: dict[str, Any]) -> None:
+    life = await renewing(house, **terms)
+    _, ends = await term_dates(life)
+    await life.tell(SupportChanged(severities={2: 1}))
+    await health(house, risk="medium", renewal_priority="raised")
+    await to_instant(life, calendar.start_of_day(ends - timedelta(days=30), ZONE) - timedelta(minutes=1))
+    await health(house, renewal_priority="raised")
+    await to_instant(life, calendar.start_of_day(ends - timedelta(days=30), ZONE))
+    await health(house, risk="medium", renewal_priority="urgent")

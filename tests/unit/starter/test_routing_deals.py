@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from starter.routing import START, TELL
+from starter.routing import START, TELL, begin_lifecycle
 from store.cases import Cases
 from store.lifecycles import Lifecycles
 from store.orders import SqlOrders
@@ -181,3 +181,66 @@ async def test_an_unusable_upsell_stops_nobody_behind_it(customer: Desk, line: d
     assert (row.state, bool(row.reason)) == ("dead", True)
     assert (await customer.row(behind)).state == "routed"
     assert await Lifecycles(customer.database).find("crm", "deal", "006Dn000009UpSEIA0") is None
+
+
+LONE = "Hooli \ud83d"
+
+
+def account_named(name: str) -> dict[str, Any]:
+    return {**deal()["record"]["Account"], "Name": name}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Account": account_named(LONE)},
+        {"Id": f"006{LONE}"},
+        {"Id": f"006{LONE}", "AccountId": None},
+        {"AccountId": LONE},
+        {"Selling_Entity__c": LONE},
+        {"Type": "Upsell", "Amends_Deal__c": LONE},
+        {"Id": "006-" + "x" * 1200},
+    ],
+    ids=["account's name", "deal's id", "deal's id in the reason", "account's id", "entity", "link", "too long an id"],
+)
+async def test_a_deal_that_can_not_be_kept_stops_nobody_behind_it(desk: Desk, changes: dict[str, Any]) -> None:
+    broken = await desk.receive("deal.closed_won", deal(**changes))
+    behind = await desk.receive("deal.closed_won", deal(Id="006-behind", AccountId="acc-behind"))
+    assert await desk.route() == 2
+    row = await desk.row(broken)
+    assert row.state == "dead" or "Account" in changes, row.reason
+    assert bool(row.reason) == (row.state == "dead")
+    assert (await desk.row(behind)).state == "routed"
+    assert "crm/006-behind/1" in await lives(desk)
+
+
+async def test_a_won_renewal_says_which_quantities_were_sold(customer: Desk) -> None:
+    await customer.arrive("deal.closed_won", deal("salesforce_renewal"))
+    _, kind, told = (await customer.deliveries())[-1]
+    assert (kind, told["kind"], told["opportunity"]) == (TELL, "renewal_won", "006Dn000009ReNEIA0")
+    assert {product: float(quantity) for product, quantity in told["quantities"].items()} == {
+        "PLATFORM": 75, "SUPPORT-PREMIUM": 1,
+    }  # fmt: skip
+    await customer.arrive("deal.closed_won", deal("salesforce_renewal", OpportunityLineItems=None))
+    assert (await customer.deliveries())[-1][2]["quantities"] == {}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"deal_id": "d"},
+        {"deal_id": "", "account": {"id": "a"}},
+        {"deal_id": "d", "account": {"id": ""}},
+        {"deal_id": 7, "account": {"id": "a"}},
+        {"deal_id": "d", "account": "a"},
+        {"deal_id": "d\n", "account": {"id": "a"}},
+        {"deal_id": LONE, "account": {"id": "a"}},
+    ],
+)
+async def test_an_order_without_a_name_of_its_deal_and_account_starts_nothing(
+    desk: Desk, document: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="an order needs a deal_id"):
+        await desk.database.write(lambda session: begin_lifecycle(session, "acme", "crm", document))
+    assert await lives(desk) == []

@@ -147,3 +147,25 @@ async def test_a_payload_that_is_not_json_is_a_dead_letter(desk: Desk) -> None:
     await desk.inbox.accept("crm", "bad", "t", "", "{")
     await desk.route()
     assert (await desk.row("bad")).state == "dead"
+
+
+@pytest.mark.parametrize(
+    ("type", "data"),
+    [
+        ("invoice.posted", {**INVOICE, "due_on": "9999-12-31"}),
+        ("invoice.paid", {name: value for name, value in INVOICE.items() if name != "version"}),
+        ("support_case.opened", {name: value for name, value in CASE.items() if name != "version"}),
+        ("usage.reported", {**USAGE, "active": "1e30"}),
+        ("usage.reported", {**USAGE, "active": "-1"}),
+        ("usage.reported", {**USAGE, "entitled": "1e400"}),
+        ("usage.reported", {**USAGE, "entitled": "NaN"}),
+        ("usage.reported", {**USAGE, "active": "Infinity"}),
+    ],
+)
+async def test_an_absurd_fact_is_a_dead_letter_and_the_next_one_is_kept(
+    desk: Desk, type: str, data: dict[str, Any]
+) -> None:
+    await desk.arrive("deal.closed_won", deal())
+    row = await desk.arrive(type, data)
+    assert (row.state, bool(row.reason)) == ("dead", True)
+    assert (await desk.arrive("usage.reported", USAGE)).state == "routed"
