@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from domain.calendar import civil_date
 from domain.document import apply_fixes
 from domain.messages import (
     AmendmentWon,
@@ -28,6 +29,7 @@ from domain.messages import (
     FixOrder,
     RenewalLost,
     RenewalWon,
+    SupportChanged,
 )
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
@@ -125,18 +127,51 @@ async def cancelled_early(house: House) -> Life:
     return life
 
 
+async def continued(house: House) -> Life:
+    """A run that was begun by continue-as-new, with everything that its predecessor knew: amended, and ended."""
+    life = await _start(house, "continued")
+    # the handle follows the chain of runs
+    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    await life.until(lambda view: done(view, "onboarding") and rests(view))
+    first = (await life.handle.describe()).run_id
+
+    async def begun_anew() -> bool:
+        await life.tell(SupportChanged(severities={2: life.seq % 2}))
+        await life.until(rests)
+        return (await life.handle.describe()).run_id != first
+
+    await eventually(begun_anew)
+    await life.tell(AmendmentWon(deal="UP-1", mode="difference", changes={"PLATFORM": Decimal(25)}))
+    view = await life.until(rests)
+    assert view.as_of is not None
+    ending = EndContract(by="csm", reason="moved away", on=civil_date(view.as_of, view.zone))
+    await life.handle.execute_update(CustomerLifecycle.end, ending)
+    return life
+
+
 PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
-    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early)
+    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early, continued)
 }
+
+# a skipped clock and continue-as-new do not go together: each path has the server that it needs
+RESTLESS = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=80")
+SERVERS = {"continued": RESTLESS}
 
 
 async def record(names: list[str], folder: Path) -> None:
+    for arguments in (TEMPORAL_TIME_TRAVEL, RESTLESS):
+        here = [name for name in names if SERVERS.get(name, TEMPORAL_TIME_TRAVEL) == arguments]
+        if here:
+            await _record_on(arguments, here, folder)
+
+
+async def _record_on(arguments: Sequence[str], names: list[str], folder: Path) -> None:
     binary = Path(sys.executable).with_name("temporal")
     async with await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         identity="recorder",
         dev_server_existing_path=str(binary if binary.exists() else shutil.which("temporal")),
-        dev_server_extra_args=[*FAST, *TEMPORAL_TIME_TRAVEL],
+        dev_server_extra_args=[*FAST, *arguments],
         dev_server_log_level="error",
         search_attributes=SEARCH_ATTRIBUTES,
     ) as environment:

@@ -13,7 +13,7 @@ from tests.replay.gate import HISTORIES, corpus, replay_gate
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("activities", "domain", "workflows")
-PATHS = {"happy", "bad_order_fixed", "churn", "cancelled_early"}
+PATHS = {"happy", "bad_order_fixed", "churn", "cancelled_early", "continued"}
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
@@ -127,6 +127,14 @@ def test_a_change_of_what_people_are_shown_is_green(copy: Path) -> None:
             "hexdigest()[:12]",
             "final state is another: .told",
             id="the final state changed",
+        ),
+        pytest.param(
+            "continued",
+            "domain/steps.py",
+            "hexdigest()[:16]",
+            "hexdigest()[:12]",
+            "can't be replayed",
+            id="what an earlier run had told is told anew",
         ),
     ],
 )  # fmt: skip
