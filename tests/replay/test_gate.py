@@ -91,7 +91,7 @@ def test_a_change_of_what_people_are_shown_is_green(copy: Path) -> None:
         pytest.param(
             "happy",
             "domain/reactions.py",
-            'state.quantities[line] if event.mode == "difference" else 0',
+            'state.quantities[line.id] if event.mode == "difference" else 0',
             "0",
             "quantities",
             id="an activity's input changed",
