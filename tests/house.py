@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 import wiring
 from domain import keys
@@ -110,9 +111,10 @@ class Life:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
-                    view = await self.view()
-                    if met(view):
-                        return view
+                    with contextlib.suppress(RPCError):  # no query is answered before the first task
+                        view = await self.view()
+                        if met(view):
+                            return view
                     await asyncio.sleep(0.05)
         raise AssertionError(f"not reached: {view.model_dump_json(indent=1) if view else 'no view'}")
 
