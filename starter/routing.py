@@ -75,10 +75,11 @@ class Router:
                 self._deal(session, row, data)
             case MilestoneCompleted():
                 told = MilestoneReached(milestone=data.milestone, on=data.completed_on)
-                if session.get(LifecycleRow, data.contract) is None:
-                    _park(session, row, f"tenure:contract:{data.contract}")
+                named = str(data.contract)
+                if session.get(LifecycleRow, named) is None:
+                    _park(session, row, f"tenure:contract:{named}")
                 else:
-                    _queue(session, row, [data.contract], TELL, told.model_dump(mode="json"))
+                    _queue(session, row, [named], TELL, told.model_dump(mode="json"))
             case SupportCaseOpened() | SupportCaseClosed() | UsageReported():
                 contracts = [life.contract for life in open_of_account(session, data.account)]
                 self._facts(session, row, contracts, f"crm:account:{data.account}")

@@ -44,7 +44,12 @@ def utc_now() -> datetime:
 
 
 class InboxRow(SQLModel, table=True):
-    """One event as it came in. `state`: received, routed, parked (for a foreign id of its source), dead or ignored."""
+    """One event as it came in.
+
+    `state`: received, hint (the record that it names is to be read back first), routed, parked (for a foreign id), dead
+    or ignored. `reason` says why in words, `problem` in one of a few, by which dead letters are alike. `original`: the
+    payload before its first correction. `next_try_at` is on the database's clock.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -62,10 +67,17 @@ class InboxRow(SQLModel, table=True):
     state: str = "received"
     reason: str = Field(default="", sa_type=Text)
     parked_for: str | None = None
+    problem: str = ""
+    original: str | None = Field(default=None, sa_type=Text)
+    attempts: int = 0
+    next_try_at: float = 0.0
 
 
 class DeliveryRow(SQLModel, table=True):
-    """One event on its way to one lifecycle. `state`: pending, delivered, recorded or refused; `answer` says why."""
+    """One event on its way to one lifecycle. `state`: pending, delivered, recorded or refused; `answer` says why.
+
+    `settled_at`, on the database's clock: when it left the state pending.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -82,6 +94,7 @@ class DeliveryRow(SQLModel, table=True):
     seq: int | None = None
     state: str = "pending"
     answer: str = Field(default="", sa_type=Text)
+    settled_at: float = 0.0
 
 
 class StreamRow(SQLModel, table=True):
@@ -118,6 +131,21 @@ class ToldRow(SQLModel, table=True):
     value: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
+class FeedRow(SQLModel, table=True):
+    """How far a change feed was read. `cursor` is the source's own, opaque, and empty before the first page.
+
+    `read_at` (database's clock) is the last time that the feed was read to its end, `gaps` how often it had forgotten
+    what came after the cursor, so that a query filled in.
+    """
+
+    __tablename__ = "feeds"
+
+    name: str = Field(primary_key=True)
+    cursor: str = Field(default="", sa_type=Text)
+    read_at: float = 0.0
+    gaps: int = 0
+
+
 # ── lifecycles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -147,6 +175,36 @@ class AliasRow(SQLModel, table=True):
     kind: str = Field(primary_key=True)
     foreign_id: str = Field(primary_key=True)
     contract: str = Field(index=True)
+
+
+class AccountAliasRow(SQLModel, table=True):
+    """An account's id that is gone, since the account was merged into another."""
+
+    __tablename__ = "account_aliases"
+
+    account: str = Field(primary_key=True)
+    into: str = Field(index=True)
+
+
+class ContractRiskRow(SQLModel, table=True):
+    """The risk of one contract, as last assessed; `subject` is what several contracts share: the company in CS."""
+
+    __tablename__ = "contract_risks"
+
+    contract: str = Field(primary_key=True)
+    subject: str = Field(index=True)
+    health: dict[str, Any] = Field(sa_type=Json)
+
+
+class RolledUpRow(SQLModel, table=True):
+    """What the risks of a company's contracts amount to: `version` rises with each change, `shown` is what CS shows."""
+
+    __tablename__ = "rolled_up_risks"
+
+    subject: str = Field(primary_key=True)
+    version: int = 0
+    health: dict[str, Any] = Field(sa_type=Json)
+    shown: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
 class OrderRow(SQLModel, table=True):
@@ -202,6 +260,48 @@ class SettingRow(SQLModel, table=True):
     value: str = Field(sa_type=Text)
 
 
+# ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OutgoingRow(SQLModel, table=True):
+    """One event that Tenure publishes, written in the transaction of what it tells. `relayed`: its deliveries exist."""
+
+    __tablename__ = "outgoing"
+    __table_args__ = (Index("ix_outgoing_relayed", "relayed", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    event_id: str = Field(unique=True)
+    contract: str = Field(index=True)
+    type: str
+    body: dict[str, Any] = Field(sa_type=Json)
+    created_at: float
+    relayed: bool = False
+
+
+class OutgoingDeliveryRow(SQLModel, table=True):
+    """One published event on its way to one subscriber. `state`: pending, delivered, held (for a person) or skipped.
+
+    Times are the database's clock.
+    """
+
+    __tablename__ = "outgoing_deliveries"
+    __table_args__ = (
+        UniqueConstraint("outgoing_id", "subscriber", name="uq_outgoing_deliveries"),
+        Index("ix_outgoing_deliveries_state", "subscriber", "state", "contract", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    outgoing_id: int = Field(foreign_key="outgoing.id", sa_type=BigInteger)
+    subscriber: str
+    contract: str
+    state: str = "pending"
+    attempts: int = 0
+    created_at: float
+    next_try_at: float = 0.0
+    delivered_at: float = 0.0
+    problem: str = Field(default="", sa_type=Text)
+
+
 # ── what people see ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -237,10 +337,14 @@ class TimelineRow(SQLModel, table=True):
 
 
 class CaseRow(SQLModel, table=True):
-    """An exception case, open or resolved. `projected`: it came with a lifecycle's view and leaves with it."""
+    """An exception case, open or resolved. `projected`: it came with a lifecycle's view and leaves with it.
+
+    `problem` is the same for cases that are alike. `inbox_id`: the received event that it is about. `resolution` says
+    how it was settled, and by whom.
+    """
 
     __tablename__ = "cases"
-    __table_args__ = (Index("ix_cases_contract", "contract", "state"),)
+    __table_args__ = (Index("ix_cases_contract", "contract", "state"), Index("ix_cases_state", "state", "opened_at"))
 
     id: str = Field(primary_key=True)
     contract: str | None = None
@@ -254,3 +358,21 @@ class CaseRow(SQLModel, table=True):
     actor: str = "ops"
     mend: str = Field(default="", sa_type=Text)
     projected: bool = False
+    problem: str = ""
+    inbox_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    assignee: str | None = None
+    tags: list[str] = Field(default_factory=list, sa_type=Json)
+    snoozed_until: datetime | None = Field(default=None, sa_type=Moment)
+    resolution: str = Field(default="", sa_type=Text)
+
+
+class CaseNoteRow(SQLModel, table=True):
+    """One line of a case's history: an attempt that failed, or what somebody did about it."""
+
+    __tablename__ = "case_notes"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    case_id: str = Field(index=True)
+    at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+    by: str
+    what: str = Field(sa_type=Text)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp
     dead = shell.read("event", str(file), code=1)
     assert dead["state"] == "dead"
     assert "completed_on" in dead["reason"]
-    file.write_text(json.dumps({**event, "data": {**event["data"], "completed_on": "2026-11-23"}}))
+    file.write_text(json.dumps({**event, "data": {**event["data"], "completed_on": str(datetime.now(UTC).date())}}))
     mended = shell.read("event", str(dead["inbox_id"]), "--again", "--payload", str(file))
     assert mended["answers"] == {contract: "delivered"}
 

@@ -1,0 +1,166 @@
+"""What ERP and billing say of invoices and payments.
+
+An invoice is put together from independent parts: what it demands and whether it is disputed (snapshots, the higher
+`version` wins), and what settles it (movements: each adds, none outdates another). So no order of arrival can matter.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+
+from domain.events.base import EventData, Subject, event
+
+FAR = date(2200, 1, 1)
+
+
+class OfInvoice(EventData):
+    """About an invoice of a contract's subscription in the ERP."""
+
+    invoice: str = Field(min_length=1)
+    subscription: str = Field(min_length=1)
+    version: int
+
+    def subjects(self) -> tuple[Subject, ...]:
+        return (Subject(kind="contract", alias=f"erp:subscription:{self.subscription}"),)
+
+
+class InvoiceSnapshot(OfInvoice):
+    """What an invoice demands: `amount` in `currency`, due on a civil date. A lower `version` is history."""
+
+    customer: str
+    amount: Decimal
+    currency: str
+    due_on: date = Field(lt=FAR)
+    paid_on: date | None = None
+
+
+_LEVEL = "when the set of delinquent invoices changes"
+
+
+@event("tenure.invoice.posted.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL)
+class InvoicePosted(InvoiceSnapshot):
+    """An invoice was posted."""
+
+
+@event(
+    "tenure.invoice.due_date_changed.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2"
+)
+class InvoiceDueDateChanged(InvoiceSnapshot):
+    """The customer was given more time, or less."""
+
+
+@event("tenure.invoice.overdue.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL)
+class InvoiceOverdue(InvoiceSnapshot):
+    """The ERP says so; our own sweep finds due dates that pass without anybody saying so."""
+
+
+@event("tenure.invoice.paid.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, movement=True)
+class InvoicePaid(InvoiceSnapshot):
+    """An invoice was paid in full. `payment` names the payment where the source does, so that it can be reversed."""
+
+    payment: str = Field("", description="the payment's id; empty where the source names none")
+
+
+@event(
+    "tenure.invoice.partly_paid.v1",
+    owner="finance",
+    truth="erp",
+    subject="contract",
+    wakes=_LEVEL,
+    movement=True,
+    since="0.2",
+)
+class InvoicePartlyPaid(OfInvoice):
+    """A part of an invoice was paid; what stays open stays due."""
+
+    payment: str = Field(min_length=1)
+    paid: Decimal = Field(gt=0)
+    paid_on: date | None = None
+
+
+@event(
+    "tenure.invoice.credited.v1",
+    owner="finance",
+    truth="erp",
+    subject="contract",
+    wakes=_LEVEL,
+    movement=True,
+    since="0.2",
+)
+class InvoiceCredited(OfInvoice):
+    """A credit note was set off against an invoice."""
+
+    credit_note: str = Field(min_length=1)
+    credited: Decimal = Field(gt=0)
+
+
+@event(
+    "tenure.invoice.voided.v1",
+    owner="finance",
+    truth="erp",
+    subject="contract",
+    wakes=_LEVEL,
+    movement=True,
+    since="0.2",
+)
+class InvoiceVoided(OfInvoice):
+    """An invoice was cancelled: nobody owes it. For good."""
+
+
+@event(
+    "tenure.invoice.written_off.v1",
+    owner="finance",
+    truth="erp",
+    subject="contract",
+    wakes=_LEVEL,
+    movement=True,
+    since="0.2",
+)
+class InvoiceWrittenOff(OfInvoice):
+    """An invoice was given up: it is not collected any more. For good."""
+
+
+@event("tenure.invoice.disputed.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2")
+class InvoiceDisputed(OfInvoice):
+    """The customer disputes an invoice: until that is resolved it is not delinquent."""
+
+    reason: str = ""
+
+
+@event(
+    "tenure.invoice.dispute_resolved.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2"
+)
+class InvoiceDisputeResolved(OfInvoice):
+    """The dispute is over; what is open is due again as it was."""
+
+
+@event(
+    "tenure.payment.failed.v1",
+    owner="finance",
+    truth="billing",
+    subject="contract",
+    wakes=None,
+    movement=True,
+    since="0.2",
+)
+class PaymentFailed(OfInvoice):
+    """A payment was tried and did not go through. The due date decides whether that matters."""
+
+    payment: str = Field(min_length=1)
+    reason: str = ""
+
+
+@event(
+    "tenure.payment.reversed.v1",
+    owner="finance",
+    truth="billing",
+    subject="contract",
+    wakes=_LEVEL,
+    movement=True,
+    since="0.2",
+)
+class PaymentReversed(OfInvoice):
+    """A payment was taken back (chargeback, bounced debit): it never counted, whichever of the two came first."""
+
+    payment: str = Field(min_length=1)

@@ -1,0 +1,44 @@
+"""What the ERP says of orders and contracts. From activation on it owns contract, billing and legal entity."""
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+
+from domain.events.base import OfContract, event
+
+
+@event("tenure.order.approved.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
+class OrderApproved(OfContract):
+    """The order passed the ERP's own approval."""
+
+
+@event("tenure.order.activated.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
+class OrderActivated(OfContract):
+    """The ERP made the subscription effective. Tenure asks for that and takes the answer; this confirms it."""
+
+    activated_on: date
+
+
+@event("tenure.order.rejected.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
+class OrderRejected(OfContract):
+    """The ERP rejected the order: a case, with the ERP's reason."""
+
+    reason: str = Field(min_length=1)
+
+
+@event("tenure.contract.amended.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
+class ContractAmended(OfContract):
+    """Somebody changed the contract in the ERP itself: a case, until deal and contract agree again."""
+
+    effective: date | None = None
+    quantities: dict[str, Decimal] = {}
+    """Target quantity by product."""
+
+
+@event("tenure.contract.ended.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
+class ContractEnded(OfContract):
+    """Somebody ended the contract in the ERP itself: a case, until it is ended here too."""
+
+    ends: date
+    reason: str = ""

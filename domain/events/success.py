@@ -1,0 +1,82 @@
+"""What customer success and usage say: onboarding, service delivery, adoption. They own engagement."""
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+
+from domain.events.base import OfAccount, OfContract, event
+
+
+@event("tenure.milestone.completed.v1", owner="customer success", truth="cs", subject="contract", wakes="always")
+class MilestoneCompleted(OfContract):
+    """A milestone of a contract's onboarding was completed; a line may be billed from it. The first report stands."""
+
+    milestone: str = Field(min_length=1)
+    completed_on: date
+
+
+@event("tenure.task.overdue.v1", owner="customer success", truth="cs", subject="contract", wakes=None, since="0.2")
+class TaskOverdue(OfContract):
+    """A task of the onboarding plan is late."""
+
+    task: str = Field(min_length=1)
+    due_on: date
+
+
+@event(
+    "tenure.service_delivery.failed.v1", owner="customer success", truth="cs", subject="line", wakes=None, since="0.2"
+)
+class ServiceDeliveryFailed(OfContract):
+    """Something that was sold can't be delivered as agreed: a case, before the customer is billed for it."""
+
+    line: str | None = None
+    reason: str = Field(min_length=1)
+
+    def _line(self) -> str | None:
+        return self.line
+
+
+@event(
+    "tenure.adoption_milestone.reached.v1",
+    owner="customer success",
+    truth="cs",
+    subject="account",
+    wakes=None,
+    since="0.2",
+)
+class AdoptionMilestoneReached(OfAccount):
+    """The customer uses what it bought as planned, or a step further."""
+
+    milestone: str = Field(min_length=1)
+
+
+class _Usage(OfAccount):
+    """A snapshot: `active` of `entitled` seats used in the 30 days until `as_of`, which decides what is newer."""
+
+    active: Decimal = Field(ge=0, lt=10**12)
+    entitled: Decimal = Field(ge=0, lt=10**12)
+    as_of: date
+
+
+@event(
+    "tenure.usage.reported.v1",
+    owner="product",
+    truth="usage",
+    subject="account",
+    wakes="when adoption crosses the policy's line",
+)
+class UsageReported(_Usage):
+    """Seats in use."""
+
+
+@event(
+    "tenure.adoption.dropped.v1",
+    owner="product",
+    truth="usage",
+    subject="account",
+    wakes="when adoption crosses the policy's line",
+    since="0.2",
+)
+class AdoptionDropped(_Usage):
+    """The usage system's own alarm. What counts is the snapshot that it carries, by the company's policy."""

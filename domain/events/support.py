@@ -1,0 +1,37 @@
+"""What the help desk says. It owns its cases."""
+
+from pydantic import Field
+
+from domain.events.base import OfAccount, event
+
+_LEVEL = "when the open cases of severity 1 or 2 change"
+
+
+class SupportCase(OfAccount):
+    """A snapshot of a support case: severity 1 (worst) to 4; a lower `version` is history."""
+
+    case: str = Field(min_length=1)
+    severity: int
+    version: int
+
+
+@event("tenure.support_case.opened.v1", owner="support", truth="support", subject="account", wakes=_LEVEL)
+class SupportCaseOpened(SupportCase):
+    """A case was opened, or opened again."""
+
+
+@event(
+    "tenure.support_case.severity_changed.v1",
+    owner="support",
+    truth="support",
+    subject="account",
+    wakes=_LEVEL,
+    since="0.2",
+)
+class SupportCaseSeverityChanged(SupportCase):
+    """An open case is more, or less, severe than it was."""
+
+
+@event("tenure.support_case.closed.v1", owner="support", truth="support", subject="account", wakes=_LEVEL)
+class SupportCaseClosed(SupportCase):
+    """A case was solved or withdrawn."""
