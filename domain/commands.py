@@ -3,22 +3,20 @@
 from datetime import date
 
 from domain import keys
+from domain.corrections import check_correction
 from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, RetryStep
 from domain.outcomes import NOTHING_DONE, ORDER_CASE, OUT_OF_TERM_CASE, find_step
-from domain.reactions import Refused, decide
+from domain.reactions import decide
+from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import (
     ActivateOrder,
     AmendSubscription,
     CreateRenewalOpportunity,
-    CreateSubscription,
     PostNote,
     StartPlaybook,
     ValidateOrder,
 )
-
-# with these it is certain that the ERP holds no subscription; else a correction would be another one under its key
-NOT_MADE = NOTHING_DONE | {"SOURCE_UNAVAILABLE", "RATE_LIMITED"}
 
 DROPPABLE = (AmendSubscription, CreateRenewalOpportunity, StartPlaybook, PostNote)
 
@@ -30,19 +28,7 @@ def check_open(state: LifecycleState) -> None:
 
 def check_fix(state: LifecycleState, command: FixOrder, *, making: bool = False) -> None:
     check_open(state)
-    if state.activated_on is not None:
-        raise Refused("the order is activated already; a live contract is amended, not fixed")
-    if command.revision <= state.order_revision:
-        raise Refused(f"revision {command.revision} is not newer than revision {state.order_revision}")
-    if state.subscription is not None:
-        raise Refused("the ERP holds the subscription already; cancel the order, and win a new deal for it")
-    if making and any(isinstance(step, CreateSubscription) for step in state.queue):
-        raise Refused("the ERP is being asked for the subscription at this moment; try again in a minute")
-    case = state.cases.get(keys.subscription(state.contract))
-    if case is not None and case.view.kind.upper() not in NOT_MADE:
-        raise Refused(
-            "nobody knows whether the ERP holds the subscription; settle that case first, or cancel the order"
-        )
+    check_correction(state, command.revision, making=making)
 
 
 def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -> None:

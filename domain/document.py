@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -118,3 +118,24 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """What `apply_fixes` has to set to turn one document into the other; None where a value is gone.
+
+    Lines that became more, or fewer, are one difference: which of them is which is not said.
+    """
+    return {dotted(keys): value for keys, value in _differences(before, after, ())}
+
+
+def _differences(before: Any, after: Any, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, ...], Any]]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict) and keys[-1:] != ("billing_start",):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _differences(before.get(key), after.get(key), (*keys, key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, (*keys, index))
+    else:
+        yield keys, after

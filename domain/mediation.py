@@ -1,64 +1,211 @@
-"""Mediation: which facts wake a lifecycle. Only what changes what it does next is told, as levels rather than edges.
+"""Mediation: what each event does, in one table. Only what changes what a lifecycle does next wakes it, and it is told
+levels rather than edges, so that no race and no order can leave it wrong for ever.
 
-| what comes in | kept as fact | wakes |
-|---|---|---|
-| deal won (new) | – | starts a lifecycle |
-| deal won (expansion, renewal), renewal lost | – | always |
-| milestone completed | – | always |
-| invoice posted, paid, overdue | invoice | when the set of delinquent invoices changes |
-| support case opened, closed | support case | when the open cases of severity 1 or 2 change |
-| usage reported | usage | when adoption crosses the policy's line |
+| treatment | what happens |
+|---|---|
+| Intake | the deal is classified: it starts a lifecycle, changes or renews a contract, or goes to a person |
+| Corrects | the order is checked anew, while it is not activated; later it goes to a person |
+| Tells | the lifecycle is told as it is |
+| Keeps | kept as facts; the lifecycle is told when the level that they amount to differs from what it was last told |
+| Asks | a case for a person, who decides what it means; the lifecycle sleeps on |
+| Records | a line in the timeline, no more |
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from domain import events as e
 from domain.company import Company
-from domain.events import EventData, InvoicePaid, InvoicePosted, SupportCaseClosed, SupportCaseOpened, UsageReported
-from domain.events import InvoiceOverdue as Overdue
-from domain.messages import CollectionsChanged, SupportChanged, UsageChanged
-from domain.policies.collections import InvoiceStatus, delinquency, next_due
+from domain.errors import Actor
+from domain.facts import DISPUTE, INVOICE, MOVEMENT, SUPPORT_CASE, USAGE, Fact, invoices
+from domain.messages import (
+    CollectionsChanged,
+    LifecycleEvent,
+    MilestoneReached,
+    RenewalLost,
+    RenewalSettled,
+    RenewalWon,
+    SupportChanged,
+    UsageChanged,
+)
+from domain.policies.collections import delinquency, next_due
 
+D = TypeVar("D", bound=e.EventData)
 Level = CollectionsChanged | SupportChanged | UsageChanged
 
-INVOICE, SUPPORT_CASE, USAGE = "invoice", "support_case", "usage"
+COLLECTIONS = INVOICE  # the level's name, by which it is remembered what was told
+LEVELS: Mapping[str, tuple[str, ...]] = {
+    COLLECTIONS: (INVOICE, MOVEMENT, DISPUTE),
+    SUPPORT_CASE: (SUPPORT_CASE,),
+    USAGE: (USAGE,),
+}
+"""Of which kinds of facts each level is reckoned."""
+
 WAKING_SEVERITY = 2
 
 
-def fact_of(data: EventData) -> tuple[str, str, int, dict[str, Any]] | None:
-    """The fact that an event carries: (kind, entity id, version, data); None for what is told as it is."""
-    match data:
-        case InvoicePosted() | InvoicePaid() | Overdue():
-            paid = isinstance(data, InvoicePaid)
-            return INVOICE, data.invoice, data.version, {"due_on": data.due_on.isoformat(), "paid": paid}
-        case SupportCaseOpened() | SupportCaseClosed():
-            opened = isinstance(data, SupportCaseOpened)
-            return SUPPORT_CASE, data.case, data.version, {"severity": data.severity, "open": opened}
-        case UsageReported():
-            reported = {"active": str(data.active), "entitled": str(data.entitled)}
-            return USAGE, data.account, data.as_of.toordinal(), reported
-    return None
+class Intake:
+    """A deal's record: the CRM's mapping and the intake's rules say what it is."""
 
 
-def standing(kind: str, facts: Iterable[tuple[str, dict[str, Any]]], today: date, company: Company) -> Level:
-    """The level that the facts of one kind amount to today."""
-    if kind == INVOICE:
-        found = delinquency(_invoices(facts), today, company.collections)
+class Corrects:
+    """It changes an order that may be corrected yet."""
+
+
+class Records:
+    """Kept in the timeline."""
+
+
+@dataclass(frozen=True)
+class Tells:
+    """`told` makes the message of the event."""
+
+    told: Callable[[Any], LifecycleEvent]
+
+
+@dataclass(frozen=True)
+class Keeps:
+    """`level` is what the facts amount to."""
+
+    level: str
+
+
+@dataclass(frozen=True)
+class Asks:
+    """`why` puts the question to a person, from the event's data; `mend` is what to do, for a `{contract}`."""
+
+    kind: str
+    title: str
+    why: Callable[[Any], str]
+    mend: str
+    actor: Actor = "ops"
+
+
+Treatment = Intake | Corrects | Tells | Keeps | Asks | Records
+
+
+def _milestone(event: e.MilestoneCompleted) -> LifecycleEvent:
+    return MilestoneReached(milestone=event.milestone, on=event.completed_on)
+
+
+def _amended(event: e.ContractAmended) -> str:
+    lines = ", ".join(f"{product} {quantity}" for product, quantity in sorted(event.quantities.items()))
+    return f"effective {event.effective or 'at once'}: {lines or 'it is not said which lines'}"
+
+
+def _decided(event: e.RenewalDecided) -> LifecycleEvent:
+    return RenewalSettled(outcome=event.outcome, by=event.by)
+
+
+TABLE: Mapping[type[e.EventData], Treatment] = {
+    # ── CRM ──
+    e.DealClosedWon: Intake(),
+    e.DealCorrected: Intake(),
+    e.DealReopened: Intake(),
+    e.DealLost: Intake(),
+    e.RenewalOpportunityWon: Tells(lambda event: RenewalWon(opportunity=event.opportunity)),
+    e.RenewalOpportunityLost: Tells(lambda event: RenewalLost(opportunity=event.opportunity)),
+    e.RenewalDecided: Tells(_decided),
+    e.PurchaseOrderReceived: Corrects(),
+    e.RenewalWindowOpened: Records(),
+    e.ExpansionOpportunityIdentified: Records(),
+    e.AccountReparented: Records(),
+    e.AccountMerged: Asks(
+        kind="account_merged",
+        title="the customer's account was merged into another",
+        why=lambda event: f"the account {event.account} is part of {event.into} now; events for either are understood",
+        mend="check owner and terms of {contract} in the CRM, then tenure cases resolve",
+    ),
+    e.LegalEntityChanged: Asks(
+        kind="legal_entity_changed",
+        title="the customer's legal entity has changed",
+        why=lambda event: f"changed: {', '.join(event.changed) or 'not said what'}",
+        mend="bring customer and contract {contract} up to date in the ERP, then tenure cases resolve",
+        actor="finance",
+    ),
+    # ── ERP: orders and contracts ──
+    e.OrderApproved: Records(),
+    e.OrderActivated: Records(),
+    e.OrderRejected: Asks(
+        kind="order_rejected",
+        title="the ERP has rejected the order",
+        why=lambda event: event.reason,
+        mend="tenure fix {contract} --set …, or tenure cancel {contract} --reason …",
+    ),
+    e.ContractAmended: Asks(
+        kind="amended_outside",
+        title="the contract was changed in the ERP itself",
+        why=_amended,
+        mend="win the amendment in the CRM for {contract}, or take it back in the ERP",
+        actor="finance",
+    ),
+    e.ContractEnded: Asks(
+        kind="ended_outside",
+        title="the contract was ended in the ERP itself",
+        why=lambda event: f"it ends on {event.ends}{f': {event.reason}' if event.reason else ''}",
+        mend="tenure end {contract} --on DATE --reason …, or take it back in the ERP",
+        actor="finance",
+    ),
+    # ── ERP and billing: invoices and payments ──
+    e.InvoicePosted: Keeps(COLLECTIONS),
+    e.InvoiceDueDateChanged: Keeps(COLLECTIONS),
+    e.InvoiceOverdue: Keeps(COLLECTIONS),
+    e.InvoicePaid: Keeps(COLLECTIONS),
+    e.InvoicePartlyPaid: Keeps(COLLECTIONS),
+    e.InvoiceCredited: Keeps(COLLECTIONS),
+    e.InvoiceVoided: Keeps(COLLECTIONS),
+    e.InvoiceWrittenOff: Keeps(COLLECTIONS),
+    e.InvoiceDisputed: Keeps(COLLECTIONS),
+    e.InvoiceDisputeResolved: Keeps(COLLECTIONS),
+    e.PaymentReversed: Keeps(COLLECTIONS),
+    e.PaymentFailed: Records(),
+    # ── customer success, support, usage ──
+    e.MilestoneCompleted: Tells(_milestone),
+    e.TaskOverdue: Records(),
+    e.ServiceDeliveryFailed: Asks(
+        kind="service_delivery",
+        title="something that was sold can't be delivered as agreed",
+        why=lambda event: f"{f'line {event.line}: ' if event.line else ''}{event.reason}",
+        mend="settle it with the customer before {contract} is billed for it, then tenure cases resolve",
+    ),
+    e.AdoptionMilestoneReached: Records(),
+    e.AdoptionDropped: Keeps(USAGE),
+    e.UsageReported: Keeps(USAGE),
+    e.SupportCaseOpened: Keeps(SUPPORT_CASE),
+    e.SupportCaseSeverityChanged: Keeps(SUPPORT_CASE),
+    e.SupportCaseClosed: Keeps(SUPPORT_CASE),
+}
+
+
+def treatment(event: e.EventData) -> Treatment:
+    """What is to be done with an event. UnusableEvent for one that only Tenure itself sends."""
+    found = TABLE.get(type(event))
+    if found is None:
+        raise e.UnusableEvent(f"{event.type} is sent by Tenure, not to it")
+    return found
+
+
+def standing(level: str, facts: Iterable[Fact], today: date, company: Company) -> Level:
+    """What the facts of a level's kinds amount to today."""
+    if level == COLLECTIONS:
+        found = delinquency(invoices(facts), today, company.collections)
         line = timedelta(days=company.risk.high_after_days_overdue)
         return CollectionsChanged(
             delinquent=found.delinquent,
             overdue_since=found.oldest_due,
             long_overdue=found.oldest_due is not None and today >= found.oldest_due + line,
         )
-    if kind == SUPPORT_CASE:
+    if level == SUPPORT_CASE:
         severities: dict[int, int] = {}
-        for _, case in facts:
-            if case["open"] and case["severity"] <= WAKING_SEVERITY:
-                severities[case["severity"]] = severities.get(case["severity"], 0) + 1
-        return SupportChanged(severities=severities)
-    ratios = [Decimal(usage["active"]) / Decimal(usage["entitled"]) for _, usage in facts if Decimal(usage["entitled"])]
+        for case in facts:
+            if case.data["open"] and case.data["severity"] <= WAKING_SEVERITY:
+                severities[case.data["severity"]] = severities.get(case.data["severity"], 0) + 1
+        return SupportChanged(severities=dict(sorted(severities.items())))
+    used = [(Decimal(usage.data["active"]), Decimal(usage.data["entitled"])) for usage in facts]
+    ratios = [active / entitled for active, entitled in used if entitled]
     return UsageChanged(adoption=round(min(ratios, default=Decimal(1)), 4))
 
 
@@ -70,15 +217,10 @@ def news(level: Level, company: Company) -> dict[str, Any]:
     return level.model_dump(mode="json", exclude={"seq"})
 
 
-def next_change(facts: Iterable[tuple[str, dict[str, Any]]], today: date, company: Company) -> date | None:
+def next_change(facts: Iterable[Fact], today: date, company: Company) -> date | None:
     """The next day on which the invoices' standing changes by time alone."""
-    invoices = list(_invoices(facts))
-    found = delinquency(invoices, today, company.collections)
-    crossing = next_due(invoices, today, company.collections)
+    known = invoices(facts)
+    found = delinquency(known, today, company.collections)
+    crossing = next_due(known, today, company.collections)
     long = found.oldest_due + timedelta(days=company.risk.high_after_days_overdue) if found.oldest_due else None
     return min((day for day in (crossing, long) if day is not None and day > today), default=None)
-
-
-def _invoices(facts: Iterable[tuple[str, dict[str, Any]]]) -> Iterable[InvoiceStatus]:
-    for invoice, fact in facts:
-        yield InvoiceStatus(id=invoice, due_on=date.fromisoformat(fact["due_on"]), paid=fact["paid"])

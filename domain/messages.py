@@ -68,8 +68,31 @@ class RenewalLost(Told):
     opportunity: str
 
 
+class RenewalSettled(Told):
+    """Somebody entitled to it decided on the renewal of the running term, outside of the CRM's opportunity."""
+
+    kind: Literal["renewal_settled"] = "renewal_settled"
+    outcome: Literal["renew", "end"]
+    by: str
+
+
+class OrderCorrected(Told):
+    """The deal, or what belongs to it, was corrected: a new revision of the order stands in the store."""
+
+    kind: Literal["order_corrected"] = "order_corrected"
+    revision: int
+
+
 LifecycleEvent = Annotated[
-    MilestoneReached | CollectionsChanged | SupportChanged | UsageChanged | AmendmentWon | RenewalWon | RenewalLost,
+    MilestoneReached
+    | CollectionsChanged
+    | SupportChanged
+    | UsageChanged
+    | AmendmentWon
+    | RenewalWon
+    | RenewalLost
+    | RenewalSettled
+    | OrderCorrected,
     Field(discriminator="kind"),
 ]
 

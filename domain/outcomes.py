@@ -32,7 +32,8 @@ OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
-NOTICES = (SIGNAL_CASE, CANCEL_CASE)  # cases without a step: a person reads them, and puts them away
+NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:")
+"""What the ids of cases without a step begin with: a person reads them, and puts them away."""
 
 FOR_THE_LIVING = (LaunchOnboarding, StartPlaybook, PostNote, CreateRenewalOpportunity)
 
@@ -126,7 +127,7 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
 def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime) -> None:
     """A person moved a case on: the step is tried now, or taken as done outside under `done_as`."""
     case = state.cases[case_id]
-    if case_id in NOTICES:
+    if case_id.startswith(NOTICES):
         del state.cases[case_id]
         return
     step, doubt = find_step(state, case_id), state.doubts.pop(case_id, None)
@@ -281,6 +282,21 @@ def unusable_signal(state: LifecycleState, error: ValueError, now: datetime) -> 
             opened_at=now,
             actor="engineer",
             mend=f"tenure fix {state.contract} --retry {SIGNAL_CASE}   # after sending it once more, corrected",
+        )
+    )
+
+
+def amendment_refused(state: LifecycleState, deal: str, reason: str, now: datetime) -> None:
+    """An upsell that was won early can't be applied to the order that was activated."""
+    case = f"refused-amendment:{deal}"
+    state.cases[case] = OpenCase(
+        view=CaseView(
+            id=case,
+            kind="refused_amendment",
+            title=f"the upsell {deal} could not be applied",
+            reasons=[reason],
+            opened_at=now,
+            mend=f"settle the reason in the CRM; tenure fix {state.contract} --retry {case} puts this away",
         )
     )
 

@@ -1,11 +1,12 @@
 """What each told event does to a lifecycle's state: pure functions, so that handlers only mutate state."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import TypeAdapter
 
-from domain import calendar, keys
+from domain import calendar, keys, outcomes
+from domain.corrections import check_correction, correct
 from domain.messages import (
     AmendmentWon,
     CollectionsChanged,
@@ -13,11 +14,14 @@ from domain.messages import (
     EventBatch,
     LifecycleEvent,
     MilestoneReached,
+    OrderCorrected,
     RenewalLost,
+    RenewalSettled,
     RenewalWon,
     SupportChanged,
     UsageChanged,
 )
+from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import AmendSubscription
 from domain.terms import LineTerms
@@ -25,19 +29,18 @@ from domain.terms import LineTerms
 REMEMBERED = 99  # refusals whose answer may have been lost
 
 
-class Refused(ValueError):
-    """The event or command can't be applied as things stand; the message is the reason, nothing was changed."""
+def receive(state: LifecycleState, batch: EventBatch, today: date, *, making: bool = False) -> list[EventAnswer]:
+    """Apply a batch in order of `seq`; what is not above `last_seq` is stale. Refusals leave the state as it was.
 
-
-def receive(state: LifecycleState, batch: EventBatch, today: date) -> list[EventAnswer]:
-    """Apply a batch in order of `seq`; what is not above `last_seq` is stale. Refusals leave the state as it was."""
+    `making`: the ERP is at work for this contract at this moment.
+    """
     answers = []
     for event in batch.events:
         if event.seq <= state.last_seq:
             answers.append(_again(state, event.seq))
             continue
         try:
-            react(state, event, today)
+            react(state, event, today, making=making)
             answers.append(EventAnswer(seq=event.seq, outcome="applied"))
         except Refused as refused:
             answers.append(EventAnswer(seq=event.seq, outcome="refused", reason=str(refused)))
@@ -53,15 +56,15 @@ def _again(state: LifecycleState, seq: int) -> EventAnswer:
     return EventAnswer(seq=seq, outcome="stale")
 
 
-def receive_one(state: LifecycleState, raw: object, today: date) -> None:
+def receive_one(state: LifecycleState, raw: object, today: date, *, making: bool = False) -> None:
     """Apply one event as a person wrote it, whatever its `seq`: what it says makes a repeat harmless.
 
     Raises ValidationError when it is no event, Refused when it can't be applied.
     """
-    react(state, TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw), today)
+    react(state, TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw), today, making=making)
 
 
-def react(state: LifecycleState, event: LifecycleEvent, today: date) -> None:
+def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: bool = False) -> None:
     """Apply one event. Raises Refused with the reason."""
     match event:
         case MilestoneReached():
@@ -78,6 +81,9 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date) -> None:
             state.severities = dict(event.severities)
         case UsageChanged():
             state.adoption = event.adoption
+        case AmendmentWon() if state.activated_on is None:
+            if all(early.deal != event.deal for early in state.early):
+                state.early.append(event)  # it came before its time, and is applied when there is something to amend
         case AmendmentWon():
             amend(state, event, today)
         case RenewalWon():
@@ -88,6 +94,13 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date) -> None:
         case RenewalLost():
             check_opportunity(state, event.opportunity)
             decide(state, Decision(outcome="end", by=f"CRM opportunity {event.opportunity} lost", on=today))
+        case RenewalSettled():
+            decide(state, Decision(outcome=event.outcome, by=event.by, on=today))
+        case OrderCorrected() if event.revision <= state.order_revision:
+            return  # the order that the lifecycle was started with, or was corrected to, holds it already
+        case OrderCorrected():
+            check_correction(state, event.revision, making=making)
+            correct(state, event.revision)
 
 
 def check_opportunity(state: LifecycleState, opportunity: str) -> None:
@@ -158,6 +171,16 @@ def decide(state: LifecycleState, decision: Decision) -> None:
         # a contract that ran out of term ends on the day of the decision, never in the past
         state.ends_on = max(term.ends, decision.on) if term and term.ends else decision.on
         state.end_reason = decision.by
+
+
+def amend_early(state: LifecycleState, today: date, now: datetime) -> None:
+    """Apply the upsells that were won before the activation; one that can't be applied is a case of its own."""
+    for event in state.early:
+        try:
+            amend(state, event, today)
+        except Refused as refused:
+            outcomes.amendment_refused(state, event.deal, str(refused), now)
+    state.early = []
 
 
 def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
+from domain.messages import AmendmentWon
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
@@ -64,6 +65,7 @@ class LifecycleState(Tolerant):
 
     activated_on: date | None = None
     milestones: dict[str, date] = {}
+    early: list[AmendmentWon] = []
     quantities: dict[str, Decimal] = {}
     billing: dict[str, date] = {}
 

@@ -21,15 +21,17 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.calendar import civil_date, zone_exists
 from domain.company import Company
 from domain.events import read_event
-from domain.mediation import Level, fact_of, news, standing
+from domain.facts import facts_of as facts_of_event
+from domain.mediation import LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import EventBatch, LifecycleEvent
 from domain.state import LifecycleState
-from starter.routing import FACT, START
+from starter.slips import FACT, RECORD, START
 from store.cases import open_case, resolve_case
 from store.database import Database
-from store.facts import fact, facts_of, put_fact, tell, told
+from store.facts import facts_of, learn, tell, told
+from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
-from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, OrderRow
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
 from store.timeline import add_line
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
@@ -112,6 +114,8 @@ class Deliverer:
             elif row.kind == START:
                 batch.start = None if lifecycle.closed else row
                 batch.answers[_seq(row)] = Answer("delivered")
+            elif row.kind == RECORD:
+                batch.answers[_seq(row)] = Answer("recorded")
             elif row.kind == FACT:
                 batch.answers[_seq(row)] = self._learnt(session, lifecycle, row, touched)
             else:
@@ -132,30 +136,29 @@ class Deliverer:
         """Keep what a row says, if a level can be reckoned with it: an absurd one must not stop the stream."""
         try:
             with session.begin_nested():
-                kind = self._learn(session, row)
-                self._level(session, lifecycle, kind)
+                level, news_of_it = self._learn(session, row)
+                self._level(session, lifecycle, level)
         except (ArithmeticError, ValueError) as error:
             return Answer("refused", f"can't be reckoned with: {error or type(error).__name__}")
-        touched[kind] = _seq(row)
+        if not news_of_it:
+            return Answer("recorded", "older than what is known, or known")
+        touched[level] = _seq(row)
         return Answer("recorded")
 
-    def _learn(self, session: Session, row: DeliveryRow) -> str:
-        """Keep the fact that an event carries, unless a newer one is known; returns its kind."""
+    def _learn(self, session: Session, row: DeliveryRow) -> tuple[str, bool]:
+        """Keep the facts that an event carries; the level that they belong to, and whether anything was new."""
         if sweep := row.payload.get("sweep"):
-            return str(sweep)
-        inbox = session.get_one(InboxRow, row.inbox_id)
-        learnt = fact_of(read_event(json.loads(inbox.payload)).data)
-        if learnt is None:
-            raise ValueError(f"{inbox.type} carries no fact")
-        kind, entity, version, data = learnt
-        known = fact(session, row.stream, kind, entity)
-        if known is None or int(known.version) < version:
-            put_fact(session, row.stream, kind, entity, version=str(version), data=data)
-        return kind
+            return str(sweep), True
+        event = read_event(json.loads(session.get_one(InboxRow, row.inbox_id).payload)).data
+        does = treatment(event)
+        if not isinstance(does, Keeps):
+            raise ValueError(f"{event.type} carries no fact")
+        new = [learn(session, row.stream, fact) for fact in facts_of_event(event)]
+        return does.level, any(new)
 
-    def _level(self, session: Session, lifecycle: LifecycleRow, kind: str) -> Level:
-        facts = [(row.entity_id, row.data) for row in facts_of(session, lifecycle.contract, kind)]
-        return standing(kind, facts, business_day(session, lifecycle), self._company)
+    def _level(self, session: Session, lifecycle: LifecycleRow, level: str) -> Level:
+        facts = facts_of(session, lifecycle.contract, LEVELS[level])
+        return standing(level, facts, business_day(session, lifecycle), self._company)
 
     def _unspoken(self, kind: str) -> dict[str, Any]:
         """The level that a lifecycle assumes while it was told nothing."""
@@ -287,18 +290,13 @@ def _doubtful(before: Any, value: dict[str, Any]) -> dict[str, Any]:
     return {DOUBT: value if same else None}
 
 
-def _newest(session: Session, contract: str) -> OrderRow | None:
-    newest = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision).desc())
-    return session.exec(newest.limit(1)).first()
-
-
 def _revision(session: Session, contract: str) -> int:
-    order = _newest(session, contract)
+    order = newest_order(session, contract)
     return order.revision if order else 1
 
 
 def zone_of(session: Session, contract: str) -> str:
-    order = _newest(session, contract)
+    order = newest_order(session, contract)
     terms = order.document.get("terms") if order else None
     zone = terms.get("zone") if isinstance(terms, dict) else None
     return zone if isinstance(zone, str) and zone_exists(zone) else "UTC"

@@ -6,9 +6,11 @@ import structlog
 from sqlmodel import Session, col, select
 
 from domain.company import Company
-from domain.mediation import INVOICE, news, next_change, standing
+from domain.facts import INVOICE, Fact
+from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
 from starter.delivery import business_day
-from starter.routing import FACT, unpark_linked
+from starter.routing import unpark_known
+from starter.slips import FACT
 from store.database import insert_once
 from store.facts import facts_of, told
 from store.inbox import add_delivery
@@ -19,7 +21,7 @@ log = structlog.get_logger()
 
 def sweep(session: Session, company: Company) -> int:
     """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
-    unpark_linked(session)
+    unpark_known(session)
     with_invoices = select(FactRow.contract).where(FactRow.kind == INVOICE).distinct()
     lives = select(LifecycleRow).where(col(LifecycleRow.contract).in_(with_invoices), ~col(LifecycleRow.closed))
     return sum(_look_at(session, life, company) for life in session.exec(lives).all())
@@ -49,8 +51,8 @@ def _look_at(session: Session, life: LifecycleRow, company: Company) -> int:
 
 def _look(session: Session, life: LifecycleRow, company: Company) -> int:
     today = business_day(session, life)
-    level = news(standing(INVOICE, _invoices(session, life.contract), today, company), company)
-    if level == (told(session, life.contract, INVOICE) or news(standing(INVOICE, [], today, company), company)):
+    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company), company)
+    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company), company)):
         return 0
     if _facts_under_way(session, life.contract):
         return 0
@@ -62,7 +64,7 @@ def _look(session: Session, life: LifecycleRow, company: Company) -> int:
     if not insert_once(session, row, keys=("source", "event_id")):
         return 0
     stored = session.exec(select(InboxRow).where(InboxRow.source == "tenure", InboxRow.event_id == event_id)).one()
-    return int(add_delivery(session, stored.id or 0, life.contract, FACT, {"sweep": INVOICE}))
+    return int(add_delivery(session, stored.id or 0, life.contract, FACT, {"sweep": COLLECTIONS}))
 
 
 def _facts_under_way(session: Session, contract: str) -> bool:
@@ -71,5 +73,5 @@ def _facts_under_way(session: Session, contract: str) -> bool:
     return session.exec(pending.where(DeliveryRow.kind == FACT).limit(1)).first() is not None
 
 
-def _invoices(session: Session, contract: str) -> list[tuple[str, dict[str, object]]]:
-    return [(row.entity_id, row.data) for row in facts_of(session, contract, INVOICE)]
+def _invoices(session: Session, contract: str) -> list[Fact]:
+    return facts_of(session, contract, LEVELS[COLLECTIONS])

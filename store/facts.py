@@ -1,28 +1,39 @@
 """What mediation knows of the outside, and what each lifecycle was last told: for the dispatcher's own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from sqlmodel import Session, col, select
 
+from domain.facts import Fact, newer
 from store.database import insert_once
 from store.tables import FactRow, ToldRow
 
 
-def fact(session: Session, contract: str, kind: str, entity_id: str) -> FactRow | None:
-    """The latest known version of one outside record; which of two versions is newer is the caller's rule."""
-    return session.get(FactRow, (contract, kind, entity_id))
+def learn(session: Session, contract: str, fact: Fact) -> bool:
+    """Keep a fact unless what is known of the same record is as new, or newer. False: nothing changed."""
+    row = FactRow(contract=contract, kind=fact.kind, entity_id=fact.entity, version=fact.version, data=fact.data)
+    if insert_once(session, row, keys=("contract", "kind", "entity_id")):
+        return True
+    known = session.get_one(FactRow, (contract, fact.kind, fact.entity), with_for_update=True)
+    if not newer(fact.version, fact.data, than=_fact(known)):
+        return False
+    known.version, known.data = fact.version, fact.data
+    return True
 
 
-def facts_of(session: Session, contract: str, kind: str) -> Sequence[FactRow]:
-    query = select(FactRow).where(FactRow.contract == contract, FactRow.kind == kind)
-    return session.exec(query.order_by(col(FactRow.entity_id))).all()
+def known_fact(session: Session, contract: str, kind: str, entity: str) -> Fact | None:
+    row = session.get(FactRow, (contract, kind, entity))
+    return None if row is None else _fact(row)
 
 
-def put_fact(session: Session, contract: str, kind: str, entity_id: str, *, version: str, data: dict[str, Any]) -> None:
-    row = FactRow(contract=contract, kind=kind, entity_id=entity_id, version=version, data=data)
-    if not insert_once(session, row, keys=("contract", "kind", "entity_id")):
-        session.get_one(FactRow, (contract, kind, entity_id)).sqlmodel_update({"version": version, "data": data})
+def facts_of(session: Session, contract: str, kinds: Collection[str]) -> list[Fact]:
+    query = select(FactRow).where(FactRow.contract == contract, col(FactRow.kind).in_(kinds))
+    return [_fact(row) for row in session.exec(query.order_by(col(FactRow.kind), col(FactRow.entity_id)))]
+
+
+def _fact(row: FactRow) -> Fact:
+    return Fact(row.kind, row.entity_id, row.version, row.data)
 
 
 def told(session: Session, contract: str, level: str) -> Any:

@@ -65,8 +65,8 @@ def mark_ignored(session: Session, inbox_id: int, reason: str) -> None:
     _mark(session, inbox_id, state="ignored", reason=reason, parked_for=None)
 
 
-def mark_dead(session: Session, inbox_id: int, reason: str) -> None:
-    _mark(session, inbox_id, state="dead", reason=reason, parked_for=None)
+def mark_dead(session: Session, inbox_id: int, reason: str, *, problem: str = "unusable") -> None:
+    _mark(session, inbox_id, state="dead", reason=reason, parked_for=None, problem=problem)
 
 
 def mark_parked(session: Session, inbox_id: int, *, parked_for: str, reason: str = "") -> None:

@@ -19,7 +19,11 @@ from store.views import publish_view
 EVERYTHING = "all"
 
 # What these make outside has news of its own, which find their contract by its id.
-FOUND_BY = {"erp.create_subscription": ("erp", "subscription"), "crm.create_renewal_opportunity": ("crm", "deal")}
+FOUND_BY = {
+    "erp.create_customer": ("erp", "customer"),
+    "erp.create_subscription": ("erp", "subscription"),
+    "crm.create_renewal_opportunity": ("crm", "deal"),
+}
 
 
 class SqlLedger:

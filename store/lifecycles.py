@@ -31,9 +31,6 @@ class Lifecycles:
         query = select(LifecycleRow).where(~col(LifecycleRow.started), ~col(LifecycleRow.closed))
         return await self._db.read(lambda session: session.exec(query).all())
 
-    async def open_of(self, account: str) -> Sequence[LifecycleRow]:
-        return await self._db.read(lambda session: open_of_account(session, account))
-
     async def mark_started(self, contract: str) -> None:
         await self._set(contract, started=True)
 
@@ -63,11 +60,6 @@ class Lifecycles:
 
 def add_lifecycle(session: Session, row: LifecycleRow) -> bool:
     return insert_once(session, row, keys=("contract",))
-
-
-def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
-    query = select(LifecycleRow).where(LifecycleRow.account == account, ~col(LifecycleRow.closed))
-    return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
 
 
 def close_lifecycle(session: Session, contract: str) -> None:

@@ -40,3 +40,8 @@ def add_order(session: Session, contract: str, document: dict[str, Any], author:
         if insert_once(session, row, keys=("contract", "revision")):
             return revision
         # On PostgreSQL another author took this revision in the meantime: take the next.
+
+
+def newest_order(session: Session, contract: str) -> OrderRow | None:
+    newest = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision).desc())
+    return session.exec(newest.limit(1)).first()

@@ -14,7 +14,7 @@ from workflows.readings import assemble_readiness
 from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
-    from domain import billing, calendar, keys, outcomes, plan
+    from domain import billing, calendar, keys, outcomes, plan, reactions
     from domain.messages import LifecycleOutcome
     from domain.state import Decision, LifecycleState
     from domain.steps import Step
@@ -88,6 +88,7 @@ class CustomerLifecycle(LifecycleMessages):
         await self._do(lambda: plan.create_customer(s))
         await self._do(lambda: plan.create_subscription(s))
         await self._do(lambda: plan.activate_order(s, self._today()))
+        reactions.amend_early(s, self._today(), self._now())
 
     async def _engage(self) -> None:
         """Customer success: the company, its onboarding, and for each renewal a playbook and a word to the CSM."""

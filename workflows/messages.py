@@ -15,7 +15,7 @@ from workflows.lanes import Lanes
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain import calendar, commands, outcomes, plan, projection, reactions
+    from domain import calendar, commands, corrections, outcomes, projection, reactions
     from domain.messages import (
         BatchAnswer,
         CancelOrder,
@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         RetryStep,
     )
     from domain.ports import ViewRow
+    from domain.refused import Refused
     from domain.state import Decision, LifecycleState
     from domain.view import LifecycleView
 
@@ -38,7 +39,7 @@ def refuse(check: Callable[[], None]) -> None:
     """Turn the domain's refusal into what an Update may raise."""
     try:
         check()
-    except reactions.Refused as refused:
+    except Refused as refused:
         raise ApplicationError(str(refused), type="REFUSED", non_retryable=True) from None
 
 
@@ -54,7 +55,8 @@ class LifecycleMessages:
     @workflow.update
     def deliver(self, batch: EventBatch) -> BatchAnswer:
         """Mediated events, in order, with an answer for each. At least once: `seq` makes a repeat harmless."""
-        return BatchAnswer(answers=reactions.receive(self._state, batch, self._today()))
+        making = self._lanes.busy("erp")
+        return BatchAnswer(answers=reactions.receive(self._state, batch, self._today(), making=making))
 
     @deliver.validator
     def _check_deliver(self, batch: EventBatch) -> None:
@@ -67,8 +69,8 @@ class LifecycleMessages:
         s = self._state
         try:
             commands.check_open(s)
-            reactions.receive_one(s, event, self._today())
-        except (reactions.Refused, ValidationError) as error:
+            reactions.receive_one(s, event, self._today(), making=self._lanes.busy("erp"))
+        except (Refused, ValidationError) as error:
             outcomes.unusable_signal(s, error, self._now())
 
     # ── commands ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,8 +78,7 @@ class LifecycleMessages:
     @workflow.update
     def fix_order(self, command: FixOrder) -> CommandAnswer:
         """A corrected revision of the order is checked, and the activation goes on from where it stood."""
-        outcomes.revised(self._state, command.revision)
-        self._lanes.ask(plan.validate_order(self._state))
+        corrections.correct(self._state, command.revision)
         return self._answer(f"revision {command.revision} is being checked")
 
     @fix_order.validator

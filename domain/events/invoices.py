@@ -6,8 +6,9 @@ An invoice is put together from independent parts: what it demands and whether i
 
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.events.base import EventData, Subject, event
 
@@ -15,20 +16,34 @@ FAR = date(2200, 1, 1)
 
 
 class OfInvoice(EventData):
-    """About an invoice of a contract's subscription in the ERP."""
+    """About an invoice: of a contract's subscription in the ERP or, where it covers several, of the customer it bills.
+
+    At least one of the two is named; a subscription that is known counts first.
+    """
 
     invoice: str = Field(min_length=1)
-    subscription: str = Field(min_length=1)
-    version: int
+    subscription: str | None = Field(None, min_length=1)
+    customer: str | None = Field(None, min_length=1)
+    version: int = Field(ge=0, lt=10**18)
 
     def subjects(self) -> tuple[Subject, ...]:
-        return (Subject(kind="contract", alias=f"erp:subscription:{self.subscription}"),)
+        found = []
+        if self.subscription:
+            found.append(Subject(kind="contract", alias=f"erp:subscription:{self.subscription}"))
+        if self.customer:
+            found.append(Subject(kind="bill_to", alias=f"erp:customer:{self.customer}"))
+        return tuple(found)
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if not self.subjects():
+            raise ValueError("it names neither subscription nor customer")
+        return self
 
 
 class InvoiceSnapshot(OfInvoice):
     """What an invoice demands: `amount` in `currency`, due on a civil date. A lower `version` is history."""
 
-    customer: str
     amount: Decimal
     currency: str
     due_on: date = Field(lt=FAR)
@@ -38,24 +53,22 @@ class InvoiceSnapshot(OfInvoice):
 _LEVEL = "when the set of delinquent invoices changes"
 
 
-@event("tenure.invoice.posted.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL)
+@event("tenure.invoice.posted.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL)
 class InvoicePosted(InvoiceSnapshot):
     """An invoice was posted."""
 
 
-@event(
-    "tenure.invoice.due_date_changed.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2"
-)
+@event("tenure.invoice.due_date_changed.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL, since="0.2")
 class InvoiceDueDateChanged(InvoiceSnapshot):
     """The customer was given more time, or less."""
 
 
-@event("tenure.invoice.overdue.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL)
+@event("tenure.invoice.overdue.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL)
 class InvoiceOverdue(InvoiceSnapshot):
     """The ERP says so; our own sweep finds due dates that pass without anybody saying so."""
 
 
-@event("tenure.invoice.paid.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, movement=True)
+@event("tenure.invoice.paid.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL, movement=True)
 class InvoicePaid(InvoiceSnapshot):
     """An invoice was paid in full. `payment` names the payment where the source does, so that it can be reversed."""
 
@@ -66,7 +79,7 @@ class InvoicePaid(InvoiceSnapshot):
     "tenure.invoice.partly_paid.v1",
     owner="finance",
     truth="erp",
-    subject="contract",
+    subject="bill_to",
     wakes=_LEVEL,
     movement=True,
     since="0.2",
@@ -83,7 +96,7 @@ class InvoicePartlyPaid(OfInvoice):
     "tenure.invoice.credited.v1",
     owner="finance",
     truth="erp",
-    subject="contract",
+    subject="bill_to",
     wakes=_LEVEL,
     movement=True,
     since="0.2",
@@ -99,7 +112,7 @@ class InvoiceCredited(OfInvoice):
     "tenure.invoice.voided.v1",
     owner="finance",
     truth="erp",
-    subject="contract",
+    subject="bill_to",
     wakes=_LEVEL,
     movement=True,
     since="0.2",
@@ -112,7 +125,7 @@ class InvoiceVoided(OfInvoice):
     "tenure.invoice.written_off.v1",
     owner="finance",
     truth="erp",
-    subject="contract",
+    subject="bill_to",
     wakes=_LEVEL,
     movement=True,
     since="0.2",
@@ -121,16 +134,14 @@ class InvoiceWrittenOff(OfInvoice):
     """An invoice was given up: it is not collected any more. For good."""
 
 
-@event("tenure.invoice.disputed.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2")
+@event("tenure.invoice.disputed.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL, since="0.2")
 class InvoiceDisputed(OfInvoice):
     """The customer disputes an invoice: until that is resolved it is not delinquent."""
 
     reason: str = ""
 
 
-@event(
-    "tenure.invoice.dispute_resolved.v1", owner="finance", truth="erp", subject="contract", wakes=_LEVEL, since="0.2"
-)
+@event("tenure.invoice.dispute_resolved.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL, since="0.2")
 class InvoiceDisputeResolved(OfInvoice):
     """The dispute is over; what is open is due again as it was."""
 
@@ -139,7 +150,7 @@ class InvoiceDisputeResolved(OfInvoice):
     "tenure.payment.failed.v1",
     owner="finance",
     truth="billing",
-    subject="contract",
+    subject="bill_to",
     wakes=None,
     movement=True,
     since="0.2",
@@ -155,7 +166,7 @@ class PaymentFailed(OfInvoice):
     "tenure.payment.reversed.v1",
     owner="finance",
     truth="billing",
-    subject="contract",
+    subject="bill_to",
     wakes=_LEVEL,
     movement=True,
     since="0.2",

@@ -12,7 +12,7 @@ class SupportCase(OfAccount):
 
     case: str = Field(min_length=1)
     severity: int
-    version: int
+    version: int = Field(ge=0, lt=10**18)
 
 
 @event("tenure.support_case.opened.v1", owner="support", truth="support", subject="account", wakes=_LEVEL)

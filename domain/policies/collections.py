@@ -8,11 +8,15 @@ from domain.company import CollectionsPolicy
 
 
 class InvoiceStatus(Frozen):
-    """An invoice as the ERP or the billing system knows it; `paid` means paid in full."""
+    """An invoice as the ERP or the billing system knows it; `paid` means that nothing of it is open.
+
+    `disputed`: the customer contests it, and until that is resolved nobody dunns for it.
+    """
 
     id: str
     due_on: date
     paid: bool
+    disputed: bool = False
 
 
 class CollectionStanding(Frozen):
@@ -29,7 +33,11 @@ def is_delinquent(due_on: date, paid: bool, today: date, policy: CollectionsPoli
 
 def delinquency(invoices: Iterable[InvoiceStatus], today: date, policy: CollectionsPolicy) -> CollectionStanding:
     """Where an account's invoices stand today."""
-    late = [invoice for invoice in invoices if is_delinquent(invoice.due_on, invoice.paid, today, policy)]
+    late = [
+        invoice
+        for invoice in invoices
+        if not invoice.disputed and is_delinquent(invoice.due_on, invoice.paid, today, policy)
+    ]
     late.sort(key=lambda invoice: (invoice.due_on, invoice.id))
     return CollectionStanding(
         delinquent=tuple(invoice.id for invoice in late), oldest_due=late[0].due_on if late else None
@@ -38,5 +46,6 @@ def delinquency(invoices: Iterable[InvoiceStatus], today: date, policy: Collecti
 
 def next_due(invoices: Iterable[InvoiceStatus], today: date, policy: CollectionsPolicy) -> date | None:
     """The next day, after today, on which time alone makes one more invoice delinquent; None if there is none."""
-    lines_crossed = (invoice.due_on + timedelta(days=policy.grace_days + 1) for invoice in invoices if not invoice.paid)
+    owed = [invoice for invoice in invoices if not invoice.paid and not invoice.disputed]
+    lines_crossed = (invoice.due_on + timedelta(days=policy.grace_days + 1) for invoice in owed)
     return min((day for day in lines_crossed if day > today), default=None)

@@ -11,7 +11,8 @@ from domain.messages import AmendmentWon, CancelOrder, EndContract, FixOrder, Re
 from domain.order import OrderVerdict
 from domain.outcomes import ORDER_CASE
 from domain.projection import levels
-from domain.reactions import Refused, react
+from domain.reactions import react
+from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import AmendSubscription, Performed, SetHealth, Step, WriteStatus, fingerprint
 from tests.states import ACTIVE, ENDS, at, fail, live, ordered, quantities, renewing

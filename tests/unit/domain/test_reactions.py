@@ -18,7 +18,8 @@ from domain.messages import (
     SupportChanged,
 )
 from domain.outcomes import done
-from domain.reactions import REMEMBERED, Refused, react, receive, receive_one
+from domain.reactions import REMEMBERED, react, receive, receive_one
+from domain.refused import Refused
 from domain.state import LifecycleState
 from domain.steps import AmendSubscription, Performed
 from tests.states import ACTIVE, CONTRACT, SIGNED, at, fail, live, ordered, quantities, renewing

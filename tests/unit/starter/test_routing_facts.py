@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from starter.routing import FACT, START, TELL, unpark_linked
+from starter.routing import FACT, START, TELL, unpark_known
 from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
 from store.tables import LifecycleRow
@@ -91,10 +91,10 @@ async def test_the_sweep_frees_what_a_race_left_waiting(desk: Desk) -> None:
     known = await desk.arrive("invoice.posted", INVOICE)
     unknown = await desk.arrive("invoice.posted", {**INVOICE, "subscription": "sub:with:colons"})
     await Lifecycles(desk.database).link("erp", "subscription", "sub_1", CONTRACT)
-    assert await desk.database.write(unpark_linked) == 1
+    assert await desk.database.write(unpark_known) == 1
     assert [(await desk.row(row.event_id)).state for row in (known, unknown)] == ["received", "parked"]
     await Lifecycles(desk.database).link("erp", "subscription", "sub:with:colons", CONTRACT)
-    assert await desk.database.write(unpark_linked) == 1
+    assert await desk.database.write(unpark_known) == 1
 
 
 @pytest.mark.parametrize(("event", "data"), ACCOUNT_EVENTS)

@@ -10,6 +10,7 @@ from store.database import Database
 from store.inbox import Inbox, mark_parked, next_received
 from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
+from store.subjects import open_of_account
 from store.tables import LifecycleRow, utc_now
 from store.views import SqlViews
 
@@ -71,4 +72,5 @@ async def test_a_lifecycle_whose_last_view_is_published_is_closed(
     view = LifecycleView(contract=CONTRACT, stage=stage, account="acme")
     row = ViewRow(contract=CONTRACT, run_started=utc_now(), sequence=1, view=view.model_dump(mode="json"))
     await SqlViews(database).publish(row)
-    assert [row.contract for row in await lifecycles.open_of("acme")] == ([] if closed else [CONTRACT])
+    live = await database.read(lambda session: open_of_account(session, "acme"))
+    assert [row.contract for row in live] == ([] if closed else [CONTRACT])

@@ -8,10 +8,12 @@ import pytest
 from sqlmodel import Session
 
 from domain.errors import AlreadyExists, NotFound
+from domain.facts import Fact
 from store.database import Database
-from store.facts import fact, facts_of, put_fact, tell, told
+from store.facts import facts_of, known_fact, learn, tell, told
 from store.lifecycles import Lifecycles
 from store.orders import SqlOrders
+from store.subjects import open_of_account
 from store.tables import LifecycleRow
 
 
@@ -61,7 +63,8 @@ async def test_open_lifecycles_of_an_account(database: Database) -> None:
         await lifecycles.add(lifecycle(contract, account))
     await lifecycles.mark_closed("a")
     await lifecycles.mark_started("b")
-    assert [row.contract for row in await lifecycles.open_of("acme")] == ["b"]
+    live = await database.read(lambda session: open_of_account(session, "acme"))
+    assert [row.contract for row in live] == ["b"]
     assert [row.contract for row in await lifecycles.not_started()] == ["c"]
     assert [row.contract for row in await lifecycles.list()] == ["a", "b", "c"]
     assert [row.contract for row in await lifecycles.list(closed=False)] == ["b", "c"]
@@ -83,20 +86,29 @@ async def test_a_foreign_id_finds_one_contract(database: Database) -> None:
     assert [row.foreign_id for row in await lifecycles.aliases("c")] == ["d1", "s1"]
 
 
-async def test_facts_keep_the_latest_version(database: Database) -> None:
-    def write(session: Session) -> None:
-        put_fact(session, "c", "invoice", "i1", version="1", data={"paid": False})
-        put_fact(session, "c", "invoice", "i2", version="1", data={"paid": False, "by": None})
-        put_fact(session, "c", "invoice", "i1", version="2", data={"paid": True, "by": None})
-        known = fact(session, "c", "invoice", "i1")
-        assert known is not None
-        assert known.version == "2", "the same transaction sees what it wrote"
+async def test_a_fact_gives_way_to_a_newer_one_only(database: Database) -> None:
+    def invoice(entity: str, version: str, paid: bool) -> Fact:
+        return Fact("invoice", entity, version, {"paid": paid, "by": None})
 
-    await database.write(write)
-    rows = await database.read(lambda session: facts_of(session, "c", "invoice"))
-    assert [(row.entity_id, row.version, row.data["paid"]) for row in rows] == [("i1", "2", True), ("i2", "1", False)]
-    assert [row.data["by"] for row in rows] == [None, None]
-    assert await database.read(lambda session: fact(session, "c", "case", "i1")) is None
+    def write(session: Session) -> list[bool]:
+        told_in_this_order = [("i1", "1", False), ("i2", "1", False), ("i1", "3", True), ("i1", "2", False)]
+        news = [learn(session, "c", invoice(*said)) for said in (*told_in_this_order, ("i1", "3", True))]
+        known = known_fact(session, "c", "invoice", "i1")
+        assert known is not None
+        assert known.version == "3", "the same transaction sees what it wrote"
+        return news
+
+    assert await database.write(write) == [True, True, True, False, False]
+    facts = await database.read(lambda session: facts_of(session, "c", ["invoice"]))
+    assert facts == [invoice("i1", "3", True), invoice("i2", "1", False)]
+    assert await database.read(lambda session: known_fact(session, "c", "case", "i1")) is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_two_that_differ_within_one_version_end_the_same_in_either_order(database: Database, first: int) -> None:
+    said = [Fact("usage", "a", "1", {"active": active}) for active in ("10", "20")]
+    await database.write(lambda session: [learn(session, "c", said[n]) for n in (first, 1 - first)])
+    assert await database.read(lambda session: facts_of(session, "c", ["usage"])) == [said[1]]
 
 
 async def test_a_level_is_told_when_it_changes(database: Database) -> None:

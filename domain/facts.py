@@ -1,0 +1,150 @@
+"""Facts: what an event says of an outside record, kept so that any order and any repetition ends in the same.
+
+A snapshot replaces the one before it when its version is higher. A movement (a payment, a credit) is a fact of its own:
+it adds, and is never outdated. What they amount to is reckoned from all of them.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.events import (
+    AdoptionDropped,
+    EventData,
+    InvoiceCredited,
+    InvoiceDisputed,
+    InvoiceDisputeResolved,
+    InvoicePaid,
+    InvoicePartlyPaid,
+    InvoiceSnapshot,
+    InvoiceVoided,
+    InvoiceWrittenOff,
+    OfInvoice,
+    PaymentReversed,
+    SupportCase,
+    SupportCaseClosed,
+    UsageReported,
+)
+from domain.policies.collections import InvoiceStatus
+
+INVOICE, MOVEMENT, DISPUTE = "invoice", "invoice_movement", "invoice_dispute"
+SUPPORT_CASE, USAGE, DEAL = "support_case", "usage", "deal"
+
+UNNAMED = "full@"
+END, PAYMENT, CREDIT, REVERSAL = "end", "payment", "credit", "reversal"
+
+
+class Fact(NamedTuple):
+    """`entity` names the record; of two with the same kind and entity the higher `version` stands."""
+
+    kind: str
+    entity: str
+    version: str
+    data: dict[str, Any]
+
+
+def facts_of(event: EventData) -> tuple[Fact, ...]:
+    """The facts that an event carries; none for what is told as it is, or only recorded."""
+    match event:
+        case OfInvoice():
+            return _of_invoice(event)
+        case SupportCase():
+            opened = not isinstance(event, SupportCaseClosed)
+            data = {"severity": event.severity, "open": opened}
+            return (Fact(SUPPORT_CASE, event.case, stamp(event.version), data),)
+        case UsageReported() | AdoptionDropped():
+            reported = {"active": str(event.active), "entitled": str(event.entitled)}
+            return (Fact(USAGE, event.account, event.as_of.isoformat(), reported),)
+    return ()
+
+
+def newer(version: str, data: dict[str, Any], than: Fact) -> bool:
+    """Whether a snapshot replaces another. Two that differ within one version are ordered too, by what they say."""
+    return (version, _canonical(data)) > (than.version, _canonical(than.data))
+
+
+def stamp(version: int) -> str:
+    """A version number as text that sorts as the numbers do."""
+    return f"{version:018d}"
+
+
+def invoices(facts: Iterable[Fact]) -> list[InvoiceStatus]:
+    """Where each invoice stands whose demand is known. One that only movements speak of demands nothing yet."""
+    demands: dict[str, dict[str, Any]] = {}
+    movements: dict[str, list[Fact]] = {}
+    disputed: set[str] = set()
+    for fact in facts:
+        if fact.kind == INVOICE:
+            demands[fact.entity] = fact.data
+        elif fact.kind == MOVEMENT:
+            movements.setdefault(fact.data["invoice"], []).append(fact)
+        elif fact.kind == DISPUTE and fact.data["open"]:
+            disputed.add(fact.entity)
+    return [
+        InvoiceStatus(
+            id=invoice,
+            due_on=date.fromisoformat(demand["due_on"]),
+            paid=_settled(Decimal(demand["amount"]), movements.get(invoice, [])),
+            disputed=invoice in disputed,
+        )
+        for invoice, demand in sorted(demands.items())
+    ]
+
+
+def _of_invoice(event: OfInvoice) -> tuple[Fact, ...]:
+    facts: list[Fact] = []
+    version = stamp(event.version)
+    if isinstance(event, InvoiceSnapshot):
+        demand = {"due_on": event.due_on.isoformat(), "amount": str(event.amount)}
+        facts.append(Fact(INVOICE, event.invoice, version, demand))
+    match event:
+        case InvoicePaid():
+            facts.append(_movement(event, PAYMENT, event.payment or f"{UNNAMED}{version}", {"full": True}))
+        case InvoicePartlyPaid():
+            facts.append(_movement(event, PAYMENT, event.payment, {"amount": str(event.paid)}))
+        case InvoiceCredited():
+            facts.append(_movement(event, CREDIT, event.credit_note, {"amount": str(event.credited)}))
+        case InvoiceVoided() | InvoiceWrittenOff():
+            facts.append(_movement(event, END, event.type, {}))
+        case PaymentReversed():
+            facts.append(_movement(event, REVERSAL, event.payment, {}))
+        case InvoiceDisputed() | InvoiceDisputeResolved():
+            opened = isinstance(event, InvoiceDisputed)
+            facts.append(Fact(DISPUTE, event.invoice, version, {"open": opened}))
+    return tuple(facts)
+
+
+def _movement(event: OfInvoice, what: str, name: str, data: dict[str, Any]) -> Fact:
+    """What happened is the same whoever tells it, and however often: so it has one version."""
+    return Fact(
+        MOVEMENT,
+        f"{event.invoice}/{what}/{name}",
+        stamp(0),
+        {"invoice": event.invoice, "what": what, "name": name, **data},
+    )
+
+
+def _settled(amount: Decimal, movements: list[Fact]) -> bool:
+    """Nothing of the invoice is open: it ended, was paid in full, or payments and credits add up to it.
+
+    A reversal takes back the payment that it names. One that names none of ours takes back a payment in full whose name
+    the source did not tell, the oldest first.
+    """
+    by: dict[str, dict[str, dict[str, Any]]] = {}
+    for movement in movements:
+        by.setdefault(movement.data["what"], {})[movement.data["name"]] = movement.data
+    if END in by:
+        return True
+    payments, reversals = by.get(PAYMENT, {}), by.get(REVERSAL, {})
+    unnamed = sorted(name for name in payments if name.startswith(UNNAMED))
+    taken_back = {*reversals, *unnamed[: sum(name not in payments for name in reversals)]}
+    counting = [data for name, data in payments.items() if name not in taken_back]
+    if any(data.get("full") for data in counting):
+        return True
+    paid = [Decimal(data["amount"]) for data in (*counting, *by.get(CREDIT, {}).values())]
+    return bool(paid) and sum(paid) >= amount
+
+
+def _canonical(data: dict[str, Any]) -> str:
+    return repr(sorted(data.items()))
