@@ -3,10 +3,11 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,19 @@ def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract
     assert "unknown contract" in shell.refused("show", "nope")
     assert "at least 3 characters" in shell.refused("show", "/1")
     assert "unknown milestone 'go-life'; the plan has go-live" in shell.refused("milestone", contract, "go-life")
+    assert "activated already" in shell.refused("fix", contract, "--set", "terms.zone=Asia/Tokyo")
     for identity in ("account.id=ACC-OTHER", "deal_id=006-OTHER", "account=ACC-OTHER"):
         assert "says which contract this is" in shell.refused("fix", contract, "--set", identity)
     after = shell.read("show", contract)["view"]
     assert {**before, "as_of": None} == {**after, "as_of": None}
+    assert revisions(shell, contract) == [1, 2]  # the one that the CRM sent, and the one that the demo mended
+
+
+def revisions(shell: Shell, contract: str) -> list[int]:
+    """Numbers of the order's revisions in the store."""
+    with closing(sqlite3.connect(Path(shell.environment["TENURE_STATE_DIR"]) / "store.db")) as store:
+        rows = store.execute("SELECT revision FROM orders WHERE contract = ? ORDER BY revision", (contract,))
+        return [revision for (revision,) in rows]
 
 
 def test_a_signal_that_can_not_be_used_is_seen(shell: Shell, contract: str) -> None:
@@ -163,6 +173,8 @@ def test_an_order_from_a_file_starts_once_and_lives_until_it_ends(shell: Shell) 
     assert arrived["stops"][-1]["at"] <= arrived["now"]
     assert shell.read("show", started[0])["view"]["stage"] == "ended"
     assert "closed" in shell.refused("renew", started[0])
+    assert "closed" in shell.refused("fix", started[0], "--set", "purchase_order=PO-1")
+    assert revisions(shell, started[0]) == [1]
     assert "no running lifecycle" in shell.refused("fast-forward", started[0], "--by", "1")
 
 
