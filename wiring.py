@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
@@ -58,10 +59,17 @@ class Systems:
 
 
 def open_store(settings: Settings) -> Database:
-    """The store, migrated to this version's tables."""
-    settings.state_path.mkdir(parents=True, exist_ok=True)
-    migrate(settings.database_url)
-    return Database(settings.database_url)
+    """The store, migrated to this version's tables. Raises SettingsError when there can't be one at that place."""
+    try:
+        settings.state_path.mkdir(parents=True, exist_ok=True)
+        migrate(settings.database_url)
+        return Database(settings.database_url)
+    except OSError as error:
+        raise SettingsError(f"state_dir: {settings.state_path} can't be made ({error.strerror})") from None
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError(f"store_url: {_one_line(error)}") from None
+    except DatabaseError as error:
+        raise SettingsError(f"store_url: the database can't be used: {error.orig}") from None
 
 
 def read_company(settings: Settings) -> Company:

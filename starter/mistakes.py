@@ -3,3 +3,7 @@
 
 class Mistake(Exception):
     """What was asked can't be done. The message is one line (a log's tail may follow); nothing was changed."""
+
+
+class Refusal(Mistake):
+    """A lifecycle certainly did not take a command; any other mistake may leave that open."""

@@ -19,7 +19,7 @@ from domain.mapping import Mapping
 from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
 from domain.outcomes import ORDER_CASE
 from domain.view import LifecycleView
-from starter.mistakes import Mistake
+from starter.mistakes import Mistake, Refusal
 from starter.routing import begin_lifecycle
 from store.database import Database
 from store.inbox import Inbox
@@ -162,14 +162,14 @@ class Office:
     # ── commanding ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, life: LifecycleRow, update: Any, command: Command) -> CommandAnswer:
-        """Give a running lifecycle a command. Raises Mistake with the refusal's reason."""
+        """Give a running lifecycle a command. Raises Refusal with its reason, Mistake when nobody answers."""
         try:
             answer: CommandAnswer = await self.handle(life).execute_update(update, command)
         except WorkflowUpdateFailedError as error:
-            raise Mistake(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
+            raise Refusal(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                raise Mistake(f"the lifecycle of {life.contract} is closed") from None
+                raise Refusal(f"the lifecycle of {life.contract} is closed") from None
             raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
         return answer
 
@@ -186,7 +186,12 @@ class Office:
         except ValueError as error:
             raise Mistake(str(error)) from None
         revision = await orders.add(life.contract, document, by)
-        return await self.command(life, CustomerLifecycle.fix_order, FixOrder(revision=revision, by=by))
+        try:
+            return await self.command(life, CustomerLifecycle.fix_order, FixOrder(revision=revision, by=by))
+        except Refusal:
+            # left there, the next correction would build on it, and the contract's zone would be read from it
+            await orders.withdraw(life.contract, revision)
+            raise
 
     async def fix_and_wait(self, life: LifecycleRow, fixes: dict[str, Any], by: str) -> CommandAnswer:
         """The same, until the correction is judged: the answer says what is still wrong."""

@@ -26,7 +26,8 @@ def run_process(name: str, serve: Callable[[Settings, asyncio.Event], Awaitable[
         configure_logging(name, settings.log_level)
         asyncio.run(_until_signalled(serve, settings))
     except SettingsError as error:
-        sys.exit(f"tenure {name}: {error}")
+        sys.stderr.write(f"tenure {name}: {error}\n")
+        sys.exit(2)
     # a process that ends right after its Temporal client can abort (sdk-python #300); everything is written by now
     sys.stdout.flush()
     sys.stderr.flush()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starter.office import Office
 
 PATIENCE = 90.0
+FARTHEST = timedelta(days=36_525)  # the server counts a jump in nanoseconds, which end after 292 years
 
 
 class TimeMachine:
@@ -43,7 +44,10 @@ class TimeMachine:
         """
         view = await self._office.view(life)
         now = await self.clock(life)
-        goal = start_of_day(day, await self._zone(life)) if day else now + by
+        zone = await self._zone(life)
+        if day is not None and abs(day - now.date()) > FARTHEST:
+            raise CannotTravel(f"{day} is too far away: at most {FARTHEST.days} days at once")
+        goal = start_of_day(day, zone) if day else now + by
         if goal <= now:
             raise CannotTravel(f"it is {now:%Y-%m-%d %H:%M} UTC for this lifecycle already; time travels forward only")
         await self._refuse_retries(life)

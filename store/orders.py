@@ -1,9 +1,12 @@
-"""Order documents by contract and revision. A revision never changes; a correction adds the next one."""
+"""Order documents by contract and revision. A revision never changes; a correction adds the next one.
+
+Only one that its lifecycle refused goes again: nothing was made of it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from domain.errors import NotFound
 from store.database import Database, insert_once
@@ -26,6 +29,10 @@ class SqlOrders:
         """Returns the new revision; the first is 1."""
         return await self._db.write(lambda session: add_order(session, contract, document, author))
 
+    async def withdraw(self, contract: str, revision: int) -> None:
+        """Take back a refused revision, unless a later one has been built on it."""
+        await self._db.write(lambda session: _withdraw(session, contract, revision))
+
     async def revisions(self, contract: str) -> Sequence[OrderRow]:
         """Oldest first."""
         query = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision))
@@ -45,3 +52,10 @@ def add_order(session: Session, contract: str, document: dict[str, Any], author:
 def newest_order(session: Session, contract: str) -> OrderRow | None:
     newest = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision).desc())
     return session.exec(newest.limit(1)).first()
+
+
+def _withdraw(session: Session, contract: str, revision: int) -> None:
+    newest = session.exec(select(func.max(OrderRow.revision)).where(OrderRow.contract == contract)).one()
+    if newest == revision:
+        here = (col(OrderRow.contract) == contract, col(OrderRow.revision) == revision)
+        session.connection().execute(delete(OrderRow).where(*here))

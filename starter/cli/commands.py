@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
 
 
+LONGEST_NUMBER = 18  # digits that the store's 64 bits certainly hold
+
+
 def register(app: typer.Typer) -> None:
     for command in (milestone, event, signal, renew, end, cancel, fix):
         app.command()(command)
@@ -51,22 +54,35 @@ def event(
     as_json: Json = False,
 ) -> None:
     """Send an event, look at a received one, or repeat one that could not be used."""
-    if not what.isdigit() and (again or payload):
+    number = _event_number(what)
+    if number is None and (again or payload):
         raise Mistake("--again and --payload go with the number of a received event")
-    if what.isdigit() and not again:
-        row = in_office(lambda office: office.event(int(what)))
+    if number is not None and not again:
+        row = in_office(lambda office: office.event(number))
         received = {"id": row.id, "source": row.source, "state": row.state, "reason": row.reason}
         body = json.loads(row.payload) if row.state != "dead" or _is_json(row.payload) else row.payload
         show(True, {**received, "payload": body}, lambda: None)
         return
 
+    file = payload if number is not None else Path(what)
+    body = read_document(file) if file else None
+
     async def send(office: "Office") -> "Outcome":
-        if what.isdigit():
-            await office.again(int(what), read_document(payload) if payload else None)
-            return await office.outcome(int(what))
-        return await office.outcome(await office.accept("cli", read_document(Path(what))))
+        if number is not None:
+            await office.again(number, body)
+            return await office.outcome(number)
+        return await office.outcome(await office.accept("cli", body or {}))
 
     show_outcome(in_office(send), as_json)
+
+
+def _event_number(what: str) -> int | None:
+    """None: it is no number, so a file's name. Raises Mistake for one that no event can have."""
+    if not (what.isascii() and what.isdigit()):
+        return None
+    if len(what) > LONGEST_NUMBER:
+        raise Mistake(f"there is no event {what}")
+    return int(what)
 
 
 def _is_json(text: str) -> bool:
@@ -85,7 +101,7 @@ def signal(
     """Signal a running workflow directly, past the inbox. One that can't be used opens a case."""
     try:
         told = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Mistake(f"the signal is not JSON: {error}") from None
 
     async def tell(office: "Office") -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from starter.cli.running import Contract, Json, in_office, plain, show
+from starter.cli.running import Contract, Json, in_office, is_unicode, plain, show
 from starter.cli.seeding import put_deal_into_sandbox
 from starter.mistakes import Mistake
 from starter.settings import load_settings
@@ -64,12 +64,15 @@ def read_document(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
         read = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        proper = is_unicode(json.dumps(plain(read), ensure_ascii=False))
     except OSError as error:
         raise Mistake(f"{file}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Mistake(f"{file}: {error}") from None
     if not isinstance(read, dict):
         raise Mistake(f"{file} holds no object")
+    if not proper:
+        raise Mistake(f"{file} holds half a surrogate pair, which is no text")
     return plain(read) if file.suffix == ".toml" else read
 
 

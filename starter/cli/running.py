@@ -22,6 +22,8 @@ from starter.mistakes import Mistake
 from starter.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from starter.office import Office
 
 T = TypeVar("T")
@@ -36,6 +38,8 @@ def run_app(app: typer.Typer) -> int:
     """Run the command that argv names; its exit code."""
     command = typer.main.get_command(app)
     try:
+        if not all(map(is_unicode, sys.argv)):
+            raise Mistake("an argument is not UTF-8")
         result = command.main(standalone_mode=False, prog_name="tenure")
         code = result if isinstance(result, int) else 0
     except NoArgsIsHelpError as help_page:
@@ -64,9 +68,17 @@ def complain(message: str) -> int:
     return MISTAKE
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be stored and sent: bytes that are no UTF-8, and half surrogate pairs, can't."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def user() -> str:
     """Who gives a command, for the record."""
-    return getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
 
 
 def run(work: Awaitable[T]) -> T:
@@ -86,15 +98,21 @@ async def open_office(settings: Settings | None = None) -> AsyncIterator["Office
     company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
     database = wiring.open_store(settings)
     try:
-        try:
-            client = await asyncio.wait_for(wiring.connect(settings), 5)
-        except (RuntimeError, TimeoutError):
-            raise Mistake(
-                "Temporal does not answer; start the local stack with `tenure up`, or see `tenure status`"
-            ) from None
-        yield Office(database, client, company, mapping, settings.connection_of("crm"))
+        yield Office(database, await connect(settings), company, mapping, settings.connection_of("crm"))
     finally:
         database.close()
+
+
+async def connect(settings: Settings) -> "Client":
+    """A client of Temporal. Raises Mistake when it does not answer."""
+    import wiring
+
+    try:
+        return await asyncio.wait_for(wiring.connect(settings), 5)
+    except (RuntimeError, TimeoutError):
+        raise Mistake(
+            "Temporal does not answer; start the local stack with `tenure up`, or see `tenure status`"
+        ) from None
 
 
 def in_office(work: Callable[["Office"], Awaitable[T]]) -> T:

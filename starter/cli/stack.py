@@ -6,7 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from starter.cli.running import Json, run, show
+from starter.cli.running import Json, connect, run, show
+from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 TimeTravel = Annotated[bool, typer.Option("--time-travel", help="Let `tenure fast-forward` move lifecycles' clocks.")]
@@ -61,13 +62,19 @@ def status(as_json: Json = False) -> None:
 
 def setup(as_json: Json = False) -> None:
     """Add the search attributes to the Temporal namespace, and migrate the store."""
+    from temporalio.service import RPCError
+
     import wiring
     from starter.searching import add_search_attributes
 
     async def add() -> list[str]:
         settings = load_settings()
         wiring.open_store(settings).close()
-        return await add_search_attributes(await wiring.connect(settings))
+        client = await connect(settings)
+        try:
+            return await add_search_attributes(client)
+        except RPCError as error:
+            raise Mistake(f"Temporal refuses it: {error.message}") from None
 
     added = run(add())
     show(as_json, {"added": added}, lambda: print(f"added {', '.join(added)}" if added else "everything is there"))

@@ -83,12 +83,14 @@ def fast_forward(
     as_json: Json = False,
 ) -> None:
     """Move a lifecycle's clock, from due date to due date. Needs a stack that is up with --time-travel."""
-    from starter.timemachine import TimeMachine
+    from starter.timemachine import FARTHEST, TimeMachine
 
     if (to is None) == (by is None):
         raise Mistake("give either --to DATE or --by DAYS")
     if by is not None and by <= 0:
         raise Mistake("time travels forward: --by must be at least 1")
+    if by is not None and by > FARTHEST.days:
+        raise Mistake(f"--by: at most {FARTHEST.days} days at once")
     settings = load_settings()
 
     async def travel(office: "Office") -> dict[str, Any]:

@@ -3,10 +3,11 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,26 @@ def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract
     assert "no open case" in shell.refused("fix", contract, "--retry", "nope")
     assert "no such field" in shell.refused("fix", contract, "--set", "colour=red")
     assert "time travels forward" in shell.refused("fast-forward", contract, "--to", "2026-01-01")
+    for far in ("0001-01-01", "9999-12-31"):
+        assert "too far away" in shell.refused("fast-forward", contract, "--to", far)
     assert "nothing to repeat" in shell.refused("event", "1", "--again")
     assert "there is no event 4711" in shell.refused("event", "4711")
     assert "unknown contract" in shell.refused("show", "nope")
     assert "at least 3 characters" in shell.refused("show", "/1")
     assert "unknown milestone 'go-life'; the plan has go-live" in shell.refused("milestone", contract, "go-life")
+    assert "activated already" in shell.refused("fix", contract, "--set", "terms.zone=Asia/Tokyo")
     for identity in ("account.id=ACC-OTHER", "deal_id=006-OTHER", "account=ACC-OTHER"):
         assert "says which contract this is" in shell.refused("fix", contract, "--set", identity)
     after = shell.read("show", contract)["view"]
     assert {**before, "as_of": None} == {**after, "as_of": None}
+    assert revisions(shell, contract) == [1, 2]  # the one that the CRM sent, and the one that the demo mended
+
+
+def revisions(shell: Shell, contract: str) -> list[int]:
+    """Numbers of the order's revisions in the store."""
+    with closing(sqlite3.connect(Path(shell.environment["TENURE_STATE_DIR"]) / "store.db")) as store:
+        rows = store.execute("SELECT revision FROM orders WHERE contract = ? ORDER BY revision", (contract,))
+        return [revision for (revision,) in rows]
 
 
 def test_a_signal_that_can_not_be_used_is_seen(shell: Shell, contract: str) -> None:
@@ -163,6 +175,8 @@ def test_an_order_from_a_file_starts_once_and_lives_until_it_ends(shell: Shell) 
     assert arrived["stops"][-1]["at"] <= arrived["now"]
     assert shell.read("show", started[0])["view"]["stage"] == "ended"
     assert "closed" in shell.refused("renew", started[0])
+    assert "closed" in shell.refused("fix", started[0], "--set", "purchase_order=PO-1")
+    assert revisions(shell, started[0]) == [1]
     assert "no running lifecycle" in shell.refused("fast-forward", started[0], "--by", "1")
 
 
@@ -201,10 +215,50 @@ def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp
         (("end", "x", "--reason", "r", "--on", "tomorrow"), "is not a date"),
         (("fast-forward", "x"), "give either"),
         (("fast-forward", "x", "--by", "0"), "forward"),
+        (("fast-forward", "x", "--by", "99999999999"), "at most 36525 days"),
+        (("event", "9" * 30), "there is no event"),
+        (("event", "9" * 30, "--again"), "there is no event"),
+        (("event", "²"), "No such file"),
+        (("signal", "x", "[" * 100_000), "not JSON"),
+        (("show", "\udcff\udcfe\udcfd"), "not UTF-8"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(shell: Shell, words: tuple[str, ...], reason: str) -> None:
     assert reason in shell.refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("[" * 200_000, "recursion"), ('{"id": "\\ud800", "type": "x"}', "no text"), ('{"a": ', "Expecting value")],
+)
+@pytest.mark.parametrize("command", [("event",), ("start",), ("map", "check")])
+def test_a_file_that_can_not_be_read_is_a_mistake(
+    tmp_path: Path, command: tuple[str, ...], text: str, reason: str
+) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    assert reason in Shell(tmp_path / "state").refused(*command, str(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("TENURE_STORE_URL", "nonsense", "store_url: "),
+        ("TENURE_STORE_URL", "nosuchdatabase://x", "store_url: "),
+        ("TENURE_STORE_URL", f"sqlite:///{ROOT / 'README.md'}", "store_url: the database can't be used"),
+        ("TENURE_STATE_DIR", "/proc/nope", "state_dir: /proc/nope"),
+    ],
+)
+def test_a_store_that_can_not_be_is_a_mistake_of_every_process(
+    tmp_path: Path, name: str, value: str, reason: str
+) -> None:
+    shell = Shell(tmp_path / "state")
+    shell.environment[name] = value
+    assert shell.refused("list").startswith(reason)
+    worker = subprocess.run(
+        [sys.executable, "-m", "worker"], cwd=ROOT, env=shell.environment, capture_output=True, text=True, timeout=60
+    )
+    assert (worker.returncode, worker.stderr.splitlines()[0][:15]) == (2, "tenure worker: ")
 
 
 def test_what_needs_no_stack_works_without_one(tmp_path: Path) -> None:
@@ -213,5 +267,6 @@ def test_what_needs_no_stack_works_without_one(tmp_path: Path) -> None:
     found = shell.read("map", "check", "examples/payloads/salesforce_new_broken.json")
     assert {reason["path"] for reason in found["reasons"]} == {"sold_to.tax_id", "lines[0].product"}
     assert {process["state"] for process in shell.read("status")} == {"stopped"}
-    assert "Temporal does not answer" in shell.refused("list")
+    for command in ("list", "setup"):
+        assert "Temporal does not answer" in shell.refused(command)
     assert shell.tenure().returncode == 0

@@ -41,6 +41,18 @@ async def test_every_correction_is_a_new_revision(database: Database) -> None:
         await orders.read("c", 3)
 
 
+async def test_a_refused_revision_goes_unless_another_is_built_on_it(database: Database) -> None:
+    orders = SqlOrders(database)
+    for document in ({"deal_id": "d1"}, {"deal_id": "d1", "n": 2}, {"deal_id": "d1", "n": 3}):
+        await orders.add("c", document, "ops")
+    await orders.add("other", {}, "crm")
+    await orders.withdraw("c", 2)
+    assert [row.revision for row in await orders.revisions("c")] == [1, 2, 3]
+    await orders.withdraw("c", 3)
+    assert [row.revision for row in await orders.revisions("c")] == [1, 2]
+    assert len(await orders.revisions("other")) == 1
+
+
 async def test_revisions_added_at_once_are_all_kept(database: Database) -> None:
     orders = SqlOrders(database)
     revisions = await asyncio.gather(*(orders.add("c", {"n": n}, "ops") for n in range(6)))
