@@ -136,14 +136,12 @@ class Deliverer:
         """Keep what a row says, if a level can be reckoned with it: an absurd one must not stop the stream."""
         try:
             with session.begin_nested():
-                level, news_of_it = self._learn(session, row)
+                level, new = self._learn(session, row)
                 self._level(session, lifecycle, level)
         except (ArithmeticError, ValueError) as error:
             return Answer("refused", f"can't be reckoned with: {error or type(error).__name__}")
-        if not news_of_it:
-            return Answer("recorded", "older than what is known, or known")
-        touched[level] = _seq(row)
-        return Answer("recorded")
+        touched[level] = _seq(row)  # also when nothing was new: an attempt before this one may have died half-way
+        return Answer("recorded", "" if new else "older than what is known, or known")
 
     def _learn(self, session: Session, row: DeliveryRow) -> tuple[str, bool]:
         """Keep the facts that an event carries; the level that they belong to, and whether anything was new."""
