@@ -242,7 +242,7 @@ def main() -> None:
     try:
         asyncio.run(replay_gate(corpus(folder, sys.argv[2:])))
     except GateRed as red:
-        print(red, file=sys.stderr)
+        sys.stderr.write(f"{red}\n")
         code = 1
     sys.stderr.flush()
     os._exit(code)  # a process that ends right after its replayer can crash in the SDK's teardown (sdk-python #300)
