@@ -30,6 +30,7 @@ from domain.ports import Crm, CustomerSuccess, Erp, Support, Usage
 from starter.sections import Kind
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
+from store.account_health import SqlAccountHealth
 from store.database import Database
 from store.ledger import SqlLedger
 from store.migrate import migrate
@@ -134,7 +135,7 @@ def workers(
     on_system: dict[Kind, object] = {
         "crm": CrmActivities(systems.crm, effects, orders, company),
         "erp": ErpActivities(systems.erp, effects, orders),
-        "cs": CsActivities(systems.cs, effects, orders, company),
+        "cs": CsActivities(systems.cs, effects, orders, company, SqlAccountHealth(database)),
         "support": SupportActivities(systems.support),
         "usage": UsageActivities(systems.usage),
     }

@@ -11,7 +11,7 @@ from domain.company import Company
 from domain.errors import InvalidInput
 from domain.policies.risk import Signals, assess_risk
 from domain.policies.validation import parse_order
-from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, OrderBook, Ref
+from domain.ports import AccountHealth, CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, OrderBook, Ref
 from domain.readings import OpenTasks, Read
 from domain.steps import EnsureCompany, LaunchOnboarding, Perform, Performed, PostNote, SetHealth, StartPlaybook
 
@@ -30,8 +30,11 @@ class Note(Frozen):
 class CsActivities:
     """Runs on the CS platform's task queue."""
 
-    def __init__(self, cs: CustomerSuccess, effects: Effects, orders: OrderBook, company: Company) -> None:
+    def __init__(
+        self, cs: CustomerSuccess, effects: Effects, orders: OrderBook, company: Company, account: AccountHealth
+    ) -> None:
         self._cs = cs
+        self._account = account
         self._effects = effects
         self._orders = orders
         self._company = company
@@ -118,7 +121,10 @@ class CsActivities:
 
     @activity.defn(name="cs.set_health")
     async def set_health(self, request: Perform) -> Performed:
-        """Assess the risk by the company's policy of today, and show it. LEVEL. The assessment is the result."""
+        """Assess the contract's risk by the company's policy of today, and show the account's. LEVEL.
+
+        The result is the contract's own assessment.
+        """
         with temporal_failures():
             step = step_of(request, SetHealth)
             today = civil_date(request.as_of, step.zone)
@@ -141,10 +147,20 @@ class CsActivities:
                 lifecycle_stage=step.stage,
                 reasons=risk.reasons,
             )
-            await self._effects.level(step.do, self._cs.effects["set_health"], lambda: self._cs.set_health(health))
+            await self._show(request.contract, health)
             return Performed(
                 id=step.company, risk=risk.model_copy(update={"renewal_priority": health.renewal_priority})
             )
+
+    async def _show(self, contract: str, health: Health) -> None:
+        """Roll the contract's risk up to the account's, and show that where CS shows another."""
+        rolled = await self._account.assess(contract, health)
+        while rolled.news:
+            show = rolled.health
+            declared = self._cs.effects["set_health"]
+            await self._effects.level("cs.set_health", declared, lambda: self._cs.set_health(show))  # noqa: B023
+            # Another contract may have been assessed while this was on its way: the newest must be what stands.
+            rolled = await self._account.shown(contract, rolled)
 
     @activity.defn(name="cs.read_tasks")
     async def read_tasks(self, request: Read) -> OpenTasks:

@@ -267,6 +267,29 @@ class Usage(Protocol):
     async def adoption(self, account: str) -> Adoption: ...
 
 
+class RolledUp(Frozen):
+    """What the risks of a company's contracts amount to. `news`: CS was last shown something else."""
+
+    health: Health
+    version: int
+    news: bool
+
+
+class AccountHealth(Protocol):
+    """The risks of contracts, and what they amount to for the company that CS knows."""
+
+    async def assess(self, contract: str, health: Health) -> RolledUp:
+        """Keep the risk of one contract; answers what the company's risks amount to now."""
+        ...
+
+    async def shown(self, contract: str, rolled: RolledUp) -> RolledUp:
+        """CS shows this now; answers what it should show, which may have changed meanwhile.
+
+        A write that is never reported as shown is news again at this contract's next assessment: it may have landed.
+        """
+        ...
+
+
 # ── our own store ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

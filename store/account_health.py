@@ -1,0 +1,68 @@
+"""The risks of a company's contracts, and the one that they roll up to, of which CS is told once."""
+
+from pydantic import BaseModel
+from sqlmodel import Session, select
+
+from domain.policies.account_risk import roll_up
+from domain.ports import Health, RolledUp
+from store.database import Database, insert_once
+from store.tables import ContractRiskRow, RolledUpRow
+
+
+class SqlAccountHealth:
+    """domain.ports.AccountHealth."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def assess(self, contract: str, health: Health) -> RolledUp:
+        return await self._db.write(lambda session: _assess(session, contract, health))
+
+    async def shown(self, contract: str, rolled: RolledUp) -> RolledUp:
+        return await self._db.write(lambda session: _shown(session, contract, rolled))
+
+
+class _Shown(BaseModel):
+    """What CS was last shown, and whose writes are on their way, or died there: they are in doubt until done."""
+
+    health: Health | None = None
+    under_way: list[str] = []
+
+
+def _assess(session: Session, contract: str, health: Health) -> RolledUp:
+    company = health.company
+    insert_once(session, RolledUpRow(subject=company, health={}), keys=("subject",))
+    row = _locked(session, company)  # from here on nobody else reckons for this company
+    risk = ContractRiskRow(contract=contract, subject=company, health=health.model_dump(mode="json"))
+    if not insert_once(session, risk, keys=("contract",)):
+        session.get_one(ContractRiskRow, contract).sqlmodel_update({"subject": company, "health": risk.health})
+        session.flush()
+    contracts = session.exec(select(ContractRiskRow).where(ContractRiskRow.subject == company)).all()
+    amounts_to = roll_up({each.contract: Health.model_validate(each.health) for each in contracts})
+    if (now := amounts_to.model_dump(mode="json")) != row.health:
+        row.health, row.version = now, row.version + 1
+    return _what_to_show(row, contract, _seen(row))
+
+
+def _shown(session: Session, contract: str, rolled: RolledUp) -> RolledUp:
+    row = _locked(session, rolled.health.company)
+    others = [each for each in _seen(row).under_way if each != contract]
+    return _what_to_show(row, contract, _Shown(health=rolled.health, under_way=others))
+
+
+def _what_to_show(row: RolledUpRow, contract: str, seen: _Shown) -> RolledUp:
+    """Where there is news, the write counts as under way from here on: nobody knows what becomes of it."""
+    health = Health.model_validate(row.health)
+    news = seen.health != health or contract in seen.under_way
+    if news and contract not in seen.under_way:
+        seen.under_way.append(contract)
+    row.shown = seen.model_dump(mode="json")
+    return RolledUp(health=health, version=row.version, news=news)
+
+
+def _seen(row: RolledUpRow) -> _Shown:
+    return _Shown.model_validate(row.shown or {})
+
+
+def _locked(session: Session, company: str) -> RolledUpRow:
+    return session.exec(select(RolledUpRow).where(RolledUpRow.subject == company).with_for_update()).one()
