@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from domain.base import Frozen
 
@@ -31,7 +32,8 @@ class Contract(Frozen):
 
     `owner` answers for the meaning; `truth` is the system that is right when two differ; `wakes` says when the workflow
     is told, None when never. `movement`: it adds to what is known (a payment, a credit), so that it is never outdated,
-    where a snapshot older than the known one is. `outgoing`: Tenure sends it.
+    where a snapshot older than the known one is. `outgoing`: Tenure sends it. `since` and `deprecated` are versions of
+    Tenure; `replaced_by` is the type to send instead.
     """
 
     type: str
@@ -44,6 +46,13 @@ class Contract(Frozen):
     deprecated: str | None = None
     replaced_by: str | None = None
     outgoing: bool = False
+
+    def deprecation(self) -> str | None:
+        """What a sender of a deprecated type should know, in one line."""
+        if self.deprecated is None:
+            return None
+        instead = f"; send {self.replaced_by}" if self.replaced_by else ""
+        return f"{self.type} is deprecated since {self.deprecated}{instead}"
 
 
 class EventData(BaseModel):
@@ -81,15 +90,21 @@ def event(name: str, **agreed: Any) -> Callable[[type[Data]], type[Data]]:
     return register
 
 
+def one_needed(*names: str) -> JsonDict:
+    """What a validator demands that wants at least one of these fields, for those who read the schema."""
+    return {"anyOf": [{"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in names]}
+
+
 class OfContract(EventData):
     """About a contract, by our own id, or by the id of its subscription in the ERP or its deal in the CRM.
 
     At least one is needed; where several are given, the first that finds a contract counts.
     """
 
-    contract: str | None = Field(None, min_length=1)
-    subscription: str | None = Field(None, min_length=1)
-    deal: str | None = Field(None, min_length=1)
+    model_config = ConfigDict(json_schema_extra=one_needed("contract", "subscription", "deal"))
+    contract: str | None = Field(None, min_length=1, description="the contract's id, as Tenure gave it")
+    subscription: str | None = Field(None, min_length=1, description="id of the contract's subscription in the ERP")
+    deal: str | None = Field(None, min_length=1, description="id in the CRM of the deal that made the contract")
 
     def subjects(self) -> tuple[Subject, ...]:
         return tuple(Subject(kind=self.contract_.subject, alias=alias, line=self._line()) for alias in self._aliases())
@@ -115,7 +130,7 @@ class OfContract(EventData):
 class OfAccount(EventData):
     """About an account of the CRM: it concerns each of its open lifecycles."""
 
-    account: str = Field(min_length=1)
+    account: str = Field(min_length=1, description="id of the account in the CRM")
 
     def subjects(self) -> tuple[Subject, ...]:
         return (Subject(kind="account", alias=f"crm:account:{self.account}"),)

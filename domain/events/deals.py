@@ -10,7 +10,7 @@ from domain.events.base import EventData, OfAccount, OfContract, Subject, event
 class _Deal(EventData):
     """`record` is the deal as the CRM returns it, with lines and account; the CRM's mapping reads it."""
 
-    record: dict[str, Any]
+    record: dict[str, Any] = Field(description="the deal with lines and account, as the CRM returns it")
 
 
 @event(
@@ -50,7 +50,7 @@ class DealLost(_Deal):
 class _Opportunity(EventData):
     """`opportunity`: the CRM's id of the renewal opportunity, which is an alias of its contract."""
 
-    opportunity: str = Field(min_length=1)
+    opportunity: str = Field(min_length=1, description="id of the renewal opportunity in the CRM")
 
     def subjects(self) -> tuple[Subject, ...]:
         return (Subject(kind="contract", alias=f"crm:deal:{self.opportunity}"),)
@@ -86,30 +86,31 @@ class RenewalOpportunityLost(_Opportunity):
 class ExpansionOpportunityIdentified(OfAccount):
     """Somebody sees room to grow. It is kept in the timeline; the won upsell deal is what changes a contract."""
 
-    opportunity: str = Field(min_length=1)
-    reason: str = ""
+    opportunity: str = Field(min_length=1, description="id of the opportunity in the CRM")
+    reason: str = Field("", description="what speaks for it, in the source's words")
 
 
 @event("tenure.account.merged.v1", owner="sales", truth="crm", subject="account", wakes=None, since="0.2")
 class AccountMerged(OfAccount):
     """`account` was merged into `into`, and its id is gone. What comes in for either finds the lifecycles of both."""
 
-    into: str = Field(min_length=1)
+    into: str = Field(min_length=1, description="id of the account in the CRM that stays")
 
 
 @event("tenure.account.reparented.v1", owner="sales", truth="crm", subject="account", wakes=None, since="0.2")
 class AccountReparented(OfAccount):
     """`account` has another parent in the hierarchy, or none."""
 
-    parent: str | None = None
+    parent: str | None = Field(None, description="id of the parent account in the CRM; null when there is none")
 
 
 @event("tenure.legal_entity.changed.v1", owner="finance", truth="erp", subject="account", wakes=None, since="0.2")
 class LegalEntityChanged(OfAccount):
     """The customer's legal entity has another name, tax id or address: a case, for contracts and invoices name it."""
 
-    changed: tuple[str, ...] = ()
-    """Names of the fields that changed, such as tax_id; never their values."""
+    changed: tuple[str, ...] = Field(
+        (), description="names of the fields that changed, such as tax_id; never their values"
+    )
 
 
 @event(
@@ -123,15 +124,15 @@ class LegalEntityChanged(OfAccount):
 class PurchaseOrderReceived(OfContract):
     """The customer's purchase order has come; an order that waits for it goes on."""
 
-    number: str = Field(min_length=1)
+    number: str = Field(min_length=1, description="the purchase order's number, as the customer gave it")
 
 
 @event("tenure.renewal.decided.v1", owner="sales", truth="crm", subject="contract", wakes="always", since="0.2")
 class RenewalDecided(OfContract):
     """Somebody entitled to it has decided on the renewal of the running term."""
 
-    outcome: Literal["renew", "end"]
-    by: str = Field(min_length=1)
+    outcome: Literal["renew", "end"] = Field(description="renew for a further term, or end with the running one")
+    by: str = Field(min_length=1, description="who decided, as the source names people")
 
 
 @event(

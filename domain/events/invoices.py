@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from domain.events.base import EventData, Subject, event
+from domain.events.base import EventData, Subject, event, one_needed
 
 FAR = date(2200, 1, 1)
 
@@ -21,10 +21,13 @@ class OfInvoice(EventData):
     At least one of the two is named; a subscription that is known counts first.
     """
 
-    invoice: str = Field(min_length=1)
-    subscription: str | None = Field(None, min_length=1)
-    customer: str | None = Field(None, min_length=1)
-    version: int = Field(ge=0, lt=10**18)
+    model_config = ConfigDict(json_schema_extra=one_needed("subscription", "customer"))
+    invoice: str = Field(min_length=1, description="id of the invoice in the ERP")
+    subscription: str | None = Field(
+        None, min_length=1, description="id in the ERP of the subscription that it bills; null when it bills several"
+    )
+    customer: str | None = Field(None, min_length=1, description="id of the customer in the ERP: the bill-to")
+    version: int = Field(ge=0, lt=10**18, description="the invoice's version in its source; it grows with every change")
 
     def subjects(self) -> tuple[Subject, ...]:
         found = []
@@ -44,10 +47,10 @@ class OfInvoice(EventData):
 class InvoiceSnapshot(OfInvoice):
     """What an invoice demands: `amount` in `currency`, due on a civil date. A lower `version` is history."""
 
-    amount: Decimal
-    currency: str
-    due_on: date = Field(lt=FAR)
-    paid_on: date | None = None
+    amount: Decimal = Field(description="what is demanded in all, in units of the currency, such as 1200.50")
+    currency: str = Field(description="ISO 4217 code, such as EUR")
+    due_on: date = Field(lt=FAR, description="last day to pay: civil date, before 2200-01-01")
+    paid_on: date | None = Field(None, description="civil date of the payment; null while unpaid or unknown")
 
 
 _LEVEL = "when the set of delinquent invoices changes"
@@ -87,9 +90,9 @@ class InvoicePaid(InvoiceSnapshot):
 class InvoicePartlyPaid(OfInvoice):
     """A part of an invoice was paid; what stays open stays due."""
 
-    payment: str = Field(min_length=1)
-    paid: Decimal = Field(gt=0)
-    paid_on: date | None = None
+    payment: str = Field(min_length=1, description="id of the payment in its source")
+    paid: Decimal = Field(gt=0, description="this payment alone, in units of the invoice's currency")
+    paid_on: date | None = Field(None, description="civil date of the payment; null when unknown")
 
 
 @event(
@@ -104,8 +107,8 @@ class InvoicePartlyPaid(OfInvoice):
 class InvoiceCredited(OfInvoice):
     """A credit note was set off against an invoice."""
 
-    credit_note: str = Field(min_length=1)
-    credited: Decimal = Field(gt=0)
+    credit_note: str = Field(min_length=1, description="id of the credit note in the ERP")
+    credited: Decimal = Field(gt=0, description="this credit alone, in units of the invoice's currency")
 
 
 @event(
@@ -138,7 +141,7 @@ class InvoiceWrittenOff(OfInvoice):
 class InvoiceDisputed(OfInvoice):
     """The customer disputes an invoice: until that is resolved it is not delinquent."""
 
-    reason: str = ""
+    reason: str = Field("", description="what the customer objects to, in the source's words")
 
 
 @event("tenure.invoice.dispute_resolved.v1", owner="finance", truth="erp", subject="bill_to", wakes=_LEVEL, since="0.2")
@@ -158,8 +161,8 @@ class InvoiceDisputeResolved(OfInvoice):
 class PaymentFailed(OfInvoice):
     """A payment was tried and did not go through. The due date decides whether that matters."""
 
-    payment: str = Field(min_length=1)
-    reason: str = ""
+    payment: str = Field(min_length=1, description="id of the payment in its source")
+    reason: str = Field("", description="why it failed, in the source's words")
 
 
 @event(
@@ -174,4 +177,4 @@ class PaymentFailed(OfInvoice):
 class PaymentReversed(OfInvoice):
     """A payment was taken back (chargeback, bounced debit): it never counted, whichever of the two came first."""
 
-    payment: str = Field(min_length=1)
+    payment: str = Field(min_length=1, description="id of the payment in its source")

@@ -14,10 +14,10 @@ Said = TypeVar("Said", bound="LifecycleSaid")
 class LifecycleSaid(EventData):
     """About a contract, by our own id; `deal` and `account` are the CRM's. `on` is a civil date in its zone."""
 
-    contract: str = Field(min_length=1)
-    account: str
-    deal: str
-    on: date
+    contract: str = Field(min_length=1, description="the contract's id, as Tenure gave it")
+    account: str = Field(description="id of the account in the CRM")
+    deal: str = Field(description="id in the CRM of the deal that made the contract")
+    on: date = Field(description="civil date in the contract's time zone")
 
     def subjects(self) -> tuple[Subject, ...]:
         return (Subject(kind="contract", alias=f"tenure:contract:{self.contract}"),)
@@ -44,77 +44,77 @@ class LifecycleStarted(LifecycleSaid):
 class LifecycleStageChanged(LifecycleSaid):
     """The lifecycle stands elsewhere than before. `before` is empty for its first stage."""
 
-    before: str
-    stage: str
+    before: str = Field(description="the stage until now; empty for the first")
+    stage: str = Field(description="the stage from now on, as `tenure list` names it")
 
 
 @_said("activated")
 class LifecycleActivated(LifecycleSaid):
     """The ERP has activated the order. The first term ends before `term_ends`, or with notice when evergreen."""
 
-    customer: str
-    subscription: str
-    term_starts: date | None
-    term_ends: date | None
+    customer: str = Field(description="id of the customer in the ERP")
+    subscription: str = Field(description="id of the subscription in the ERP")
+    term_starts: date | None = Field(description="first day of the term: civil date")
+    term_ends: date | None = Field(description="first day after the term: civil date; null when evergreen")
 
 
 @_said("billing_started")
 class LifecycleBillingStarted(LifecycleSaid):
     """Billing of a line has begun; `starts` is the first billed day."""
 
-    line: str
-    product: str
-    starts: date
+    line: str = Field(description="the contract line's id")
+    product: str = Field(description="the product's code in the company's catalog")
+    starts: date = Field(description="first billed day: civil date")
 
 
 @_said("risk_changed")
 class LifecycleRiskChanged(LifecycleSaid):
     """Risk or renewal priority is another than before."""
 
-    risk: Literal["low", "medium", "high"]
-    renewal_priority: Literal["normal", "raised", "urgent"]
+    risk: Literal["low", "medium", "high"] = Field(description="the contract's risk from now on")
+    renewal_priority: Literal["normal", "raised", "urgent"] = Field(description="its renewal's priority from now on")
 
 
 @_said("renewal_opened")
 class LifecycleRenewalOpened(LifecycleSaid):
     """The renewal window of a term is open and its readiness is known. `term_ends`: the first day of the next."""
 
-    term: int
-    term_ends: date | None
+    term: int = Field(description="number of the term that runs, 1 for the first")
+    term_ends: date | None = Field(description="first day after it: civil date; null when evergreen")
 
 
 @_said("renewal_decided")
 class LifecycleRenewalDecided(LifecycleSaid):
     """The renewal of a term is decided; `decision` says how and by whom."""
 
-    term: int
-    decision: str
+    term: int = Field(description="number of the term that runs, 1 for the first")
+    decision: str = Field(description="how it was decided, and by whom")
 
 
 @_said("term_begun")
 class LifecycleTermBegun(LifecycleSaid):
     """A renewed contract is in its next term."""
 
-    term: int
-    term_starts: date | None
-    term_ends: date | None
+    term: int = Field(description="number of the term that has begun, 2 for the first renewal")
+    term_starts: date | None = Field(description="its first day: civil date")
+    term_ends: date | None = Field(description="first day after it: civil date; null when evergreen")
 
 
 @_said("case_opened")
 class LifecycleCaseOpened(LifecycleSaid):
     """The lifecycle needs somebody's attention."""
 
-    case: str
-    kind: str
-    title: str
-    actor: str
+    case: str = Field(description="the case's id within its contract")
+    kind: str = Field(description="what kind of trouble it is")
+    title: str = Field(description="what is wrong, in one line")
+    actor: str = Field(description="who can mend it")
 
 
 @_said("case_resolved")
 class LifecycleCaseResolved(LifecycleSaid):
     """What needed attention is settled."""
 
-    case: str
+    case: str = Field(description="the case's id within its contract")
 
 
 @_said("ended")

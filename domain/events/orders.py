@@ -17,28 +17,27 @@ class OrderApproved(OfContract):
 class OrderActivated(OfContract):
     """The ERP made the subscription effective. Tenure asks for that and takes the answer; this confirms it."""
 
-    activated_on: date
+    activated_on: date = Field(description="first day on which the subscription is effective: civil date")
 
 
 @event("tenure.order.rejected.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
 class OrderRejected(OfContract):
     """The ERP rejected the order: a case, with the ERP's reason."""
 
-    reason: str = Field(min_length=1)
+    reason: str = Field(min_length=1, description="why, in the ERP's words")
 
 
 @event("tenure.contract.amended.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
 class ContractAmended(OfContract):
     """Somebody changed the contract in the ERP itself: a case, until deal and contract agree again."""
 
-    effective: date | None = None
-    quantities: dict[str, Decimal] = {}
-    """Target quantity by product."""
+    effective: date | None = Field(None, description="first day of the change: civil date; null when unknown")
+    quantities: dict[str, Decimal] = Field({}, description="target quantity by product's code: what holds afterwards")
 
 
 @event("tenure.contract.ended.v1", owner="finance", truth="erp", subject="contract", wakes=None, since="0.2")
 class ContractEnded(OfContract):
     """Somebody ended the contract in the ERP itself: a case, until it is ended here too."""
 
-    ends: date
-    reason: str = ""
+    ends: date = Field(description="first day not served: civil date")
+    reason: str = Field("", description="why, in the ERP's words")

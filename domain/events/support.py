@@ -10,9 +10,9 @@ _LEVEL = "when the open cases of severity 1 or 2 change"
 class SupportCase(OfAccount):
     """A snapshot of a support case: severity 1 (worst) to 4; a lower `version` is history."""
 
-    case: str = Field(min_length=1)
-    severity: int
-    version: int = Field(ge=0, lt=10**18)
+    case: str = Field(min_length=1, description="id of the case in the help desk")
+    severity: int = Field(description="1 (worst) to 4")
+    version: int = Field(ge=0, lt=10**18, description="the case's version in the help desk; it grows with every change")
 
 
 @event("tenure.support_case.opened.v1", owner="support", truth="support", subject="account", wakes=_LEVEL)
