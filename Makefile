@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test lint types imports unit fmt corpus lock clean
+.PHONY: install demo down test lint types imports unit fmt corpus events lock clean
 
 install: $(STAMP)
 
@@ -43,6 +43,10 @@ fmt: $(STAMP)
 # Plays each path anew and writes the replay corpus: after a change of workflow code that no open run can hold.
 corpus: $(STAMP)
 	$(BIN)/python -m tests.replay.record
+
+# Writes docs/events from the models; refuses a change that would break a reader of an existing version.
+events: $(STAMP)
+	@$(BIN)/tenure events --write docs/events
 
 # Resolves again for Python 3.11, with hashes and without a registry's address.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
