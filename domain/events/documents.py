@@ -24,10 +24,10 @@ shows it, `tenure events TYPE` shows one. [`asyncapi.json`](asyncapi.json) descr
 Readers ignore fields that they don't know. A field that is removed, narrowed, or newly required is a new version of the
 type: `make events` refuses to write it into an existing one ([ADR 7](../adr/0007-event-contracts.md)).
 
-*Truth* is the system that is right when two differ. *Kind*: a **snapshot** says how things are, and a newer version
-outdates it; a **movement** adds to what is known, and is never outdated.
+*Truth* is the system that is right when two differ. A *movement* adds to what is known, such as a payment, and is never
+outdated; anything else may be outdated by what is newer.
 """
-_COLUMNS = ("name", "owner", "meaning", "truth", "subject", "kind", "wakes the workflow", "since", "deprecated")
+_COLUMNS = ("name", "owner", "meaning", "truth", "subject", "movement", "wakes the workflow", "since", "deprecated")
 
 
 def documents(catalog: Catalog = CATALOG) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _row(catalog: Catalog, name: str) -> tuple[str, ...]:
         meaning(catalog[name]),
         contract.truth,
         contract.subject,
-        "movement" if contract.movement else "snapshot",
+        "yes" if contract.movement else "no",
         contract.wakes or "no",
         contract.since,
         f"{ended}, by `{contract.replaced_by}`" if contract.replaced_by else ended,

@@ -8,9 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from domain.events import CATALOG
-from domain.events.documents import documents, refusals
-from domain.events.schemas import meaning, schema_of
 from starter.cli.running import Json, plain, show
 from starter.mistakes import Mistake
 
@@ -40,6 +37,9 @@ def events(
 
 
 def list_contracts(as_json: bool) -> None:
+    from domain.events import CATALOG
+    from domain.events.schemas import meaning
+
     contracts = [CATALOG[name].contract_ for name in sorted(CATALOG)]
 
     def text() -> None:
@@ -53,6 +53,9 @@ def list_contracts(as_json: bool) -> None:
 
 
 def show_contract(name: str, as_json: bool) -> None:
+    from domain.events import CATALOG
+    from domain.events.schemas import meaning, schema_of
+
     if name not in CATALOG:
         close = difflib.get_close_matches(name, CATALOG, n=1)
         hint = f"did you mean {close[0]}?" if close else "`tenure events` shows those that are known"
@@ -64,11 +67,11 @@ def show_contract(name: str, as_json: bool) -> None:
         console = Console()
         console.print(f"[bold]{name}[/bold]\n{meaning(data)}", highlight=False)
         way = "Tenure sends it" if contract.outgoing else f"wakes the workflow: {contract.wakes or 'no'}"
-        kind = "movement, never outdated" if contract.movement else "snapshot, outdated by a newer version"
+        kind = " · a movement, never outdated" if contract.movement else ""
         facts = (
             f"owner: {contract.owner} · truth: {contract.truth} · subject: {contract.subject} · since {contract.since}"
         )
-        console.print(f"{facts}\n{way} · {kind}", highlight=False)
+        console.print(f"{facts}\n{way}{kind}", highlight=False)
         if deprecation := contract.deprecation():
             console.print(deprecation, highlight=False)
         console.print_json(data=schema_of(data))
@@ -78,6 +81,8 @@ def show_contract(name: str, as_json: bool) -> None:
 
 def write_documents(folder: Path) -> None:
     """Write what is made from the catalog, unless that would break a contract that stands in the folder."""
+    from domain.events.documents import documents, refusals
+
     try:
         known = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))}
         refused = refusals(known)
