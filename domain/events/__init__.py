@@ -20,7 +20,7 @@ from domain.events.deals import (
     RenewalOpportunityWon,
     RenewalWindowOpened,
 )
-from domain.events.envelope import Event, UnusableEvent, read_event
+from domain.events.envelope import Event, UnusableEvent, from_binary, read_event
 from domain.events.invoices import (
     InvoiceCredited,
     InvoiceDisputed,
@@ -127,5 +127,6 @@ __all__ = [
     "TaskOverdue",
     "UnusableEvent",
     "UsageReported",
+    "from_binary",
     "read_event",
 ]

@@ -65,15 +65,15 @@ def show_contract(name: str, as_json: bool) -> None:
 
     def text() -> None:
         console = Console()
-        console.print(f"[bold]{name}[/bold]\n{meaning(data)}", highlight=False)
+        console.print(f"[bold]{name}[/bold]\n{meaning(data)}", highlight=False, soft_wrap=True)
         way = "Tenure sends it" if contract.outgoing else f"wakes the workflow: {contract.wakes or 'no'}"
         kind = " · a movement, never outdated" if contract.movement else ""
         facts = (
             f"owner: {contract.owner} · truth: {contract.truth} · subject: {contract.subject} · since {contract.since}"
         )
-        console.print(f"{facts}\n{way}{kind}", highlight=False)
+        console.print(f"{facts}\n{way}{kind}", highlight=False, soft_wrap=True)
         if deprecation := contract.deprecation():
-            console.print(deprecation, highlight=False)
+            console.print(deprecation, highlight=False, soft_wrap=True)
         console.print_json(data=schema_of(data))
 
     show(as_json, schema_of(data), text)

@@ -187,6 +187,13 @@ def test_one_alternative_less_is_found() -> None:
     assert breaks(new, old) == []
 
 
+def test_a_contract_that_takes_no_other_fields_any_more_is_found() -> None:
+    old = schema_of(catalog(FIELDS)[NAME])
+    new = {**old, "additionalProperties": False}
+    assert breaks(old, new) == ["the data: its additionalProperties was free and is false now"]
+    assert breaks(new, old) == []
+
+
 def test_a_keyword_that_is_not_known_counts() -> None:
     old = schema_of(catalog(FIELDS)[NAME])
     new = copy.deepcopy(old)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.events import MilestoneCompleted, UnusableEvent, read_event
-from domain.events.envelope import from_binary
+from domain.events import MilestoneCompleted, UnusableEvent, from_binary, read_event
 
 DATA = {"contract": "c", "milestone": "go-live", "completed_on": "2026-09-01"}
 TYPE = "tenure.milestone.completed.v1"
