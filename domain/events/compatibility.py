@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from domain.events.schemas import AGREED, Schema
+from domain.events.schemas import AGREED, Schema, wider_decimal
 from domain.events.upcast import next_version
 
 _SAYS_NOTHING = frozenset(
@@ -110,7 +110,8 @@ def _one(old: _Side, new: _Side, path: str, reverse: bool) -> Iterator[str]:
     was, now = old.schema, new.schema
     yield from (f"{where}: {reason}" for reason in (*_values(was, now, reverse), *_bounds(was, now, reverse)))
     for key in sorted(now.keys() - _SAYS_NOTHING - _OWN_RULES - _BOUNDS):
-        if key not in was or was[key] != now[key]:
+        same = key in was and was[key] == now[key]
+        if not same and not (key == "pattern" and wider_decimal(was.get(key), now[key])):
             yield f"{where}: {_turn(reverse, key, was.get(key), now[key])}"
     yield from _fields(old, new, path, reverse)
     for key, name in (("items", "[]"), ("additionalProperties", ".*")):

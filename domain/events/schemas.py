@@ -1,5 +1,6 @@
 """The contracts for those who don't read Python: a JSON Schema (2020-12) per event, and one AsyncAPI 3.0 document."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ Catalog = Mapping[str, type[EventData]]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 AGREED = "x-tenure"
 _COMPONENTS = "#/components/schemas/"
+_DECIMAL = re.compile(
+    r"\^(?P<some>\(\?=\.\*\[1-9\]\))?(?P<sign>-\?)?\[0-9\](\+|\{1,(?P<digits>\d+)\})\(\\\.\[0-9\]\+\)\?\$"
+)
 _CLOUD_EVENT: Schema = {
     "type": "object",
     "title": "CloudEvent",
@@ -69,7 +73,7 @@ class _Writer(GenerateJsonSchema):
         written = super().decimal_schema(schema)
         for way in written.get("anyOf", ()):
             if way["type"] == "string":
-                way.setdefault("pattern", r"^-?[0-9]+(\.[0-9]+)?$")
+                way["pattern"] = _decimal_pattern(schema)
         return written
 
     def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
@@ -149,6 +153,29 @@ def asyncapi(catalog: Catalog = CATALOG) -> dict[str, Any]:
         },
         "components": {"schemas": components, "messages": messages},
     }
+
+
+def _decimal_pattern(schema: core_schema.DecimalSchema) -> str:
+    """Decimals as text, within bounds that a pattern can say: no less than zero, more than zero, below 10 to the n."""
+    floor, top = schema.get("gt", schema.get("ge")), schema.get("lt")
+    some = "(?=.*[1-9])" if schema.get("gt") == 0 else ""
+    sign = "" if floor == 0 else "-?"
+    whole = f"{{1,{len(str(top)) - 1}}}" if top is not None and str(top).strip("0") == "1" else "+"
+    return rf"^{some}{sign}[0-9]{whole}(\.[0-9]+)?$"
+
+
+def wider_decimal(old: Any, new: Any) -> bool:
+    """Whether two patterns are those of decimals as text, and the new one takes all that the old one does."""
+    before, after = (_DECIMAL.fullmatch(pattern) if isinstance(pattern, str) else None for pattern in (old, new))
+    if before is None or after is None:
+        return False
+    return (
+        (not after["some"] or bool(before["some"]))
+        and (bool(after["sign"]) or not before["sign"])
+        and (
+            after["digits"] is None or (before["digits"] is not None and int(before["digits"]) <= int(after["digits"]))
+        )
+    )
 
 
 def _message(data: type[EventData]) -> dict[str, Any]:

@@ -179,6 +179,32 @@ def test_a_reader_of_what_tenure_sends_is_not_told_unknown_values() -> None:
     assert breaks(old, schema_of(catalog(change(**WIDER["enum value added"]))[NAME]))
 
 
+DECIMALS: dict[str, Any] = {
+    "more than zero": Field(gt=0),
+    "no less than zero": Field(ge=0),
+    "any": Field(),
+    "of six digits": Field(ge=0, lt=10**6),
+    "of twelve digits": Field(ge=0, lt=10**12),
+}
+WIDENED = {
+    ("more than zero", "no less than zero"),
+    ("more than zero", "any"),
+    ("no less than zero", "any"),
+    ("of six digits", "of twelve digits"),
+    ("of six digits", "no less than zero"),
+    ("of six digits", "any"),
+    ("of twelve digits", "no less than zero"),
+    ("of twelve digits", "any"),
+}
+
+
+@pytest.mark.parametrize("old", DECIMALS)
+@pytest.mark.parametrize("new", DECIMALS)
+def test_bounds_of_decimals_count_as_text_too(old: str, new: str) -> None:
+    before, after = (schema_of(catalog({"amount": (Decimal, DECIMALS[one])})[NAME]) for one in (old, new))
+    assert (breaks(before, after) == []) is (old == new or (old, new) in WIDENED)
+
+
 def test_one_alternative_less_is_found() -> None:
     old = schemas()["tenure.milestone.completed.v1"]
     new = copy.deepcopy(old)
