@@ -15,6 +15,7 @@ from domain.effects import EffectClass
 from domain.errors import (
     AuthFailed,
     ContractBroken,
+    CursorExpired,
     InvalidInput,
     NotFound,
     OutcomeUnknown,
@@ -35,7 +36,6 @@ _DEFINITE: dict[int, type[TenureError]] = {
     403: AuthFailed,
     404: NotFound,
     409: Rejected,
-    410: NotFound,
     412: Rejected,
     423: Rejected,
 }
@@ -76,6 +76,11 @@ class JsonApi:
         response = await self._call(operation, "GET", path, self._read_deadline, write=False, params=params)
         return self._object(operation, response)
 
+    async def read_feed(self, operation: str, path: str, params: Mapping[str, str]) -> Json:
+        """The same, where 410 says that the feed has forgotten what came after a cursor."""
+        call = self._call(operation, "GET", path, self._read_deadline, write=False, gone=CursorExpired, params=params)
+        return self._object(operation, await call)
+
     async def write(self, operation: str, method: str, path: str, body: Json, *, key: str | None = None) -> Json:
         """With `key`, as the vendor's idempotency key. Raises OutcomeUnknown when the vendor may have done it."""
         deadline = self._effects[operation].deadline
@@ -93,7 +98,15 @@ class JsonApi:
             raise ContractBroken(f"{self._system}.{operation}: unexpected answer ({type(error).__name__})") from None
 
     async def _call(
-        self, operation: str, method: str, path: str, deadline: timedelta, *, write: bool, **request: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        deadline: timedelta,
+        *,
+        write: bool,
+        gone: type[TenureError] = NotFound,
+        **request: Any,
     ) -> httpx.Response:
         doubt: type[TenureError] = OutcomeUnknown if write else SourceUnavailable
         name = f"{self._system}.{operation}"
@@ -110,10 +123,12 @@ class JsonApi:
         except httpx.HTTPError as error:
             raise doubt(f"{name}: connection lost ({type(error).__name__})") from None
         if not response.is_success:
-            raise self._error(name, response, doubt)
+            raise self._error(name, response, doubt, gone)
         return response
 
-    def _error(self, name: str, response: httpx.Response, doubt: type[TenureError]) -> TenureError:
+    def _error(
+        self, name: str, response: httpx.Response, doubt: type[TenureError], gone: type[TenureError]
+    ) -> TenureError:
         status, wait = response.status_code, retry_after(response)
         message = f"{name}: HTTP {status}"
         if status == 429:
@@ -126,7 +141,7 @@ class JsonApi:
         if not 400 <= status < 500:
             return ContractBroken(message)
         document = _document(response)
-        kind = _DEFINITE.get(status, InvalidInput)
+        kind = gone if status == 410 else _DEFINITE.get(status, InvalidInput)
         if status == 422 and not self._malformed(document):
             kind = Rejected
         reason = _presentable(self._reason(document))

@@ -2,6 +2,7 @@
 
 Litmus tests. Was it *our data* (INVALID_INPUT) or *their rules* (REJECTED)? Did it provably not arrive
 (SOURCE_UNAVAILABLE) or can't we know (OUTCOME_UNKNOWN)? Did they answer what they promised (otherwise CONTRACT_BROKEN)?
+Is a record not there (NOT_FOUND), or has a feed forgotten what came after our cursor (CURSOR_EXPIRED: query the gap)?
 """
 
 from datetime import timedelta
@@ -50,6 +51,12 @@ class AlreadyExists(TenureError):
     """A natural unique key is taken. Adapters fetch the record and return it; this is raised only where they can't."""
 
     kind, retried, actor = "ALREADY_EXISTS", False, "ops"
+
+
+class CursorExpired(TenureError):
+    """A feed can't go on from our cursor: too old, or not its own. Asking again can't help: a query fills the gap."""
+
+    kind, retried, actor = "CURSOR_EXPIRED", False, "nobody"
 
 
 class AuthFailed(TenureError):
@@ -103,7 +110,7 @@ class Internal(TenureError):
 ERRORS: dict[str, type[TenureError]] = {
     error.kind: error
     for error in (
-        InvalidInput, Rejected, NotFound, AlreadyExists, AuthFailed, RateLimited,
+        InvalidInput, Rejected, NotFound, AlreadyExists, CursorExpired, AuthFailed, RateLimited,
         SourceUnavailable, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
     )
 }  # fmt: skip

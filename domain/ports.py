@@ -6,13 +6,14 @@ with its class. An operation of class LOOKUP has a `find_*` twin that answers wi
 Errors are those of domain/errors.py. A write raises OutcomeUnknown when it may have been done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from domain.base import Frozen
 from domain.effects import EffectClass
+from domain.feeds import ChangePage, FeedPosition, Received
 from domain.order import Address
 from domain.terms import ChargeType, Frequency
 
@@ -290,6 +291,36 @@ class AccountHealth(Protocol):
         ...
 
 
+# ── change feeds ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ChangeFeed(Protocol):
+    """What a system without webhooks tells when it is asked. It may tell an event again, but not out of order.
+
+    Every event has an id of its own that never changes. A cursor is the source's: nobody else looks into it.
+    """
+
+    async def changes(self, cursor: str, limit: int) -> ChangePage:
+        """What came after `cursor`, which `head` or an earlier page gave, oldest first, at most `limit` events.
+
+        Nothing that becomes visible later lies before the page's cursor. Raises CursorExpired when the source has
+        forgotten what came after it, or does not know it.
+        """
+        ...
+
+    async def head(self) -> str:
+        """The cursor of now. Whatever a back-fill that begins afterwards does not see comes after it."""
+        ...
+
+    async def back_fill(self, since: datetime | None, position: str, limit: int) -> ChangePage:
+        """What is so now, as snapshots, of what has changed `since` (None: of everything).
+
+        An id names the fact and its version, so that the same fact is the same event in every back-fill, and, where the
+        source allows it, in the feed. `position` is empty at first, then the cursor of the page before.
+        """
+        ...
+
+
 # ── our own store ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -360,6 +391,36 @@ class EffectLedger(Protocol):
 
     async def unknown(self, key: str, *, fence: int) -> None:
         """The outcome is unknown and this attempt sends no more: stays SENT, but the lease ends now."""
+        ...
+
+
+class FeedBook(Protocol):
+    """How far each feed was read. A cursor moves in the very transaction that stores what was read before it."""
+
+    async def position(self, feed: str) -> FeedPosition:
+        """Where the feed stands; an empty cursor before its first page."""
+        ...
+
+    async def commit(
+        self,
+        feed: str,
+        events: Sequence[Received],
+        *,
+        source: str,
+        expected: str,
+        cursor: str,
+        age: float | None = None,
+        gap: bool = False,
+    ) -> int | None:
+        """Store a page's events as received from `source`, each once, and move the cursor from `expected` to `cursor`.
+
+        `age`: so many seconds ago nothing came after `cursor`; None: there is more. `gap`: this closes one. Returns how
+        many events were new. None: the cursor is not `expected` any more, somebody else went on: nothing was stored.
+        """
+        ...
+
+    async def failed(self, feed: str, kind: str, reason: str) -> None:
+        """The feed can't be read: a case, which its next reading to the end resolves."""
         ...
 
 

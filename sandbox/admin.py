@@ -24,6 +24,13 @@ class Limit(BaseModel):
     per_second: int | None = Field(ge=1)
 
 
+class Retention(BaseModel):
+    """A system's change feed forgets all but its newest `keep` changes."""
+
+    system: str
+    keep: int = Field(ge=0)
+
+
 def routes(box: Box) -> APIRouter:
     router = APIRouter(prefix="/admin")
 
@@ -81,6 +88,11 @@ def routes(box: Box) -> APIRouter:
         if not box.outbox.again(event):
             raise HTTPException(404, "no such event")
         return {"state": "pending"}
+
+    @router.post("/retention")
+    async def forget_changes(asked: Retention) -> Retention:
+        box.store.set_setting(f"forgotten:{asked.system}", str(box.outbox.last(asked.system, but=asked.keep)))
+        return asked
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:

@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from sandbox import admin, crm, cs, erp, erp_invoices, support, usage
+from sandbox import admin, crm, cs, erp, erp_invoices, feeds, support, usage
 from sandbox.box import Box
 from sandbox.gate import endpoint
 from sandbox.webhooks import WebhookTarget
 
-_APIS = (crm.api, erp.api, erp_invoices.api, cs.api, support.api, usage.api)
+_APIS = (
+    crm.api, erp.api, erp_invoices.api, cs.api, support.api, usage.api,
+    *(feeds.feed_api(system) for system in feeds.SYSTEMS),
+)  # fmt: skip
 
 
 def create_app(db_path: str, webhook: WebhookTarget | None = None, *, token: str = "sandbox") -> FastAPI:  # noqa: S107

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from sandbox.faults import Faults, Limits
 from sandbox.store import Store
@@ -40,9 +41,22 @@ class Box:
     def new_id(self, prefix: str) -> str:
         return f"{prefix}_{self.store.next_number(prefix):06d}"
 
-    def emit(self, system: str, kind: str, subject: str, data: dict[str, Any]) -> None:
-        """A webhook `tenure.<kind>.v1`, in the same transaction as what it tells."""
-        self.outbox.add(system, f"tenure.{kind}.v1", subject, self.clock.now(), data)
+    @property
+    def origin(self) -> str:
+        """Names this box; an emptied one is another."""
+        known = self.store.setting("origin", "")
+        if not known:
+            known = str(uuid4())
+            self.store.set_setting("origin", known)
+        return known
+
+    def event_id(self, system: str, kind: str, record_id: str, version: object) -> str:
+        """The id of the event that tells this version of a record, whoever asks, however often."""
+        return str(uuid5(UUID(self.origin), f"{system}/{kind}/{record_id}/{version}"))
+
+    def emit(self, event_id: str, system: str, kind: str, subject: str, data: dict[str, Any]) -> None:
+        """A change `tenure.<kind>.v1`, in the same transaction as what it tells."""
+        self.outbox.add(event_id, system, f"tenure.{kind}.v1", subject, self.clock.now(), data)
 
     def later(self, seconds: float, work: Callable[[], object]) -> None:
         async def run() -> None:

@@ -52,13 +52,13 @@ def find_renewal_opportunity(box: Box, call: Call) -> dict[str, Any]:
     """All opportunities, or those of an `external_id`, as a query's answer."""
     wanted = call.query.get("external_id")
     stored = box.store.all("crm", "opportunities") if wanted is None else box.store.find("crm", "opportunities", wanted)
-    records = [_whole(box, record) for record in stored]
+    records = [whole(box, record) for record in stored]
     return {"totalSize": len(records), "done": True, "records": records}
 
 
 @api.operation("GET", "/opportunities/{opportunity}")
 def read_opportunity(box: Box, call: Call) -> dict[str, Any]:
-    return _whole(box, _opportunity(box, call))
+    return whole(box, _opportunity(box, call))
 
 
 @api.operation("PATCH", "/opportunities/{opportunity}")
@@ -88,11 +88,14 @@ def _save(box: Box, before: Record, after: Record) -> Record:
         "IsWon": stage == WON,
         "SystemModstamp": _next_stamp(box, before.get("SystemModstamp")),
     }
+    moved = stage != before.get("StageName")
+    record["LastStageChangeDate"] = record["SystemModstamp"] if moved else before.get("LastStageChangeDate")
     box.store.put("crm", "opportunities", record["Id"], record, record.get(EXTERNAL_ID))
-    whole = _whole(box, record)
-    if stage in (WON, LOST) and stage != before.get("StageName"):
-        box.emit("crm", "deal.closed_won" if stage == WON else "deal.lost", record["Id"], {"record": whole})
-    return whole
+    told = whole(box, record)
+    if stage in (WON, LOST) and moved:
+        event_id = box.event_id("crm", "opportunities", record["Id"], record["LastStageChangeDate"])
+        box.emit(event_id, "crm", "deal.closed_won" if stage == WON else "deal.lost", record["Id"], {"record": told})
+    return told
 
 
 def _next_stamp(box: Box, before: str | None) -> str:
@@ -104,7 +107,7 @@ def _next_stamp(box: Box, before: str | None) -> str:
     return now.isoformat(timespec="milliseconds") + "+0000"
 
 
-def _whole(box: Box, record: Record) -> Record:
+def whole(box: Box, record: Record) -> Record:
     """The record with its account embedded, as the query of a parent's fields returns it."""
     account = box.store.get("crm", "accounts", record["AccountId"]) or {}
     return {**record, "Account": {name: value for name, value in account.items() if name != "Id"}}

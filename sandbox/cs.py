@@ -151,7 +151,8 @@ def complete_task(box: Box, call: Call) -> dict[str, Any]:
     completed_on = (completion.completed_on or box.clock.today()).isoformat()
     if task["milestone"]:
         data = {"contract": task["contract"], "milestone": task["milestone"], "completed_on": completed_on}
-        box.emit("cs", "milestone.completed", task["contract"], data)
+        event_id = box.event_id("cs", "tasks", task["id"], "completed")
+        box.emit(event_id, "cs", "milestone.completed", task["contract"], data)
     return box.store.put("cs", "tasks", task["id"], {**task, "status": "completed", "completed_on": completed_on})
 
 

@@ -103,5 +103,6 @@ def _save(box: Box, invoice: Record, happened: str) -> Record:
     data = {"invoice": saved["id"], **{name: saved[name] for name in _TOLD}}
     if saved["paid_on"] is not None:
         data["paid_on"] = saved["paid_on"]
-    box.emit("erp", f"invoice.{happened}", saved["id"], data)
+    event_id = box.event_id("erp", "invoices", saved["id"], saved["version"])
+    box.emit(event_id, "erp", f"invoice.{happened}", saved["id"], data)
     return box.store.put("erp", "invoices", saved["id"], saved)

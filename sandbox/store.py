@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS outbox (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, system TEXT NOT NULL, body TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0, answered INTEGER);
+CREATE TABLE IF NOT EXISTS changed (
+    system TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (system, kind, id));
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -65,7 +67,20 @@ class Store:
             " external_id = coalesce(excluded.external_id, external_id)",
             (system, kind, record_id, external_id, json.dumps(record)),
         )
+        self.db.execute(
+            "INSERT OR REPLACE INTO changed VALUES (?, ?, ?, ?)",
+            (system, kind, record_id, datetime.now(UTC).isoformat(timespec="microseconds")),
+        )
         return record
+
+    def changed_since(self, system: str, since: str, after: int, limit: int) -> list[tuple[int, str, Record]]:
+        """Number, kind and content of the documents whose last change is not before `since`, by their number."""
+        rows = self.db.execute(
+            "SELECT n, kind, json FROM documents LEFT JOIN changed USING (system, kind, id)"
+            " WHERE system = ? AND n > ? AND coalesce(at, ?) >= ? ORDER BY n LIMIT ?",
+            (system, after, since, since, limit),
+        )
+        return [(row["n"], row["kind"], json.loads(row["json"])) for row in rows]
 
     def get(self, system: str, kind: str, record_id: str) -> Record | None:
         found = self._documents("system = ? AND kind = ? AND id = ?", system, kind, record_id)
@@ -131,7 +146,7 @@ class Store:
 
     def clear(self) -> None:
         with self.transaction():
-            for table in ("documents", "calls", "answers", "outbox", "counters", "settings"):
+            for table in ("documents", "changed", "calls", "answers", "outbox", "counters", "settings"):
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def close(self) -> None:

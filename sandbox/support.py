@@ -47,4 +47,5 @@ def close_case(box: Box, call: Call) -> dict[str, Any]:
 
 def _tell(box: Box, event: str, case: dict[str, Any]) -> None:
     data = {"case": case["id"], **{name: case[name] for name in ("account", "severity", "version")}}
-    box.emit("support", event, case["id"], data)
+    event_id = box.event_id("support", "cases", case["id"], case["version"])
+    box.emit(event_id, "support", event, case["id"], data)

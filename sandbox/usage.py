@@ -22,13 +22,16 @@ class Report(BaseModel):
 def report_usage(box: Box, call: Call) -> dict[str, Any]:
     report = Report.model_validate(call.fields())
     account = call.params["account"]
-    record = {
+    before = box.store.get("usage", "reports", account) or {"version": 0}
+    data = {
         "account": account,
         "active": str(report.active),
         "entitled": str(report.entitled),
         "as_of": (report.as_of or box.clock.today()).isoformat(),
     }
-    box.emit("usage", "usage.reported", account, record)
+    record = {**data, "version": before.get("version", 0) + 1}
+    event_id = box.event_id("usage", "reports", account, record["version"])
+    box.emit(event_id, "usage", "usage.reported", account, data)
     return box.store.put("usage", "reports", account, record)
 
 

@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import httpx
 from standardwebhooks import Webhook
@@ -34,11 +33,8 @@ class Outbox:
         self._sender: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
-    def add(self, system: str, kind: str, subject: str, time: datetime, data: dict[str, Any]) -> None:
-        """Part of the caller's transaction. Without a target nothing is kept."""
-        if self._target is None:
-            return
-        event_id = str(uuid4())
+    def add(self, event_id: str, system: str, kind: str, subject: str, time: datetime, data: dict[str, Any]) -> None:
+        """Part of the caller's transaction. Without a target it is kept for the change feed alone."""
         event = {
             "specversion": "1.0",
             "id": event_id,
@@ -50,7 +46,8 @@ class Outbox:
             "data": data,
         }
         self._store.db.execute(
-            "INSERT INTO outbox (id, system, body) VALUES (?, ?, ?)", (event_id, system, json.dumps(event))
+            "INSERT INTO outbox (id, system, body, state) VALUES (?, ?, ?, ?)",
+            (event_id, system, json.dumps(event), "kept" if self._target is None else "pending"),
         )
 
     def wake(self) -> None:
@@ -72,6 +69,20 @@ class Outbox:
     def all(self) -> list[dict[str, Any]]:
         rows = self._store.db.execute("SELECT * FROM outbox ORDER BY n")
         return [{**dict(row), "body": json.loads(row["body"])} for row in rows]
+
+    def after(self, system: str, number: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+        """The change feed: a system's events in the order of their commits."""
+        rows = self._store.db.execute(
+            "SELECT n, body FROM outbox WHERE system = ? AND n > ? ORDER BY n LIMIT ?", (system, number, limit)
+        )
+        return [(row["n"], json.loads(row["body"])) for row in rows]
+
+    def last(self, system: str, *, but: int = 0) -> int:
+        """The number of a system's last event, or of the last before its newest `but`; 0 when there is none."""
+        row = self._store.db.execute(
+            "SELECT n FROM outbox WHERE system = ? ORDER BY n DESC LIMIT 1 OFFSET ?", (system, but)
+        ).fetchone()
+        return int(row["n"]) if row else 0
 
     async def close(self) -> None:
         if self._sender is not None:

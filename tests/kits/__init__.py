@@ -4,5 +4,5 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.kits.crm", "tests.kits.cs", "tests.kits.effects", "tests.kits.erp", "tests.kits.reads",
-    "tests.kits.support", "tests.kits.usage",
+    "tests.kits.feed", "tests.kits.support", "tests.kits.usage",
 )  # fmt: skip
