@@ -78,3 +78,8 @@ def cancellation(contract: str) -> str:
 
 def account_stream(account: str) -> str:
     return f"account/{account}"
+
+
+def feed_schedule(tenant: str, feed: str) -> str:
+    """The Temporal schedule of a change feed, and the workflow id of the runs that it starts."""
+    return f"feed/{tenant}/{feed}"

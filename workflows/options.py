@@ -39,6 +39,16 @@ STORE = LocalActivityConfig(
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)),
 )
 
+# A change feed. Each page is a heartbeat, so that a worker's death costs half a minute, not the whole back-fill.
+FEED = ActivityConfig(
+    start_to_close_timeout=timedelta(minutes=10),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=5
+    ),
+)
+FEED_RUN = timedelta(hours=1)  # a run that nobody works on must not hold the next ones up for ever
+
 # After a failure that stays, the lifecycle tries again by itself: 15 minutes, growing to 6 hours.
 FIRST_RETRY = timedelta(minutes=15)
 LONGEST_RETRY = timedelta(hours=6)
@@ -47,6 +57,11 @@ LONGEST_RETRY = timedelta(hours=6)
 def at(system: str, summary: str, options: ActivityConfig) -> ActivityConfig:
     """Options on a system's own task queue, beside the lifecycles' queue; the summary is read in the Temporal UI."""
     return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{system}", "summary": summary})
+
+
+def feed(summary: str) -> ActivityConfig:
+    """Options of a reading, on the queue of the run itself."""
+    return ActivityConfig(**{**FEED, "summary": summary})
 
 
 def retry_delay(failures: int) -> timedelta:
