@@ -18,24 +18,29 @@ from activities.cs import CsActivities
 from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
+from activities.feeds import ConnectedFeed, FeedActivities
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
+from adapters.feeds.postgres_outbox import PostgresOutbox
+from adapters.feeds.sandbox import SandboxFeed
 from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain.company import Company, load_company
 from domain.mapping import Mapping, load_mapping
-from domain.ports import Crm, CustomerSuccess, Erp, Support, Usage
+from domain.ports import ChangeFeed, Crm, CustomerSuccess, Erp, Support, Usage
 from starter.sections import Kind
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
 from store.account_health import SqlAccountHealth
 from store.database import Database
+from store.feeds import SqlFeeds
 from store.ledger import SqlLedger
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
+from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
 
@@ -109,14 +114,33 @@ async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
             vendor = settings.connections[name].adapter
             if vendor not in known:
                 raise SettingsError(f"connections.{name}.adapter: {vendor!r} is not one of {', '.join(sorted(known))}")
-            client = httpx.AsyncClient(
-                base_url=settings.base_url(name) + "/",
-                headers={"Authorization": f"Bearer {settings.token(name)}"},
-                timeout=LONGEST_DEADLINE.total_seconds(),
-                trust_env=False,
-            )
-            adapters[kind] = known[vendor](await clients.enter_async_context(client))
+            adapters[kind] = known[vendor](await clients.enter_async_context(_http_client(settings, name)))
         yield Systems(**adapters)
+
+
+@asynccontextmanager
+async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedFeed]]:
+    """The change feeds that the settings name."""
+    async with AsyncExitStack() as clients:
+        feeds = []
+        for name, feed in settings.feeds.items():
+            port: ChangeFeed
+            if feed.database is not None:
+                port = PostgresOutbox(settings.read_secret(feed.database, f"feeds.{name}.database"), feed.table)
+            else:
+                client = await clients.enter_async_context(_http_client(settings, feed.connection))
+                port = SandboxFeed(client, settings.connections[feed.connection].kind)
+            feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
+        yield feeds
+
+
+def _http_client(settings: Settings, connection: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=settings.base_url(connection) + "/",
+        headers={"Authorization": f"Bearer {settings.token(connection)}"},
+        timeout=LONGEST_DEADLINE.total_seconds(),
+        trust_env=False,
+    )
 
 
 def workers(
@@ -161,6 +185,23 @@ def workers(
             for system, activities in on_system.items()
         ),
     ]
+
+
+def feed_workers(
+    client: Client, database: Database, feeds: Sequence[ConnectedFeed], *, task_queue: str, graceful: float = 10.0
+) -> Sequence[Worker]:
+    """The worker for the change feeds, where there are any. They have a queue of their own: a long back-fill takes no
+    lifecycle's slot."""
+    if not feeds:
+        return []
+    worker = Worker(
+        client,
+        task_queue=f"{task_queue}-feeds",
+        workflows=[ReadChangeFeed],
+        activities=activities_of(FeedActivities(feeds, SqlFeeds(database))),
+        graceful_shutdown_timeout=timedelta(seconds=graceful),
+    )
+    return [worker]
 
 
 def activities_of(owner: object) -> list[Callable[..., Any]]:

@@ -8,6 +8,7 @@ import structlog
 import wiring
 from starter.process import connected, run_process
 from starter.ready import announce_ready
+from starter.schedules import ensure_schedules
 from starter.searching import check_search_attributes
 from starter.settings import Settings
 
@@ -36,6 +37,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 graceful=settings.tuning.grace,
             ):
                 await stack.enter_async_context(worker)
+            feeds = await stack.enter_async_context(wiring.connect_feeds(settings))
+            for worker in wiring.feed_workers(
+                client,
+                database,
+                feeds,
+                task_queue=settings.temporal.task_queue_prefix,
+                graceful=settings.tuning.grace,
+            ):
+                await stack.enter_async_context(worker)
+            # Here rather than in the dispatcher: a schedule is of use only where somebody can read its feed.
+            await ensure_schedules(client, settings)
             announce_ready()
             log.info("working", task_queue=settings.temporal.task_queue_prefix)
             await stop.wait()

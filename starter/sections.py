@@ -74,6 +74,30 @@ class WebhookSource(Section):
     secrets: tuple[Secret, ...] = Field(min_length=1)
 
 
+class Feed(Section):
+    """A change feed that is read every so many seconds, for a system without webhooks.
+
+    `source` names its rows in the inbox: the feed's name, unless it tells the very events of a webhook source.
+    `begin`: the first reading takes in what happens from `now` on, or `everything` that is so now, too: of a CRM, every
+    deal that was ever won. `database` (a secret: its URL) and `table` are those of a postgres_outbox.
+    """
+
+    connection: str
+    adapter: Literal["sandbox", "postgres_outbox"] = "sandbox"
+    every: float = Field(30.0, ge=1)
+    jitter: float = Field(5.0, ge=0)
+    source: str | None = Field(None, min_length=1, max_length=100)
+    begin: Literal["now", "everything"] = "now"
+    database: Secret | None = None
+    table: str = Field("outbox", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")
+
+    @model_validator(mode="after")
+    def _has_its_database(self) -> "Feed":
+        if (self.adapter == "postgres_outbox") != (self.database is not None):
+            raise ValueError("a postgres_outbox, and nothing else, needs `database`")
+        return self
+
+
 class Limits(Section):
     """What the gateway takes. The standard's library itself refuses a difference of more than 300 seconds."""
 

@@ -4,13 +4,25 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from starter.mistakes import Mistake
-from starter.sections import KINDS, Connection, Gateway, Kind, Limits, Sandbox, Secret, Temporal, Tuning, WebhookSource
+from starter.sections import (
+    KINDS,
+    Connection,
+    Feed,
+    Gateway,
+    Kind,
+    Limits,
+    Sandbox,
+    Secret,
+    Temporal,
+    Tuning,
+    WebhookSource,
+)
 
 PREFIX = "TENURE_"
 CONFIG_VARIABLE = "TENURE_CONFIG"
@@ -44,6 +56,7 @@ class Settings(BaseSettings):
     sandbox: Sandbox = Sandbox()
     connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
+    feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
 
@@ -56,6 +69,10 @@ class Settings(BaseSettings):
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
+        for name, feed in self.feeds.items():
+            if feed.connection not in self.connections:
+                known = ", ".join(sorted(self.connections))
+                raise ValueError(f"feeds.{name}: unknown connection {feed.connection!r}; known: {known}")
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:

@@ -61,20 +61,27 @@ def status(as_json: Json = False) -> None:
 
 
 def setup(as_json: Json = False) -> None:
-    """Add the search attributes to the Temporal namespace, and migrate the store."""
+    """Add search attributes and the feeds' schedules to the Temporal namespace, and migrate the store."""
     from temporalio.service import RPCError
 
     import wiring
+    from starter.schedules import ensure_schedules
     from starter.searching import add_search_attributes
 
-    async def add() -> list[str]:
+    async def add() -> tuple[list[str], list[str]]:
         settings = load_settings()
         wiring.open_store(settings).close()
         client = await connect(settings)
         try:
-            return await add_search_attributes(client)
+            return await add_search_attributes(client), await ensure_schedules(client, settings)
         except RPCError as error:
             raise Mistake(f"Temporal refuses it: {error.message}") from None
 
-    added = run(add())
-    show(as_json, {"added": added}, lambda: print(f"added {', '.join(added)}" if added else "everything is there"))
+    added, schedules = run(add())
+
+    def text() -> None:
+        print(f"added {', '.join(added)}" if added else "everything is there")
+        if schedules:
+            print(f"schedules: {', '.join(schedules)}")
+
+    show(as_json, {"added": added, "schedules": schedules}, text)
