@@ -12,7 +12,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.house import House, open_house
+from tests.kits.outbox import outbox_server, outbox_url
 from workflows.desk import SEARCH_ATTRIBUTES
+
+__all__ = ["outbox_server", "outbox_url"]
 
 FAST = [
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
