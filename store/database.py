@@ -54,8 +54,10 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {name: value for name, value in row.model_dump().items() if value is not None}
-    insert = dialect.insert(type(row)).values(values).inline()
-    return _rowcount(session.connection().execute(insert.on_conflict_do_nothing(index_elements=keys))) == 1
+    insert = dialect.insert(type(row)).values(values).inline().on_conflict_do_nothing(index_elements=keys)
+    # psycopg's count of an INSERT is gone (-1) unless it is asked for
+    kept = insert.execution_options(preserve_rowcount=True)
+    return _rowcount(session.connection().execute(kept)) == 1
 
 
 def change(session: Session, statement: Update) -> int:
