@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.base import Frozen
-from domain.events import UnusableEvent, read_event
+from domain.events import read_event
 
 LONGEST_TEXT = 255
 LONGEST_REASON = 500
@@ -86,9 +86,10 @@ def received(event: dict[str, Any]) -> Received:
     payload = json.dumps(event, ensure_ascii=True, sort_keys=True)
     dead: str | None = None
     try:
+        json.dumps(event, allow_nan=False)
         read_event(event)
-    except UnusableEvent as error:
-        dead = str(error)[:LONGEST_REASON]
+    except ValueError as error:  # an UnusableEvent, or a number that JSON does not have
+        dead = str(error)[:LONGEST_REASON].replace("\0", "?").encode(errors="replace").decode()
     # without an id of its own, an event is known by what it says
     event_id = _text(event, "id") or f"sha256:{hashlib.sha256(payload.encode()).hexdigest()}"
     return Received(

@@ -84,8 +84,8 @@ class Feed(Section):
 
     connection: str
     adapter: Literal["sandbox", "postgres_outbox"] = "sandbox"
-    every: float = Field(30.0, ge=1)
-    jitter: float = Field(5.0, ge=0)
+    every: float = Field(30.0, ge=1, le=30 * 86_400)
+    jitter: float = Field(5.0, ge=0, le=86_400)
     source: str | None = Field(None, min_length=1, max_length=100)
     begin: Literal["now", "everything"] = "now"
     database: Secret | None = None

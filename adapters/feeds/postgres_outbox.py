@@ -31,6 +31,8 @@ CONNECT_TIMEOUT = 5  # seconds
 STATEMENT_TIMEOUT = 10_000  # milliseconds
 DEADLINE = 20  # seconds for one call, whatever the network does
 
+_BOUND = "SELECT set_config('statement_timeout', %s, true)"  # poolers refuse it as an option of the connection
+
 Row = tuple[Any, ...]
 
 
@@ -75,12 +77,21 @@ class PostgresOutbox:
         return ChangePage(events=tuple(_event(body) for _, body in page), cursor=end, more=len(rows) > limit)
 
     async def _check_horizon(self, connection: AsyncConnection[TupleRow], xid: str, row_id: int) -> None:
-        """In the snapshot that reads the page, so that nothing is forgotten in between."""
+        """In the snapshot that reads the page, so that nothing is forgotten in between.
+
+        A database that was dumped and restored counts its transactions anew: what lies ahead of them is of its past life.
+        """
+        [(ahead,)] = await self._ask(
+            connection, "SELECT %s::text::xid8 > pg_snapshot_xmax(pg_current_snapshot())", (xid,)
+        )
         forgotten = await self._ask(
             connection,
-            "SELECT 1 FROM {horizon} WHERE (xid, id) > (%s::text::xid8, %s)",
+            "SELECT 1 FROM {horizon}"
+            " WHERE (xid, id) > (%s::text::xid8, %s) AND xid < pg_snapshot_xmin(pg_current_snapshot())",
             (xid, row_id),
         )
+        if ahead:
+            raise CursorExpired("postgres_outbox: the cursor is ahead of the database's transactions")
         if forgotten:
             raise CursorExpired(f"postgres_outbox: {self._table} has forgotten rows that came after the cursor")
 
@@ -92,12 +103,12 @@ class PostgresOutbox:
                 connection = await AsyncConnection.connect(
                     self._database,
                     connect_timeout=CONNECT_TIMEOUT,
-                    options=f"-c statement_timeout={STATEMENT_TIMEOUT}",
                     application_name="tenure",
                 )
                 async with connection:
                     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
                     await connection.set_read_only(True)
+                    await connection.execute(_BOUND, (str(STATEMENT_TIMEOUT),))
                     yield connection
         except TimeoutError:
             raise SourceUnavailable(f"postgres_outbox: no answer within {DEADLINE} s") from None

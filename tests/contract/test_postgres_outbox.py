@@ -8,7 +8,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from adapters.feeds.postgres_outbox import PostgresOutbox
-from domain.errors import AuthFailed, ContractBroken, SourceUnavailable
+from domain.errors import AuthFailed, ContractBroken, CursorExpired, SourceUnavailable
 from tests.kits.feed import ids, read_to_end
 from tests.kits.outbox import OutboxWorld, change
 
@@ -105,6 +105,17 @@ async def test_a_row_that_is_not_final_is_not_forgotten(world: OutboxWorld) -> N
     await end(slow)
     await world.settle()
     assert ids(*await read_to_end(world.port, start)) == [told, ahead]
+
+
+async def test_a_restored_database_that_counts_anew_is_a_gap_and_no_endless_one(world: OutboxWorld) -> None:
+    past = f"{2**40}:7"
+    with pytest.raises(CursorExpired):
+        await world.port.changes(past, 10)
+    async with await world.connect() as connection:
+        await connection.execute("INSERT INTO outbox_horizon (xid, id) VALUES (%s::text::xid8, 7)", (str(2**40),))
+    head = await world.port.head()
+    told = await world.happen("a")
+    assert ids(*await read_to_end(world.port, head)) == told
 
 
 async def test_the_reader_may_only_read(world: OutboxWorld) -> None:

@@ -38,6 +38,11 @@ def test_one_that_can_not_be_used_is_a_dead_letter_with_its_reason(changes: dict
     got.payload.encode()
 
 
+def test_a_number_that_json_does_not_have_is_one_too() -> None:
+    got = received(event(data={**USAGE, "extra": float("nan")}))
+    assert got.dead == "Out of range float values are not JSON compliant"
+
+
 def test_without_an_id_that_can_be_kept_it_is_known_by_what_it_says() -> None:
     first, again = received({"a": 1, "b": 2}), received({"b": 2, "a": 1})
     assert first.event_id == again.event_id
