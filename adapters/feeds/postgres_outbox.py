@@ -79,7 +79,7 @@ class PostgresOutbox:
     async def _check_horizon(self, connection: AsyncConnection[TupleRow], xid: str, row_id: int) -> None:
         """In the snapshot that reads the page, so that nothing is forgotten in between.
 
-        A database that was dumped and restored counts its transactions anew: what lies ahead of them is of its past life.
+        A database that was dumped and restored counts its transactions anew: what is ahead of them is of a past life.
         """
         [(ahead,)] = await self._ask(
             connection, "SELECT %s::text::xid8 > pg_snapshot_xmax(pg_current_snapshot())", (xid,)

@@ -1,7 +1,7 @@
 """Change feeds on the real server: a schedule fires, pages are stored with their cursor, gaps are filled, once each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Disturbed:
         self._feed = feed
         self.lose: set[int] = set()
         self.asked = 0
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.answered = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -50,7 +51,10 @@ class Disturbed:
         self.asked += 1
         if self.asked in self.lose:
             raise SourceUnavailable("the answer is lost")
-        return await self._feed.back_fill(since, position, limit)
+        page = await self._feed.back_fill(since, position, limit)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return page
 
 
 async def test_a_firing_reads_everything_that_came_since_in_order(ear: Ear) -> None:
@@ -127,6 +131,24 @@ async def test_a_gap_is_filled_with_exactly_the_missed_facts(ear: Ear) -> None:
     again = await ear.fire()
     assert (again.gap, again.new, (await ear.received())[-1:]) == (False, 1, told)
     assert await Cases(ear.database).list() == [], "it needs nobody"
+
+
+async def test_what_changes_while_a_gap_is_filled_is_not_lost(ear: Ear) -> None:
+    await ear.fire()
+    missed = await ear.meter.report(*(f"a{number}" for number in range(250)))
+    await ear.meter.forget()
+    disturbed = Disturbed(ear.meter.feed)
+    changed: list[str] = []
+
+    async def change() -> None:
+        changed.extend(await ear.meter.report("a0", "a249"))  # of a page that was asked for, and of one that was not
+
+    disturbed.meanwhile = change
+    ear.port = disturbed
+    await ear.fire()
+    assert disturbed.asked == 2
+    assert set(await ear.received()) >= {*missed[:249], *changed}
+    assert (await ear.row()).gaps == 1
 
 
 async def test_a_fill_that_breaks_off_goes_on_where_it_stood(ear: Ear) -> None:
