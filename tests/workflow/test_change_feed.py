@@ -1,15 +1,18 @@
 """Change feeds on the real server: a schedule fires, pages are stored with their cursor, gaps are filled, once each."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.testing import ActivityEnvironment
 
+from activities.feeds import ConnectedFeed, FeedActivities
 from adapters.feeds.sandbox import SandboxFeed
 from domain.errors import SourceUnavailable
 from domain.feeds import ChangePage, ReadFeed
@@ -17,7 +20,10 @@ from store.cases import Cases
 from store.feeds import SqlFeeds
 from store.inbox import Inbox
 from store.timeline import Timeline
+from tests.dispatch import Post
 from tests.feeds import NAME, Ear, open_ear, reader, until
+from tests.house import House
+from tests.intake import deal
 
 
 @pytest.fixture
@@ -254,3 +260,28 @@ async def test_read_at_counts_from_before_the_question(ear: Ear) -> None:
     disturbed.gate.set()
     await reading
     assert (await ear.row()).read_at < released.timestamp()
+
+
+async def test_a_lost_webhook_is_found_by_the_feed_and_the_others_are_not_doubled(house: House) -> None:
+    """Both tell the same events by the same ids, so that a feed may stand behind a webhook source."""
+    post = Post(house)
+    async with httpx.AsyncClient(
+        transport=house.http._transport, base_url="http://box/crm", headers=house.http.headers
+    ) as http:
+        activities = FeedActivities(
+            [ConnectedFeed("deals", "crm", SandboxFeed(http, "crm"), "everything")], SqlFeeds(house.database)
+        )
+        for number in ("006F1", "006F2"):
+            record = deal(Id=number, AccountId=f"acc-{number}")["record"]
+            (await house.http.post("/crm/opportunities", json=record)).raise_for_status()
+        first, second = (event["body"] for event in (await house.http.get("/admin/webhooks")).json())
+        inbox = Inbox(house.database)
+        await inbox.accept("crm", first["id"], first["type"], first["subject"], json.dumps(first))
+        read = await ActivityEnvironment().run(activities.read, ReadFeed(feed="deals"))
+    assert read.new == 1
+    assert {row.event_id for row in await inbox.list()} == {first["id"], second["id"]}
+    await post.settle()
+    for number in ("006F1", "006F2"):
+        life = await post.life(number)
+        await life.until(lambda view: view.cases or view.effects)
+    assert len(await post.lifecycles.list()) == 2
