@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.boundary import temporal_failures
 from domain.errors import CursorExpired, NotFound
-from domain.feeds import FeedFailed, FeedPosition, FeedRead, ReadFeed, received
+from domain.feeds import FeedFailed, FeedRead, ReadFeed, received
 from domain.ports import ChangeFeed, FeedBook
 
 PAGE = 200  # events a page, one transaction each
@@ -73,8 +73,7 @@ class _Reading:
     async def read(self) -> FeedRead:
         position = await self._book.position(self._feed.name)
         try:
-            cursor = position.cursor or await self._begin()
-            more = await self._read_on(cursor, position)
+            more = await self._read_on(position.cursor or await self._begin())
         except _Overtaken:
             activity.logger.warning("somebody else reads the feed %s too, leaving it to them", self._feed.name)
             return FeedRead(pages=self._pages, new=self._new, gap=self._gap, overtaken=True)
@@ -89,7 +88,7 @@ class _Reading:
         await self._commit([], expected="", cursor=head, age=time.monotonic() - asked)
         return head
 
-    async def _read_on(self, cursor: str, position: FeedPosition) -> bool:
+    async def _read_on(self, cursor: str) -> bool:
         """Whether there is more, when this attempt has done its share."""
         while self._pages < PAGES:
             asked = time.monotonic()
@@ -98,8 +97,8 @@ class _Reading:
             except CursorExpired as expired:
                 self._gap = True
                 activity.logger.warning("a gap in the feed %s, filled by a query: %s", self._feed.name, expired)
-                since = position.read_at - FILL_MARGIN if position.read_at else None
-                cursor = await self._fill(cursor, since, gap=True)
+                whole = (await self._book.position(self._feed.name)).read_at
+                cursor = await self._fill(cursor, whole and whole - FILL_MARGIN, gap=True)
                 continue
             # The age counts from before the question: what came while it was answered may not be on the page.
             age = None if page.more else time.monotonic() - asked
