@@ -4,18 +4,31 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from starter.mistakes import Mistake
-from starter.sections import KINDS, Connection, Gateway, Kind, Limits, Sandbox, Secret, Temporal, Tuning, WebhookSource
+from starter.sections import (
+    KINDS,
+    Connection,
+    Gateway,
+    Kind,
+    Limits,
+    Sandbox,
+    Secret,
+    Subscriber,
+    Temporal,
+    Tuning,
+    WebhookSource,
+)
 
 PREFIX = "TENURE_"
 CONFIG_VARIABLE = "TENURE_CONFIG"
 READY_FILE_VARIABLE = "TENURE_READY_FILE"
 SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
 
@@ -44,6 +57,7 @@ class Settings(BaseSettings):
     sandbox: Sandbox = Sandbox()
     connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
+    subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
 
@@ -147,6 +161,11 @@ class Settings(BaseSettings):
         """The valid secrets of a webhook source. Raises SettingsError when one can't be read."""
         secrets = self.webhooks[source].secrets
         return tuple(self.read_secret(secret, f"webhooks.{source}.secrets[{n}]") for n, secret in enumerate(secrets))
+
+    def subscriber_secrets(self, name: str) -> tuple[str, ...]:
+        """The secrets that sign what a subscriber is sent. Raises SettingsError when one can't be read."""
+        secrets = self.subscribers[name].secrets
+        return tuple(self.read_secret(secret, f"subscribers.{name}.secrets[{n}]") for n, secret in enumerate(secrets))
 
     def read_secret(self, secret: Secret, where: str) -> str:
         """The secret itself. Raises SettingsError naming `where` and the place in which it is missing."""
