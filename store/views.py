@@ -56,10 +56,6 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     """Inside a transaction of somebody else's, such as the ledger's. False when a newer view, or this one, is there."""
     view = LifecycleView.model_validate(row.view)
     view.as_of = view.as_of or utc_now()
-    old = session.get(LifecycleViewRow, row.contract, with_for_update=True)
-    if old is not None and (row.run_started, row.sequence) <= (old.run_started, old.sequence):
-        return False
-    before = None if old is None else LifecycleView.model_validate(old.view)
     published = LifecycleViewRow(
         contract=row.contract,
         run_started=row.run_started,
@@ -70,10 +66,12 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         needs_attention=bool(view.cases),
         view=row.view,
     )
-    if old is None:
-        if not insert_once(session, published, keys=("contract",)):  # somebody else's came first, at this moment
-            return publish_view(session, row)
-    else:
+    before = None
+    if not insert_once(session, published, keys=("contract",)):
+        old = session.get_one(LifecycleViewRow, row.contract, with_for_update=True, populate_existing=True)
+        if (row.run_started, row.sequence) <= (old.run_started, old.sequence):
+            return False
+        before = LifecycleView.model_validate(old.view)
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     project_cases(session, row.contract, view.account, view.cases, utc_now())
     if view.stage in OVER:
