@@ -10,7 +10,7 @@ from sqlite3 import OperationalError as SqliteBusy
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, CursorResult, Delete, Engine, Float, Update, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Engine, Float, Update, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -58,8 +58,8 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
     return _rowcount(session.connection().execute(insert.on_conflict_do_nothing(index_elements=keys))) == 1
 
 
-def change(session: Session, statement: Update | Delete) -> int:
-    """Run an UPDATE or DELETE past the identity map and return how many rows it changed."""
+def change(session: Session, statement: Update) -> int:
+    """Run an UPDATE past the identity map and return how many rows it changed."""
     return _rowcount(session.connection().execute(statement))
 
 

@@ -263,5 +263,6 @@ def outdated_events(session: Session, keep: float, limit: int = 500) -> Sequence
 
 def drop(session: Session, deliveries: Collection[int], events: Collection[int]) -> int:
     """Delete what `outdated` and `outdated_events` found: they look outside of the write, which must be short."""
-    dropped = change(session, delete(OutgoingDeliveryRow).where(col(OutgoingDeliveryRow.id).in_(deliveries)))
-    return dropped + change(session, delete(OutgoingRow).where(col(OutgoingRow.id).in_(events)))
+    over = session.exec(delete(OutgoingDeliveryRow).where(col(OutgoingDeliveryRow.id).in_(deliveries)))
+    told = session.exec(delete(OutgoingRow).where(col(OutgoingRow.id).in_(events)))
+    return over.rowcount + told.rowcount
