@@ -1,5 +1,6 @@
 """The outbox: written with the view, relayed to subscribers, sent in order per contract, held for people."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -258,3 +259,17 @@ async def test_what_everybody_got_is_deleted_when_it_is_old(outbox: Outbox) -> N
     assert await clean(keep=-60) == 1, "the event that nobody waits for any more"
     assert len(await outbox.all(OutgoingRow)) == 3
     assert await outbox.states() == ["pending"] * 3
+
+
+async def test_relays_at_the_same_time_keep_the_order_and_make_each_delivery_once(outbox: Outbox, url: str) -> None:
+    other = Outbox(Database(url))
+    for n in range(10):
+        risen = [view(n + 1, contract=contract, cases=(f"{n}",)) for contract in "abc"]
+        await asyncio.gather(outbox.publish(*risen), outbox.relay(), other.relay())
+    await asyncio.gather(outbox.relay(), other.relay())
+    other.database.close()
+    rows = await outbox.all(OutgoingDeliveryRow)
+    assert len(rows) == len(await outbox.all(OutgoingRow))
+    for contract in "abc":
+        order = [row.outgoing_id for row in rows if row.contract == contract]
+        assert order == sorted(order)
