@@ -48,7 +48,10 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
             where = each["url"] if state == "active" else f"{each['url']} ({state})".strip()
             counts = str(each["pending"]), _age(each["oldest"]), str(each["held"])
             table.add_row(each["name"], where, *counts, each["problem"])
-        Console().print(table if found else "no subscriber yet; add one as [subscribers.NAME] to tenure.toml")
+        if found:
+            Console().print(table)
+        else:
+            print("no subscriber yet; add one as [subscribers.NAME] to tenure.toml")
 
     show(as_json, found, text)
 

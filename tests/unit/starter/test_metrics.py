@@ -1,6 +1,7 @@
 """What `/metrics` says of the store, as Prometheus reads it."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,3 +143,11 @@ async def test_many_scrapes_ask_the_store_once_and_never_on_the_event_loop(
         await asyncio.gather(*(client.get("/metrics") for _ in range(20)))
     assert len(asked) == 1
     assert asked[0] != threading.get_ident()
+
+
+async def test_the_guide_names_every_metric_and_no_other(settings: Settings, database: Database) -> None:
+    app = create_app(settings, Inbox(database), collector=StoreCollector(database))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        told = set(re.findall(r"^# TYPE (\w+)", (await client.get("/metrics")).text, re.MULTILINE))
+    guide = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)", guide, re.MULTILINE)) == told
