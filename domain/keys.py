@@ -1,5 +1,8 @@
 """Every id and key that Tenure makes. A key names the fact, never the attempt."""
 
+import uuid
+from datetime import datetime
+
 
 def contract_id(connection: str, deal_id: str, part: int = 1) -> str:
     """Our own id of a contract: the CRM connection, the deal it was won with, and its part when a deal is split."""
@@ -83,3 +86,19 @@ def account_stream(account: str) -> str:
 def feed_schedule(tenant: str, feed: str) -> str:
     """The Temporal schedule of a change feed, and the workflow id of the runs that it starts."""
     return f"feed/{tenant}/{feed}"
+
+
+def subscriber_stream(subscriber: str) -> str:
+    """What the dispatcher that sends to a subscriber holds the lease of."""
+    return f"subscriber/{subscriber}"
+
+
+def outgoing_event(contract: str, run_started: datetime, sequence: int, type: str, n: int) -> str:
+    """The id of the n-th turn that a view tells. A UUID, since it travels in a header and in what is signed."""
+    run = int(run_started.timestamp() * 1_000_000)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenure:{contract}:{run}:{sequence}:{type}:{n}"))
+
+
+def undelivered_case(subscriber: str, contract: str | None = None) -> str:
+    """The case of what a subscriber did not take; without a contract: of a subscriber that is gone."""
+    return f"outgoing:{subscriber}:{contract}" if contract else f"outgoing:{subscriber}"

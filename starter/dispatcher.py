@@ -12,6 +12,7 @@ from domain.errors import TenureError
 from starter.delivery import Deliverer, Unreachable
 from starter.logs import where
 from starter.process import connected, pause, run_process
+from starter.publishing import Publisher
 from starter.ready import announce_ready
 from starter.routing import Router
 from starter.settings import Settings
@@ -114,17 +115,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         client = await connected(lambda: wiring.connect(settings), stop)
         if client is None:
             return
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        publisher = Publisher(database, settings, owner=owner)
         deliverer = Deliverer(
             database,
             client,
             company,
             task_queue=settings.temporal.task_queue_prefix,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            owner=owner,
             lease=settings.tuning.lease,
         )
         router = Router(company, mapping, settings.connection_of("crm"))
         announce_ready()
-        await Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll).run(stop)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(publisher.run(stop))
+            loops.create_task(Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll).run(stop))
     finally:
         database.close()
 

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.registry import Collector
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
@@ -132,11 +133,18 @@ class Gateway:
 
 
 def create_app(
-    settings: Settings, inbox: Accepts, check_store: Callable[[], Awaitable[object]] | None = None
+    settings: Settings,
+    inbox: Accepts,
+    check_store: Callable[[], Awaitable[object]] | None = None,
+    collector: Collector | None = None,
 ) -> FastAPI:
-    """The gateway as an ASGI app. `check_store` raises while the store can't be written; it makes `/readyz` say 503."""
+    """The gateway as an ASGI app. `check_store` raises while the store can't be written; it makes `/readyz` say 503.
+    `collector`: what `/metrics` tells beside the gateway's own counters; it may block.
+    """
     app = FastAPI(title="Tenure gateway", openapi_url=None)
     gateway = Gateway(settings, inbox)
+    if collector is not None:
+        gateway.metrics.registry.register(collector)
     answer_with_problems(app)
 
     @app.post("/webhooks/{source}", status_code=HTTPStatus.ACCEPTED)
@@ -162,7 +170,8 @@ def create_app(
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        told = await asyncio.to_thread(generate_latest, gateway.metrics.registry)
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return app
 
@@ -203,6 +212,7 @@ async def _reachable(settings: Settings) -> bool:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; requests under way are answered first."""
     # Imported here, so that the app itself depends on the Accepts port alone.
+    from starter.metrics import StoreCollector
     from store.inbox import Inbox
     from wiring import open_store
 
@@ -212,7 +222,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: None)
     database = open_store(settings)
     try:
-        app = create_app(settings, Inbox(database), lambda: database.write(_touch))
+        collector = StoreCollector(database, tuple(settings.subscribers))
+        app = create_app(settings, Inbox(database), lambda: database.write(_touch), collector)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

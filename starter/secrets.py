@@ -4,13 +4,15 @@ import base64
 import os
 import secrets
 
+from starter.sections import Subscriber, WebhookSource
 from starter.settings import Settings
 
 
 def make_secrets(settings: Settings) -> None:
     """Create every `generated` secret that doesn't exist yet: 32 random bytes as `whsec_<base64>`, mode 0600."""
-    for source in settings.webhooks.values():
-        for secret in source.secrets:
+    owners: list[WebhookSource | Subscriber] = [*settings.webhooks.values(), *settings.subscribers.values()]
+    for owner in owners:
+        for secret in owner.secrets:
             if secret.generated is None:
                 continue
             path = settings.secret_path(secret)

@@ -1,9 +1,14 @@
 """The tables of `tenure.toml`."""
 
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from domain.events import CATALOG
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
 KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
@@ -105,11 +110,52 @@ class Limits(Section):
     tolerance_seconds: int = Field(300, ge=1, le=300)
 
 
+class Subscriber(Section):
+    """Who is told what lifecycles decide: events whose type matches one of `types` (globs) are sent to `url`.
+
+    Each message is signed with all `secrets`, so that one can be changed without a gap. `paused`: what is to be sent
+    waits.
+    """
+
+    url: str
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    types: tuple[str, ...] = Field(("tenure.lifecycle.*",), min_length=1)
+    paused: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        usable = parts.hostname and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
+        if parts.scheme not in ("https", "http") or not usable or "@" in parts.netloc:
+            raise ValueError("write it as https://host/path, without a user or password")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("plain http goes to this machine only; use https")
+        return url
+
+    @field_validator("types")
+    @classmethod
+    def _published(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        published = [name for name, event in CATALOG.items() if event.contract_.outgoing]
+        for glob in types:
+            if not any(fnmatchcase(name, glob) for name in published):
+                raise ValueError(f"{glob!r} matches no event that Tenure publishes")
+        return types
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
 class Tuning(Section):
     """Times that trade latency for load, in seconds.
 
     `sticky_timeout`: how long a workflow waits for a worker that was killed. `lease`: how long a dispatcher holds a
     stream without renewing. `poll`: pause between two looks at an empty inbox. `grace`: from SIGTERM to SIGKILL.
+    `keep_outgoing_days`: how long a published event is kept after everybody has got it.
     """
 
     sticky_timeout: float = Field(2.0, gt=0)
@@ -117,3 +163,4 @@ class Tuning(Section):
     poll: float = Field(0.2, gt=0)
     grace: float = Field(10.0, gt=0)
     max_cached_workflows: int = Field(500, ge=1)
+    keep_outgoing_days: float = Field(30.0, gt=0)

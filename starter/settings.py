@@ -19,6 +19,7 @@ from starter.sections import (
     Limits,
     Sandbox,
     Secret,
+    Subscriber,
     Temporal,
     Tuning,
     WebhookSource,
@@ -28,6 +29,7 @@ PREFIX = "TENURE_"
 CONFIG_VARIABLE = "TENURE_CONFIG"
 READY_FILE_VARIABLE = "TENURE_READY_FILE"
 SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
 
@@ -57,6 +59,7 @@ class Settings(BaseSettings):
     connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
+    subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
 
@@ -164,6 +167,11 @@ class Settings(BaseSettings):
         """The valid secrets of a webhook source. Raises SettingsError when one can't be read."""
         secrets = self.webhooks[source].secrets
         return tuple(self.read_secret(secret, f"webhooks.{source}.secrets[{n}]") for n, secret in enumerate(secrets))
+
+    def subscriber_secrets(self, name: str) -> tuple[str, ...]:
+        """The secrets that sign what a subscriber is sent. Raises SettingsError when one can't be read."""
+        secrets = self.subscribers[name].secrets
+        return tuple(self.read_secret(secret, f"subscribers.{name}.secrets[{n}]") for n, secret in enumerate(secrets))
 
     def read_secret(self, secret: Secret, where: str) -> str:
         """The secret itself. Raises SettingsError naming `where` and the place in which it is missing."""

@@ -281,7 +281,8 @@ class OutgoingRow(SQLModel, table=True):
 class OutgoingDeliveryRow(SQLModel, table=True):
     """One published event on its way to one subscriber. `state`: pending, delivered, held (for a person) or skipped.
 
-    Times are the database's clock.
+    Times are the database's clock: `created_at` is the event's own, `first_try_at` counts the day of retries and is 0
+    before the first one failed. `problem`: why the last try failed.
     """
 
     __tablename__ = "outgoing_deliveries"
@@ -297,6 +298,7 @@ class OutgoingDeliveryRow(SQLModel, table=True):
     state: str = "pending"
     attempts: int = 0
     created_at: float
+    first_try_at: float = 0.0
     next_try_at: float = 0.0
     delivered_at: float = 0.0
     problem: str = Field(default="", sa_type=Text)

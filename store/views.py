@@ -1,14 +1,17 @@
-"""The views that lifecycles publish, and what follows from a view: its cases, and timeline lines for new stages."""
+"""The views that lifecycles publish, and what follows from a view: its cases, timeline lines for new stages, and what
+subscribers are told."""
 
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from domain.announcements import announce
 from domain.ports import ViewRow
 from domain.view import LifecycleView, Stage
 from store.cases import project_cases
 from store.database import Database, insert_once
 from store.lifecycles import close_lifecycle
+from store.outgoing import append
 from store.tables import LifecycleViewRow, utc_now
 from store.timeline import add_line
 
@@ -52,10 +55,7 @@ class SqlViews:
 def publish_view(session: Session, row: ViewRow) -> bool:
     """Inside a transaction of somebody else's, such as the ledger's. False when a newer view, or this one, is there."""
     view = LifecycleView.model_validate(row.view)
-    old = session.get(LifecycleViewRow, row.contract, with_for_update=True)
-    if old is not None and (row.run_started, row.sequence) <= (old.run_started, old.sequence):
-        return False
-    old_stage = None if old is None else old.stage
+    view.as_of = view.as_of or utc_now()
     published = LifecycleViewRow(
         contract=row.contract,
         run_started=row.run_started,
@@ -66,20 +66,24 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         needs_attention=bool(view.cases),
         view=row.view,
     )
-    if old is None:
-        insert_once(session, published, keys=("contract",))
-    else:
+    before = None
+    if not insert_once(session, published, keys=("contract",)):
+        old = session.get_one(LifecycleViewRow, row.contract, with_for_update=True, populate_existing=True)
+        if (row.run_started, row.sequence) <= (old.run_started, old.sequence):
+            return False
+        before = LifecycleView.model_validate(old.view)
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     project_cases(session, row.contract, view.account, view.cases, utc_now())
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
-    if view.stage.value != old_stage:
+    append(session, row, announce(before, view), view.as_of)
+    if before is None or view.stage is not before.stage:
         add_line(
             session,
             row.contract,
-            business_at=view.as_of or utc_now(),
+            business_at=view.as_of,
             kind="stage",
-            summary=f"{old_stage} → {view.stage.value}" if old_stage else view.stage.value,
+            summary=f"{before.stage.value} → {view.stage.value}" if before else view.stage.value,
             ref=f"stage:{row.run_started.timestamp():.3f}:{row.sequence}",
         )
     return True

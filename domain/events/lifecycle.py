@@ -1,4 +1,7 @@
-"""What Tenure itself says: the turns of a lifecycle, for subscribers. At least once, in order per contract."""
+"""What Tenure itself says: the turns of a lifecycle, for subscribers. At least once, in order per contract.
+
+A turn is a difference between two views that the lifecycle showed: what came and went in between is not told.
+"""
 
 from collections.abc import Callable
 from datetime import date
@@ -52,8 +55,8 @@ class LifecycleStageChanged(LifecycleSaid):
 class LifecycleActivated(LifecycleSaid):
     """The ERP has activated the order. The first term ends before `term_ends`, or with notice when evergreen."""
 
-    customer: str = Field(description="id of the customer in the ERP")
-    subscription: str = Field(description="id of the subscription in the ERP")
+    customer: str | None = Field(description="id of the customer in the ERP; null when the lifecycle does not know it")
+    subscription: str | None = Field(description="id of the subscription in the ERP; null when it is not known")
     term_starts: date | None = Field(description="first day of the term: civil date")
     term_ends: date | None = Field(description="first day after the term: civil date; null when evergreen")
 
@@ -85,10 +88,11 @@ class LifecycleRenewalOpened(LifecycleSaid):
 
 @_said("renewal_decided")
 class LifecycleRenewalDecided(LifecycleSaid):
-    """The renewal of a term is decided; `decision` says how and by whom."""
+    """The renewal of a term is decided. `by`: the CRM's opportunity, the auto-renew clause, or who gave the command."""
 
     term: int = Field(description="number of the term that runs, 1 for the first")
-    decision: str = Field(description="how it was decided, and by whom")
+    decision: Literal["renew", "end"] = Field(description="what follows on the term that runs")
+    by: str = Field(description="who or what decided")
 
 
 @_said("term_begun")
@@ -102,7 +106,7 @@ class LifecycleTermBegun(LifecycleSaid):
 
 @_said("case_opened")
 class LifecycleCaseOpened(LifecycleSaid):
-    """The lifecycle needs somebody's attention."""
+    """The lifecycle needs somebody's attention, or that of another than before: then with the same `case`."""
 
     case: str = Field(description="the case's id within its contract")
     kind: str = Field(description="what kind of trouble it is")

@@ -1,0 +1,103 @@
+"""What the store holds, as Prometheus metrics: read when it is asked, and not more often than every other second."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from domain.errors import SourceUnavailable
+from store.database import Database
+from store.figures import Figures, figures
+
+FRESH = 2.0
+
+log = structlog.get_logger()
+
+
+class Sample(NamedTuple):
+    """One metric with at most one label."""
+
+    name: str
+    help: str
+    label: str | None
+    values: Iterable[tuple[str, float]]
+    counts: bool = False
+
+
+class StoreCollector(Collector):
+    """For a registry. It blocks on the store: ask for it off the event loop. A store that does not answer is told by
+    `tenure_store_up`, and takes no other metric of the registry with it.
+    """
+
+    def __init__(self, database: Database, subscribers: Sequence[str] = ()) -> None:
+        self._db = database
+        self._subscribers = tuple(subscribers)
+        self._lock = threading.Lock()
+        self._known: Figures | None = None
+        self._read_at = float("-inf")
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: a registry that is being put together must not ask the store."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._fresh()
+        yield _metric(Sample("tenure_store_up", "Whether the store answered", None, [("", float(found is not None))]))
+        if found is not None:
+            yield from map(_metric, _samples(found))
+
+    def _fresh(self) -> Figures | None:
+        """However many ask at once: the store is asked once, and what it said is good for a moment."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= FRESH:
+                try:
+                    self._known = self._db.read_sync(lambda session: figures(session, self._subscribers))
+                except SourceUnavailable as error:
+                    log.warning("no figures of the store", error=str(error))
+                    self._known = None
+                self._read_at = time.monotonic()
+            return self._known
+
+
+def _samples(found: Figures) -> Iterator[Sample]:
+    waiting, backlogs = found.waiting, found.backlogs
+    yield Sample(
+        "tenure_inbox_depth",
+        "Received events that no lifecycle has answered yet",
+        "source",
+        [(source, each.events) for source, each in waiting.items()],
+    )
+    yield Sample(
+        "tenure_inbox_oldest_seconds",
+        "Age of the oldest of them",
+        "source",
+        [(source, each.oldest) for source, each in waiting.items()],
+    )
+    yield Sample("tenure_dead_letters", "Events that can't be used", "problem", found.dead.items())
+    yield Sample("tenure_parked", "Events that wait for their contract", None, [("", found.parked)])
+    yield Sample("tenure_deliveries", "Deliveries that are not over", "state", found.open_deliveries.items())
+    yield Sample("tenure_dispatched", "Deliveries that are over", "outcome", found.dispatched.items(), counts=True)
+    yield Sample("tenure_open_cases", "Open exception cases", "kind", found.cases.items())
+    lags = [(feed, each.lag) for feed, each in found.feeds.items()]
+    yield Sample("tenure_feed_lag_seconds", "Since a feed was last read to its end", "feed", lags)
+    gaps = [(feed, each.gaps) for feed, each in found.feeds.items()]
+    yield Sample("tenure_feed_gaps", "How often a feed had forgotten events", "feed", gaps, counts=True)
+    yield Sample("tenure_outgoing_unrelayed", "Published, not yet on their way", None, [("", found.unrelayed)])
+    for name, help, values in (
+        ("pending", "Events that a subscriber has not got yet", [(each.name, each.pending) for each in backlogs]),
+        ("held", "Events that wait for a person", [(each.name, each.held) for each in backlogs]),
+        ("oldest_seconds", "Age of the oldest of both", [(each.name, each.oldest or 0.0) for each in backlogs]),
+    ):
+        yield Sample(f"tenure_outgoing_{name}", help, "subscriber", values)
+
+
+def _metric(sample: Sample) -> Metric:
+    family = CounterMetricFamily if sample.counts else GaugeMetricFamily
+    metric = family(sample.name, sample.help, labels=[sample.label] if sample.label else [])
+    for value, number in sample.values:
+        metric.add_metric([value] if sample.label else [], number)
+    return metric
