@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -31,9 +32,16 @@ def postgres_store(outbox_server: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    migrate(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite_store", "postgres_store"])
 def either(request: pytest.FixtureRequest) -> Iterator[Database]:
-    database = Database(request.getfixturevalue("url" if request.param == "sqlite" else "postgres_store"))
+    database = Database(request.getfixturevalue(request.param))
     yield database
     database.close()
 
