@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from starter.sources.declaration import Declaration, Preset, over_preset
+
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
 KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
 
@@ -67,15 +69,24 @@ class Connection(Section):
     mapping: Path | None = None
 
 
-class WebhookSource(Section):
-    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap."""
+class WebhookSource(Declaration):
+    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap.
+
+    `preset` declares the rest, and what is written here lies over it.
+    """
 
     connection: str
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    preset: Preset | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, values: object) -> object:
+        return over_preset(values)
 
 
 class Limits(Section):
-    """What the gateway takes. The standard's library itself refuses a difference of more than 300 seconds."""
+    """What the gateway takes. `tolerance_seconds`: where a source declares none of its own."""
 
     body_bytes: int = Field(1024 * 1024, ge=1)
     tolerance_seconds: int = Field(300, ge=1, le=300)

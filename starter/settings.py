@@ -56,6 +56,9 @@ class Settings(BaseSettings):
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
+            kind = self.connections[webhook.connection].kind
+            if kind != "crm" and any(rule.hint for rule in webhook.types):
+                raise ValueError(f"webhooks.{source}.connection: hints are read back from a CRM, and this is a {kind}")
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:
