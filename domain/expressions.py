@@ -17,7 +17,8 @@ def _compiles(expression: str) -> str:
     try:
         parsed = jmespath.compile(expression).parsed
     except JMESPathError as error:
-        raise ValueError(f"{expression!r} is not a JMESPath expression: {error}") from error
+        why = str(error).splitlines()[0].removesuffix(":")  # the rest draws an arrow below the place
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {why}") from error
     if unknown := sorted(_functions(parsed) - set(Functions.FUNCTION_TABLE)):
         raise ValueError(f"{expression!r} is not a JMESPath expression: there is no function {', '.join(unknown)}")
     return expression

@@ -4,7 +4,7 @@ A value that can't be converted is passed on as found: whoever reads the result 
 """
 
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -111,7 +111,7 @@ def instant(found: Any) -> datetime | None:
             return None
         seconds = count if count < _SECONDS_UNTIL else count / 1000
         return datetime.fromtimestamp(float(seconds), UTC)
-    except (ValueError, InvalidOperation, OverflowError, OSError):
+    except (ValueError, ArithmeticError, OSError):
         return None
 
 
@@ -133,7 +133,7 @@ def _number(found: Any, scale: int) -> Any:
         return found
     try:
         number = Decimal(str(found)).scaleb(scale) if scale else Decimal(str(found))
-    except InvalidOperation:
+    except ArithmeticError:
         return found
     if not number.is_finite() or abs(number.adjusted()) > _LONGEST_NUMBER:
         return found

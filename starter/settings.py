@@ -58,7 +58,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
             kind = self.connections[webhook.connection].kind
             if kind != "crm" and any(rule.hint for rule in webhook.types):
-                raise ValueError(f"webhooks.{source}.connection: hints are read back from a CRM, and this is a {kind}")
+                raise ValueError(
+                    f"webhooks.{source}.connection: hints are read back from a CRM, and its kind is {kind}"
+                )
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:
