@@ -15,7 +15,7 @@ import pytest
 
 from domain.events import InvoiceOverdue
 from starter.settings import Settings, SettingsError, load_settings
-from starter.sources.reading import Sources, Unreadable, Usable
+from starter.sources.reading import Hint, Sources, Unreadable, Usable
 from tests.senders import Gate, open_gate
 
 SECRET = "new secret"
@@ -24,8 +24,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def readme_source() -> str:
-    (block,) = re.findall(r"```toml\n(\[webhooks\.ledgerly\].*?)```", README, flags=re.DOTALL)
-    return block
+    blocks: list[str] = re.findall(r"```toml\n(\[webhooks\.ledgerly\].*?)```", README, flags=re.DOTALL)
+    assert len(blocks) == 1
+    return blocks[0]
 
 
 def configured_with(settings: Settings, tmp_path: Path, text: str) -> Settings:
@@ -136,6 +137,33 @@ async def test_more_events_than_a_transaction_should_hold_are_refused(gate: Gate
     answer = await gate.post("ledgerly", body, signed(body))
     assert answer.status_code == 413
     assert await gate.rows() == []
+
+
+async def test_one_change_event_may_name_many_records(settings: Settings, tmp_path: Path) -> None:
+    """As Salesforce's do: each record is a hint of its own, and takes along what stands around it."""
+    configured = configured_with(
+        settings,
+        tmp_path,
+        """
+        [webhooks.salesforce]
+        connection = "crm"
+        secrets = [{ value = "s3cret" }]
+        each = "ChangeEventHeader.recordIds[].{record: @}"
+        keep = "{replay: replayId, change: ChangeEventHeader.changeType}"
+        type = "change"
+        dedupe = ["replay", "record"]
+        signature = { kind = "token", header = "X-Token" }
+        types = [{ type = "GAP_*", ignore = true }, { type = "*", hint = "deal", record = "record" }]
+        """,
+    )
+    change = {"replayId": 17, "ChangeEventHeader": {"changeType": "UPDATE", "recordIds": ["006A", "006B", "006A"]}}
+    async with open_gate(configured) as gate:
+        answer = await gate.post("salesforce", json.dumps(change).encode(), {"X-Token": "s3cret"})
+        assert [each["status"] for each in answer.json()["events"]] == ["hint", "hint", "duplicate"]
+        rows = await gate.rows()
+        assert [(row.event_id, row.subject) for row in rows] == [("17/006A", "006A"), ("17/006B", "006B")]
+        reading = [Sources(configured).read(row.source, row.payload) for row in rows]
+        assert reading == [Hint("deal", "006A"), Hint("deal", "006B")]
 
 
 def test_a_name_that_is_no_source_speaks_cloudevents(ledgerly: Settings) -> None:

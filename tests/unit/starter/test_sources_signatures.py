@@ -111,9 +111,8 @@ async def test_a_stamp_that_is_none_is_refused(gate: Gate, preset: str, stamp: s
     name = next(name for name in headers if name.lower().endswith("timestamp") or preset == "stripe")
     first, _, rest = headers[name].partition(",")
     mutated = f"t={stamp},{rest}" if preset == "stripe" else stamp if first else ""
-    answer = await gate.client.post(
-        f"/webhooks/{preset}", content=body, headers={**headers, name: mutated.encode()}  # type: ignore[dict-item]
-    )  # fmt: skip
+    sent = {key.encode(): value.encode() for key, value in {**headers, name: mutated}.items()}
+    answer = await gate.client.post(f"/webhooks/{preset}", content=body, headers=sent)
     assert answer.status_code == 401
     assert await gate.rows() == []
 
