@@ -109,7 +109,7 @@ async def test_a_mended_mapping_mends_what_is_stored(gate: Gate, settings: Setti
 @pytest.mark.parametrize(
     ("event", "problem", "reason"),
     [
-        (bill(bill={"number": "B-7"}), "broken_contract", "subscription"),
+        (bill(bill={"number": "B-7"}), "broken_contract", "due_on: Field required"),
         (bill(bill={"number": ["B-7"]}), "broken_mapping", "bill.number holds no single value"),
         (bill(kind=None), "unknown_type", "it has no type"),
         ("just text", "unknown_type", "it has no type"),
@@ -194,7 +194,7 @@ def test_a_name_that_is_no_source_speaks_cloudevents(ledgerly: Settings) -> None
         ('each = "events"', "", "`keep` belongs to `each`"),
         ("tenure.invoice.overdue.v1", "tenure.invoice.late.v1", "becomes: 'tenure.invoice.late.v1' is no event"),
         ("tenure.invoice.overdue.v1", "tenure.lifecycle.ended.v1", "is no event that can be received"),
-        ('customer = "bill.debtor"', "", "types.0.data: tenure.invoice.overdue.v1 needs customer"),
+        ('due_on = {', "paid_on = {", "types.0.data: tenure.invoice.overdue.v1 needs due_on"),
         ('customer = "bill.debtor"', 'debtor = "bill.debtor"', "fields: no event of `types` has debtor"),
         ("ignore = true", "", "types.1: name exactly one of becomes, hint, ignore = true"),
         ("ignore = true", 'hint = "deal"', "`record` belongs to `hint`"),
