@@ -31,7 +31,7 @@ from starter.problems import Problem, answer_with_problems, problem
 from starter.settings import Settings, SettingsError, load_settings
 from starter.signatures import Signatures
 from starter.sources.reading import Sources
-from starter.sources.taking import NotTaken, message_id, rows_of
+from starter.sources.taking import NotTaken, rows_of
 from starter.temporal import connect_config
 from store.group_commit import Received
 
@@ -93,7 +93,7 @@ class Gateway:
         if refusal := signatures.refusal(body, headers, method=request.method, url=str(request.url)):
             raise self._refuse(source, refusal, HTTPStatus.UNAUTHORIZED, "the signature is missing, wrong or too old")
         try:
-            rows = rows_of(self._sources[source], body, headers, message_id(signatures.message_id, headers))
+            rows = rows_of(self._sources[source], body, headers, signatures.message_id(headers))
         except NotTaken as error:
             too_many = error.reason == "too_many"
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
@@ -119,8 +119,8 @@ class Gateway:
         for row, new in zip(rows, news, strict=True):
             outcome = _OUTCOMES[row.state] if new else "duplicate"
             self.metrics.accepted.labels(source, outcome).inc()
-            reason = row.reason or None if new else None
-            log.info("webhook", source=source, event_id=row.event_id, outcome=outcome, reason=reason)
+            # the reason may repeat what was sent: it stays in the store
+            log.info("webhook", source=source, event_id=row.event_id, outcome=outcome, problem=row.problem or None)
             taken.append(TakenEvent(status=outcome, id=row.event_id))
         return taken
 

@@ -12,6 +12,7 @@ from typing import Literal
 from starter.settings import SettingsError
 from starter.sources.declaration import Signature, Stamp
 
+LONGEST_ID = 255
 Refusal = Literal["missing_signature", "outside_tolerance", "wrong_signature"]
 
 _SEPARATOR = {"plain": "", "pairs": ",", "list": " "}
@@ -37,10 +38,9 @@ class Signatures:
         self._oldest = stamp.tolerance or tolerance
         self._newest = self._oldest if stamp.future is None else stamp.future
 
-    @property
-    def message_id(self) -> str | None:
-        """The header that holds the message's id, the same when it is sent again; None where the source has none."""
-        return self._declared.id
+    def message_id(self, headers: Mapping[str, str]) -> str:
+        """The message's own id, the same when it is sent again; empty where the source declares none."""
+        return headers.get(self._declared.id, "")[:LONGEST_ID] if self._declared.id else ""
 
     def refusal(
         self, body: bytes, headers: Mapping[str, str], *, method: str = "POST", url: str = ""

@@ -10,14 +10,14 @@ import structlog
 from domain.events import UnusableEvent
 from domain.events.envelope import from_binary
 from starter.logs import where
-from starter.sources.reading import LONGEST_TEXT, Hint, Ignored, Source, Unreadable, Usable
+from starter.sources.reading import Hint, Ignored, Source, Unreadable, Usable
 from store.group_commit import Received
 
 log = structlog.get_logger("tenure.gateway")
 
 BATCH = "application/cloudevents-batch+json"
 LONGEST_REASON = 500
-MOST_EVENTS = 5000
+MOST_EVENTS = 1000
 
 
 class NotTaken(ValueError):
@@ -124,8 +124,3 @@ def _digest(payload: str) -> str:
 def _storable(error: Exception) -> str:
     """A reason may repeat text that no database takes."""
     return str(error)[:LONGEST_REASON].replace("\0", "?").encode(errors="replace").decode()
-
-
-def message_id(header: str | None, headers: Mapping[str, str]) -> str:
-    """The message's own id, where the source declares a header for it."""
-    return headers.get(header, "")[:LONGEST_TEXT] if header else ""

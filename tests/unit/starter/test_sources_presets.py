@@ -261,6 +261,20 @@ def test_zendesk_says_much_that_changes_no_severity(sources: Sources, event: dic
     assert isinstance(sources.read("zendesk", json.dumps(event)), Ignored)
 
 
+async def test_a_mapping_that_breaks_on_an_event_keeps_it_and_logs_nothing_of_it(
+    gate: Gate, capfd: pytest.CaptureFixture[str]
+) -> None:
+    event = stripe_event("invoice.updated")
+    event["data"]["previous_attributes"] = "0xCAFE"
+    assert (await gate.send("stripe", event)).json()["status"] == "dead_letter"
+    row = await gate.row()
+    assert (row.problem, row.type, json.loads(row.payload)) == ("broken_mapping", "invoice.updated", event)
+    assert "0xCAFE" in row.reason
+    written = "".join(capfd.readouterr())
+    assert "broken_mapping" in written
+    assert "0xCAFE" not in written
+
+
 async def test_zendesk_may_send_nothing_at_all(gate: Gate) -> None:
     answer = await gate.send("zendesk", b"")
     assert (answer.status_code, answer.json()) == (202, {"status": "accepted", "events": []})
