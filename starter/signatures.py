@@ -102,10 +102,12 @@ class Signatures:
 
     def _uri(self, url: str) -> str:
         """The address that the sender signed: with the declared one, only the query is taken from the request."""
-        if self._url is None:
-            return url
-        _, mark, query = url.partition("?")
-        return f"{self._url}{mark}{query}"
+        if self._url is not None:
+            _, mark, query = url.partition("?")
+            url = f"{self._url}{mark}{query}"
+        for character in self._declared.decodes:
+            url = url.replace(f"%{ord(character):02X}", character).replace(f"%{ord(character):02x}", character)
+        return url
 
 
 def _key(source: str, declared: Signature, secret: str) -> bytes:

@@ -46,6 +46,7 @@ class Signature(Frozen):
 
     `form` of the header: `plain` (the value after `prefix`), `pairs` (`t=…,v1=…`), `list` (`v1,… v1,…`); `part` is the
     name under which the digest stands. `key`: how a secret becomes the key, after `key_prefix` is taken off.
+    `decodes`: characters that the sender signs as they are in {uri}, though the request has them percent-encoded.
     """
 
     kind: Literal["hmac", "token"] = "hmac"
@@ -57,6 +58,7 @@ class Signature(Frozen):
     algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
     signs: str = "{body}"
+    decodes: str = ""
     id: str | None = None
     stamp: Stamp | None = None
     key: Literal["text", "base64", "hex"] = "text"

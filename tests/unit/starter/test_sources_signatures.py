@@ -143,6 +143,16 @@ async def test_hubspot_signs_the_address_that_it_knows(configured: Settings) -> 
         assert answer.status_code == 401
 
 
+async def test_hubspot_signs_some_characters_of_the_query_as_they_are(gate: Gate) -> None:
+    body = json.dumps(EVENT["hubspot"]).encode()
+    signed = "http://gateway/webhooks/hubspot?back=https://acme.example/a%20b"
+    headers = hubspot(body, NEW, time.time(), url=signed)
+    path = "/webhooks/hubspot?back=https%3A%2F%2facme.example%2Fa%20b"
+    assert (await gate.client.post(path, content=body, headers=headers)).status_code == 202
+    path = "/webhooks/hubspot?back=https%3A%2F%2fevil.example%2Fa%20b"
+    assert (await gate.client.post(path, content=body, headers=headers)).status_code == 401
+
+
 async def test_a_token_is_compared_whole(settings: Settings, tmp_path: Path) -> None:
     """Gainsight, Planhat and Vitally sign nothing: a secret in a header is all there is."""
     file = tmp_path / "tenure.toml"
