@@ -1,9 +1,11 @@
 """JMESPath expressions over a CRM's record, checked when they are read."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from pydantic import AfterValidator
 
 
@@ -13,10 +15,19 @@ class UnusableRecord(ValueError):
 
 def _compiles(expression: str) -> str:
     try:
-        jmespath.compile(expression)
+        parsed = jmespath.compile(expression).parsed
     except JMESPathError as error:
-        raise ValueError(f"{expression!r} is not a JMESPath expression: {error}") from error
+        why = str(error).splitlines()[0].removesuffix(":")  # the rest draws an arrow below the place
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {why}") from error
+    if unknown := sorted(_functions(parsed) - set(Functions.FUNCTION_TABLE)):
+        raise ValueError(f"{expression!r} is not a JMESPath expression: there is no function {', '.join(unknown)}")
     return expression
+
+
+def _functions(node: Mapping[str, Any]) -> set[str]:
+    """The functions that an expression calls: JMESPath itself looks for them only when a record is there."""
+    called = {str(node["value"])} if node["type"] == "function_expression" else set()
+    return called.union(*(_functions(child) for child in node["children"]))
 
 
 Expression = Annotated[str, AfterValidator(_compiles)]

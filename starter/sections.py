@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from domain.events import CATALOG
+from starter.sources.declaration import Declaration, Preset, over_preset
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
 KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
@@ -72,11 +73,20 @@ class Connection(Section):
     mapping: Path | None = None
 
 
-class WebhookSource(Section):
-    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap."""
+class WebhookSource(Declaration):
+    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap.
+
+    `preset` declares the rest, and what is written here lies over it.
+    """
 
     connection: str
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    preset: Preset | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, values: object) -> object:
+        return over_preset(values)
 
 
 class Feed(Section):
@@ -104,7 +114,7 @@ class Feed(Section):
 
 
 class Limits(Section):
-    """What the gateway takes. The standard's library itself refuses a difference of more than 300 seconds."""
+    """What the gateway takes. `tolerance_seconds`: where a source declares none of its own."""
 
     body_bytes: int = Field(1024 * 1024, ge=1)
     tolerance_seconds: int = Field(300, ge=1, le=300)

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
+            kind = self.connections[webhook.connection].kind
+            if kind != "crm" and any(rule.hint for rule in webhook.types):
+                raise ValueError(
+                    f"webhooks.{source}.connection: hints are read back from a CRM, and its kind is {kind}"
+                )
         for name, feed in self.feeds.items():
             if feed.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))

@@ -6,12 +6,14 @@ from typing import Any
 from sqlmodel import Session, and_, col, func, or_, select, update
 
 from store.database import Database, change, insert_once
+from store.group_commit import GroupCommit, Received
 from store.tables import DeliveryRow, InboxRow
 
 
 class Inbox:
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._writes = GroupCommit(database)
 
     async def accept(
         self, source: str, event_id: str, type: str, subject: str, payload: str, *, dead: str | None = None
@@ -20,10 +22,18 @@ class Inbox:
 
         `dead`: why the event is authentic but unusable; it goes straight to the dead letters.
         """
-        row = InboxRow(source=source, event_id=event_id, type=type, subject=subject, payload=payload)
+        row = Received(source, event_id, type, subject, payload)
         if dead is not None:
             row.state, row.reason = "dead", dead
-        return await self._db.write(lambda session: insert_once(session, row, keys=("source", "event_id")))
+        (new,) = await self.accept_all([row])
+        return new
+
+    async def accept_all(self, rows: Sequence[Received]) -> Sequence[bool]:
+        """The same for several at once, of which all are durable or none: new or not, one by one.
+
+        What is accepted at the same moment shares one commit.
+        """
+        return await self._writes.add(rows)
 
     async def counts(self) -> dict[str, int]:
         """Events by state; a state that nothing is in is missing."""

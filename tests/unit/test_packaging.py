@@ -73,6 +73,16 @@ def test_every_directory_of_code_gets_into_a_wheel() -> None:
     assert left_out <= {"store/migrations", "store/migrations/versions"}
 
 
+def test_every_file_that_code_reads_gets_into_a_wheel() -> None:
+    data = PYPROJECT["tool"]["setuptools"]["package-data"]
+    packed = {path for package, globs in data.items() for glob in globs for path in (ROOT / package).glob(glob)}
+    read = {
+        path for package in _packages() for kind in ("toml", "mako") for path in (ROOT / package).rglob(f"*.{kind}")
+    }
+    assert {path.name for path in read} >= {"stripe.toml", "script.py.mako"}
+    assert read <= packed
+
+
 def test_every_package_has_an_import_contract() -> None:
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     held = {module for contract in contracts for module in contract["source_modules"]}
