@@ -16,6 +16,7 @@ from starter.publishing import Publisher
 from starter.ready import announce_ready
 from starter.routing import Router
 from starter.settings import Settings
+from starter.sources.reading import Sources
 from starter.sweep import sweep
 from store.database import Database
 from store.streams import Streams
@@ -115,6 +116,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         client = await connected(lambda: wiring.connect(settings), stop)
         if client is None:
             return
+        sources = Sources(settings)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         publisher = Publisher(database, settings, owner=owner)
         deliverer = Deliverer(
@@ -124,8 +126,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             task_queue=settings.temporal.task_queue_prefix,
             owner=owner,
             lease=settings.tuning.lease,
+            sources=sources,
         )
-        router = Router(company, mapping, settings.connection_of("crm"))
+        router = Router(company, mapping, settings.connection_of("crm"), sources)
         announce_ready()
         async with asyncio.TaskGroup() as loops:
             loops.create_task(publisher.run(stop))

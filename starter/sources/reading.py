@@ -154,8 +154,9 @@ class Source:
 class Sources:
     """Every configured source. A name that is none (`cli`, `tenure`, a feed's) speaks plain CloudEvents."""
 
-    def __init__(self, settings: "Settings") -> None:
-        self._sources = {name: Source(name, declared) for name, declared in settings.webhooks.items()}
+    def __init__(self, settings: "Settings | None" = None) -> None:
+        webhooks = settings.webhooks if settings else {}
+        self._sources = {name: Source(name, declared) for name, declared in webhooks.items()}
 
     def __getitem__(self, name: str) -> Source:
         return self._sources[name]
