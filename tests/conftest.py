@@ -16,6 +16,7 @@ from tests.kits.outbox import outbox_server, outbox_url
 from workflows.desk import SEARCH_ATTRIBUTES
 
 __all__ = ["outbox_server", "outbox_url"]
+pytest_plugins = ["tests.postgres"]
 
 FAST = [
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
