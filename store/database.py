@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from sqlalchemy import URL, Connection, CursorResult, Engine, Float, Update, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -139,7 +139,9 @@ class Database:
                 if commit:
                     session.commit()
                 return result
-        except (OperationalError, InterfaceError) as error:
+        except DBAPIError as error:
+            if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
+                raise
             reason = str(error.orig).partition("\n")[0]
             raise SourceUnavailable(f"the store does not answer: {reason}") from error
 

@@ -23,6 +23,10 @@ from store.migrate import migrate
 
 OWN = "TENURE_TEST_POSTGRES_URL"
 
+# for a test of `either_url` that is about one of the two
+ON_SQLITE = pytest.mark.parametrize("either_url", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("either_url", ["postgresql"], indirect=True)
+
 
 class Postgres:
     """A server, and the databases that tests get from it: copies of one that was migrated once."""

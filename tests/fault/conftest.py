@@ -188,8 +188,8 @@ class Child:
 
 
 @pytest.fixture
-def url(sqlite_url: str) -> str:
-    return sqlite_url
+def url(either_url: str) -> str:
+    return either_url
 
 
 @pytest.fixture

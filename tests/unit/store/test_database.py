@@ -21,9 +21,9 @@ from store.database import Database, db_now, insert_once, now
 from store.migrate import MIGRATIONS, head, migrate
 from store.settings import set_setting, setting
 from store.tables import InboxRow, SettingRow
+from tests.postgres import ON_SQLITE
 
 POSTGRESQL = create_mock_engine("postgresql://", print).dialect
-ON_SQLITE = pytest.mark.parametrize("either_url", ["sqlite"], indirect=True)
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
