@@ -34,6 +34,7 @@ class Postgres:
     def __init__(self, url: URL, server: Any = None) -> None:
         self.admin = url.set(drivername="postgresql")
         self._server = server
+        self.bin: Path | None = server.bin_path if server else None
         self._template = self._create()
         migrate(self.url(self._template))
 

@@ -81,10 +81,16 @@ async def test_a_server_that_comes_back_is_used_again(postgres: Postgres, url: s
 
 async def test_a_process_that_hangs_in_a_transaction_loses_it(url: str) -> None:
     """Else nobody could route while the one that holds the turn is frozen."""
+
+    def hang(session: Session) -> None:
+        set_setting(session, "a", "b")
+        time.sleep(0.6)
+        setting(session, "c")
+
     hung = Database(f"{url}&options=-c%20idle_in_transaction_session_timeout%3D200ms")
     try:
         with pytest.raises(SourceUnavailable):
-            await hung.write(lambda session: (set_setting(session, "a", "b"), time.sleep(0.6), setting(session, "c")))
+            await hung.write(hang)
     finally:
         hung.close()
 
