@@ -23,6 +23,13 @@ from store.migrate import migrate
 
 OWN = "TENURE_TEST_POSTGRES_URL"
 
+# Waits until the run has ended, however it did, and leaves nothing of its server.
+GUARD = """
+read -r _
+kill -QUIT "$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)" 2>/dev/null && sleep 1
+rm -rf "$1"
+"""
+
 # for a test of `either_url` that is about one of the two
 ON_SQLITE = pytest.mark.parametrize("either_url", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("either_url", ["postgresql"], indirect=True)
@@ -107,6 +114,7 @@ def postgres() -> Iterator[Postgres]:
 
     # not in pytest's own directory: the server's user has to reach it, and a socket's path is short
     home = Path(tempfile.mkdtemp(prefix="tenure-pg-"))
+    guard = subprocess.Popen(["sh", "-c", GUARD, "guard", str(home)], stdin=subprocess.PIPE, start_new_session=True)
     server = get_server(home / "data", cleanup_mode="stop")
     try:
         mine = Postgres(make_url(server.get_uri()), server)
@@ -116,7 +124,7 @@ def postgres() -> Iterator[Postgres]:
         yield mine
     finally:
         server.cleanup()
-        shutil.rmtree(home)
+        guard.communicate()
 
 
 @pytest.fixture
