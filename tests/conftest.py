@@ -25,6 +25,7 @@ FAST = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With pytest-xdist, what shares a stack of processes goes to the worker that has it."""
     for item in items:
