@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlmodel import col, or_, select
+from sqlmodel import Session, col, or_, select
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,8 +21,8 @@ from domain.outcomes import ORDER_CASE
 from domain.view import LifecycleView
 from starter.mistakes import Mistake, Refusal
 from starter.routing import begin_lifecycle
-from store.database import Database
-from store.inbox import Inbox
+from store.database import Database, take_turn
+from store.inbox import ROUTING, Inbox
 from store.lifecycles import find_contract
 from store.orders import SqlOrders
 from store.tables import DeliveryRow, InboxRow, LifecycleRow
@@ -102,10 +102,13 @@ class Office:
 
     async def begin(self, document: dict[str, Any]) -> str:
         """Start the lifecycle of an order document, once per deal; returns its contract's id. Raises Mistake."""
+
+        def begin(session: Session) -> str:
+            take_turn(session, ROUTING)  # a deal of the same account may be routed just now
+            return begin_lifecycle(session, self.company.tenant, self.crm, document)
+
         try:
-            return await self.database.write(
-                lambda session: begin_lifecycle(session, self.company.tenant, self.crm, document)
-            )
+            return await self.database.write(begin)
         except ValueError as error:
             raise Mistake(str(error)) from None
 

@@ -38,10 +38,9 @@ class Cases:
 
 def open_case(session: Session, case: CaseRow) -> None:
     """Open it, or open it again with what is known now; `opened_at` of a case that is still open stays."""
-    old = session.get(CaseRow, case.id, with_for_update=True)
-    if old is None:
-        insert_once(session, case, keys=("id",))
+    if insert_once(session, case, keys=("id",)):
         return
+    old = session.get_one(CaseRow, case.id, with_for_update=True, populate_existing=True)
     if old.state != "open":
         old.state, old.opened_at, old.resolved_at = "open", case.opened_at, None
     old.title, old.reasons, old.actor, old.mend = case.title, case.reasons, case.actor, case.mend
