@@ -45,3 +45,20 @@ def holds(predicate: str, record: Any) -> bool:
     """JMESPath's truth, which is not Python's: null, false, "", [] and {} are false, every number is true."""
     found = evaluate(predicate, record)
     return found is not None and found is not False and found not in ("", [], {})
+
+
+def paths_in(expression: str) -> frozenset[str]:
+    """The dotted paths of fields that an expression reads: `Account.Name` in `Account.Name || Name`, and `Name`."""
+    return frozenset(_paths(jmespath.compile(expression).parsed))
+
+
+def _paths(node: Any) -> set[str]:
+    if node["type"] == "field":
+        return {node["value"]}
+    inner = [_paths(child) for child in node["children"]]
+    if node["type"] != "subexpression":
+        return set().union(*inner)
+    found = inner[0]
+    for further in inner[1:]:
+        found = {f"{path}.{field}" for path in found for field in further} or further
+    return found
