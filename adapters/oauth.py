@@ -11,6 +11,8 @@ from adapters.http import document_of, presentable, retry_after
 from domain.errors import AuthFailed, ContractBroken, RateLimited, SourceUnavailable, TenureError
 
 _EARLIER = timedelta(seconds=60)
+_SALESFORCE_LIMIT = "login rate exceeded"
+"""The only word by which this 400 differs from a grant that is refused for good."""
 
 
 class OAuth(httpx.Auth):
@@ -81,5 +83,7 @@ class OAuth(httpx.Auth):
             return ContractBroken(message)
         document = document_of(answer)
         said = document if isinstance(document, dict) else {}
+        if said.get("error_description") == _SALESFORCE_LIMIT:
+            return RateLimited(message, retry_after=wait)
         reason = presentable(str(said.get("error") or said.get("status") or ""))
         return AuthFailed(f"{message}: {reason}" if reason else message)

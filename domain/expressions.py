@@ -1,6 +1,7 @@
 """JMESPath expressions over a CRM's record, checked when they are read."""
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Annotated, Any
 
 import jmespath
@@ -56,9 +57,14 @@ def _paths(node: Any) -> set[str]:
     if node["type"] == "field":
         return {node["value"]}
     inner = [_paths(child) for child in node["children"]]
-    if node["type"] != "subexpression":
-        return set().union(*inner)
-    found = inner[0]
-    for further in inner[1:]:
-        found = {f"{path}.{field}" for path in found for field in further} or further
-    return found
+    match node["type"]:
+        case "subexpression" | "pipe" | "projection" | "value_projection":
+            return reduce(_under, inner)
+        case "filter_projection":
+            return _under(inner[0], set().union(*inner[1:]))
+        case _:
+            return set().union(*inner)
+
+
+def _under(base: set[str], within: set[str]) -> set[str]:
+    return {f"{path}.{field}" for path in base for field in within} or base or within
