@@ -48,7 +48,7 @@ class World(SandboxWorld[CrmReader]):
 
     def __init__(self, app: FastAPI, vendor: str) -> None:
         super().__init__(vendor, READERS[vendor], app)
-        self.vendor, self._app = vendor, app
+        self.vendor = vendor
         self.after: Callable[[], Awaitable[object]] | None = None
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class World(SandboxWorld[CrmReader]):
             "crm", TOKEN_URLS[self.vendor], client_id="tenure", client_secret=secret, refresh_token=refresh_token
         )
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(self._app),
+            transport=httpx.ASGITransport(self.app),
             base_url=f"http://box/{self.vendor}/",
             auth=oauth,
             event_hooks={"response": [self._answered]},

@@ -43,6 +43,7 @@ class SandboxWorld(Generic[P]):
     ) -> None:
         self._system = system
         self._names = names
+        self.app = app
         self.http = client(app)
         self._clients = [client(app, f"/{system}"), client(app, f"/{system}", accepted=False)]
         self.port, self.stranger = (adapter(each) for each in self._clients)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select, update
 
+from adapters.crm.hubspot import HubSpotReader
 from adapters.crm.sandbox import SandboxCrm
 from domain.errors import TenureError
 from domain.ports import ChangedDeals, CrmReader, DealRecord
@@ -18,9 +19,11 @@ from starter.hints import Hints
 from starter.routing import START
 from store.cases import Cases
 from store.database import change, insert_once, now
+from store.lifecycles import Lifecycles
 from store.tables import DeliveryRow, InboxRow
 from tests.intake import CONTRACT, DEAL, Desk, open_desk, payload
-from tests.kits.sandbox import SandboxWorld, sandbox_world
+from tests.kits.crm_reader import ASKED_OF_HUBSPOT
+from tests.kits.sandbox import SandboxWorld, client, sandbox_world
 
 NAMES = {"read_deal": "read_opportunity"}
 CASE = f"unreadable_record:crm:{DEAL}"
@@ -315,3 +318,41 @@ async def test_a_gap_is_filled_with_what_changed_meanwhile_and_only_once(bell: B
 async def test_a_source_without_a_crm_can_not_be_filled(bell: Bell) -> None:
     with pytest.raises(TenureError, match="no CRM to read from"):
         await bell.hints.back_fill("erp", datetime(2026, 11, 1, tzinfo=UTC))
+
+
+# ── merged deals ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def hubspot(bell: Bell) -> AsyncIterator[Hints]:
+    """Hints that are read from the same box, as HubSpot: there, deals are merged."""
+    async with client(bell.world.app, "/hubspot") as http:
+        yield bell.reading(HubSpotReader(http, ASKED_OF_HUBSPOT))
+
+
+async def test_a_merged_deal_finds_the_contract_of_the_one_that_is_gone(bell: Bell, hubspot: Hints) -> None:
+    await bell.put_deal()
+    await bell.ring()
+    await bell.hints.read_back()
+    await bell.desk.route()
+    await bell.put_deal("006Merged")
+    await bell.world.change_deal(DEAL, Merged_Into__c="006Merged")
+    await bell.ring()
+    assert await hubspot.read_back() == 1
+    assert await Lifecycles(bell.desk.database).find("crm", "deal", "006Merged") == CONTRACT
+    assert await bell.cases.list() == []
+    assert await bell.facts() == ["tenure.deal.closed_won.v1"] * 2
+
+
+async def test_two_contracts_for_one_merged_deal_are_a_persons_decision(bell: Bell, hubspot: Hints) -> None:
+    for deal in (DEAL, "006Merged"):
+        await bell.put_deal(deal, AccountId=f"001{deal}")
+        await bell.ring(deal)
+    await bell.hints.read_back()
+    await bell.desk.route()
+    await bell.world.change_deal(DEAL, Merged_Into__c="006Merged")
+    await bell.ring()
+    await hubspot.read_back()
+    [case] = await bell.cases.list()
+    assert (case.kind, case.contract) == ("merged_deals", CONTRACT)
+    assert case.reasons == [f"{DEAL} has {CONTRACT}, 006Merged has crm/006Merged/1"]
