@@ -151,7 +151,7 @@ async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedF
 
 @asynccontextmanager
 async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmReader]]:
-    """Who reads a CRM's deals back: by the name of the connection, and of each webhook source of that connection."""
+    """Who reads a CRM's deals back: by the name of the connection, and of each source that is the connection's."""
     async with AsyncExitStack() as clients:
         readers: dict[str, CrmReader] = {}
         for name, connection in settings.connections.items():
@@ -163,7 +163,8 @@ async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmRead
                 readers[name] = make(await clients.enter_async_context(client), mapping, connection.reader)
             elif connection.adapter == "sandbox":
                 readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name)))
-        sources = {source: webhook.connection for source, webhook in settings.webhooks.items()}
+        sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
+        sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
 
 

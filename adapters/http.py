@@ -81,7 +81,8 @@ class JsonApi:
 
         With `body` the question is POSTed, as vendors want long ones to be; it changes nothing there either.
         """
-        method, asked = ("GET", {}) if body is None else ("POST", {"json": body})
+        method = "GET" if body is None else "POST"
+        asked: dict[str, Any] = {} if body is None else {"json": body}
         response = await self._call(operation, method, path, self._read_deadline, write=False, params=params, **asked)
         return self._object(operation, response)
 
