@@ -17,6 +17,7 @@ from domain.errors import Internal, InvalidInput, NotFound, SourceUnavailable, T
 from domain.events import DealClosedWon, DealLost, DealReopened
 from domain.ports import ChangedDeal, CrmReader, DealRecord
 from starter.logs import where
+from starter.sources.reading import READ_BACK
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
 from store.hints import Hinted, add_hints, any_hints, lease_hints, postpone_hints, settle_hints
@@ -118,7 +119,7 @@ def _fact(source: str, record: DealRecord) -> InboxRow:
     event = {
         "specversion": "1.0",
         "id": event_id,
-        "source": f"/tenure/{source}",
+        "source": READ_BACK,
         "type": type,
         "subject": record.id,
         "datacontenttype": "application/json",

@@ -17,6 +17,8 @@ from domain.errors import TenureError
 from domain.ports import ChangedDeals, CrmReader, DealRecord
 from starter.hints import Hints
 from starter.routing import START
+from starter.settings import Settings
+from starter.sources.reading import Sources, Usable
 from store.cases import Cases
 from store.database import change, insert_once, now
 from store.lifecycles import Lifecycles
@@ -97,6 +99,18 @@ async def test_hints_on_one_record_are_one_read_and_one_fact(bell: Bell) -> None
     }
     await bell.desk.route()
     assert [(stream, kind) for stream, kind, _ in await bell.desk.deliveries()] == [(CONTRACT, START)]
+
+
+async def test_what_was_read_back_is_understood_whatever_its_source_speaks(bell: Bell) -> None:
+    await bell.put_deal()
+    await bell.ring(source="hubspot")
+    await Hints(bell.desk.database, {"hubspot": bell.world.port}).read_back()
+    [fact] = await bell.rows("tenure.deal.closed_won.v1")
+    declared = {"preset": "hubspot", "connection": "crm", "secrets": [{"value": "s3cret"}]}
+    sources = Sources(Settings.model_validate({"webhooks": {"hubspot": declared}}))
+    read = sources.read(fact.source, fact.payload)
+    assert isinstance(read, Usable)
+    assert (fact.source, read.event.type, read.event.id) == ("hubspot", fact.type, fact.event_id)
 
 
 async def test_nothing_to_read_reads_nothing(bell: Bell) -> None:
