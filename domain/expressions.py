@@ -1,6 +1,7 @@
 """JMESPath expressions over a CRM's record, checked when they are read."""
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Annotated, Any
 
 import jmespath
@@ -45,3 +46,25 @@ def holds(predicate: str, record: Any) -> bool:
     """JMESPath's truth, which is not Python's: null, false, "", [] and {} are false, every number is true."""
     found = evaluate(predicate, record)
     return found is not None and found is not False and found not in ("", [], {})
+
+
+def paths_in(expression: str) -> frozenset[str]:
+    """The dotted paths of fields that an expression reads: `Account.Name` in `Account.Name || Name`, and `Name`."""
+    return frozenset(_paths(jmespath.compile(expression).parsed))
+
+
+def _paths(node: Any) -> set[str]:
+    if node["type"] == "field":
+        return {node["value"]}
+    inner = [_paths(child) for child in node["children"]]
+    match node["type"]:
+        case "subexpression" | "pipe" | "projection" | "value_projection":
+            return reduce(_under, inner)
+        case "filter_projection":
+            return _under(inner[0], set().union(*inner[1:]))
+        case _:
+            return set().union(*inner)
+
+
+def _under(base: set[str], within: set[str]) -> set[str]:
+    return {f"{path}.{field}" for path in base for field in within} or base or within

@@ -10,15 +10,17 @@ from pydantic import model_validator
 
 from domain.base import Frozen
 from domain.document import apply_fixes
-from domain.expressions import Expression, UnusableRecord, evaluate
-from domain.fields import Fields, values_of
+from domain.expressions import Expression, UnusableRecord, evaluate, paths_in
+from domain.fields import Fields, Scale, values_of
 from domain.intake import Deal, DealKind, Intake, read_deal
 
 __all__ = [
+    "AskedFor",
     "Deal",
     "DealKind",
     "Mapping",
     "UnusableRecord",
+    "asked_for",
     "canonical",
     "classify",
     "load_mapping",
@@ -64,9 +66,24 @@ class Mapping(Frozen):
         return self
 
 
+class AskedFor(Frozen):
+    """The dotted paths that a mapping reads of a deal's record, and of one of its lines: what a CRM is asked for."""
+
+    deal: frozenset[str]
+    line: frozenset[str]
+
+
 def load_mapping(text: str) -> Mapping:
     """Read a mapping file (TOML). ValueError, with every mistake, when it is not one."""
     return Mapping.model_validate(tomllib.loads(text))
+
+
+def asked_for(mapping: Mapping) -> AskedFor:
+    """What a reader must bring, so that every expression of the mapping finds what the CRM has."""
+    intake = mapping.intake
+    of_deal = {intake.deal_id, intake.account, intake.name, intake.is_won, intake.is_lost}
+    of_deal |= {*intake.version, *intake.linked, *(rule.when for rule in intake.rules)}
+    return AskedFor(deal=_read_by(of_deal, mapping.order), line=_read_by(set(), mapping.lines.fields))
 
 
 def canonical(payload: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
@@ -109,6 +126,12 @@ def missing(document: dict[str, Any]) -> tuple[str, ...]:
     for index, line in enumerate(lines):
         gaps += [f"lines[{index}].{path}" for path in _NEEDED_OF_LINES if line.get(path) in (None, "")]
     return tuple(gaps)
+
+
+def _read_by(expressions: set[str], fields: Fields) -> frozenset[str]:
+    rules = {expression for rule in fields.values() for expression in (rule.source, rule.zone) if expression}
+    rules |= {rule.scale.by for rule in fields.values() if isinstance(rule.scale, Scale)}
+    return frozenset[str]().union(*map(paths_in, expressions | rules))
 
 
 def _record(payload: Any, mapping: Mapping) -> dict[str, Any]:

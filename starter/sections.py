@@ -63,14 +63,51 @@ class Sandbox(Section):
     token: Secret = Secret(value=SecretStr("sandbox"))
 
 
+class Reader(Section):
+    """Where a CRM's deals are read back when an event only hints at a change; nothing is written there.
+
+    Access is a lasting `token`, or OAuth 2: client_id and client_secret, with a refresh_token or, without one, as
+    client credentials. `token_url`: where it is not the vendor's usual one below base_url. `api_version`: Salesforce's.
+    """
+
+    adapter: str
+    base_url: str = Field(pattern=r"^https?://[^/\s]+")
+    token: Secret | None = None
+    client_id: str | None = Field(None, min_length=1)
+    client_secret: Secret | None = None
+    refresh_token: Secret | None = None
+    token_url: str | None = Field(None, pattern=r"^https?://[^/\s]+")
+    api_version: str | None = Field(None, pattern=r"^v[0-9]+\.0$")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "Reader":
+        if (self.client_id is None) != (self.client_secret is None):
+            raise ValueError("client_id and client_secret belong together")
+        if (self.token is None) == (self.client_id is None):
+            raise ValueError("name either token, or client_id and client_secret")
+        if self.client_id is None and (self.refresh_token or self.token_url):
+            raise ValueError("refresh_token and token_url need client_id and client_secret")
+        return self
+
+
 class Connection(Section):
-    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token."""
+    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token.
+
+    `reader`, of a CRM: where its deals are read back, when that is another API than the one that is written to.
+    """
 
     kind: Kind
     adapter: str = "sandbox"
     base_url: str | None = None
     token: Secret | None = None
     mapping: Path | None = None
+    reader: Reader | None = None
+
+    @model_validator(mode="after")
+    def _only_a_crm_is_read_back(self) -> "Connection":
+        if self.reader is not None and self.kind != "crm":
+            raise ValueError("only a CRM has a reader")
+        return self
 
 
 class WebhookSource(Declaration):
