@@ -268,11 +268,11 @@ def _print_list(listed: "Listed") -> None:
     if not listed.cases:
         console.print("no case; see also --state all, and --snoozed")
         return
-    short = ("case", "kind", "since", "assigned to", "tags")
-    table = Table(*(Column(name, no_wrap=name != "case", overflow="fold") for name in short), "what")
+    table = Table(Column("case", overflow="fold"), Column("since", no_wrap=True), "who", "what")
     for case in listed.cases:
-        row = (case.id, case.kind, f"{case.opened_at:%Y-%m-%d %H:%M}", case.assignee or "", " ".join(case.tags))
-        table.add_row(*(escape(each) for each in (*row, masked_text(case.title))))
+        what = " ".join((masked_text(case.title), *(f"#{tag}" for tag in case.tags)))
+        row = (case.id, f"{case.opened_at:%Y-%m-%d}", case.assignee or "", what)
+        table.add_row(*(escape(each) for each in row))
     console.print(table)
     if len(listed.groups) > 1 or listed.groups[0].count > len(listed.cases):
         for group in listed.groups:

@@ -35,4 +35,4 @@ def parse_moment(text: str) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise Mistake(f"{text!r} is not a moment that can be reckoned with") from None
+        raise Mistake(f"{text!r} is a moment that can't be reckoned with") from None
