@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.masking import masked_text
-from domain.messages import RetryStep
 from starter.cli.running import Json, in_office, plain, show, user
 from starter.cli.times import parse_length, parse_moment
 from starter.mistakes import Mistake
@@ -116,7 +115,7 @@ def retry(
         return
     found = _at_desk(lambda desk, _: desk.find(case))
     if found.projected and found.state == "open":
-        _through_lifecycle(found, as_json, what="retried", drop=False)
+        _move_on(found, as_json)
         return
     _show_outcome(_at_desk(lambda desk, database: _retried(desk, database, found.id)), as_json)
 
@@ -128,9 +127,11 @@ def resolve(
     as_json: Json = False,
 ) -> None:
     """Close a case. A dead letter's event is ignored from now on; a lifecycle's step is given up, where it can be."""
+    if not reason.strip():
+        raise Mistake("a case is resolved for a reason; give it with --reason")
     found = _at_desk(lambda desk, _: desk.find(case))
     if found.projected and found.state == "open":
-        _through_lifecycle(found, as_json, what=f"given up: {reason}", drop=True, resolution=f"{reason} ({user()})")
+        _move_on(found, as_json, give_up=reason)
         return
     _changed(_at_desk(lambda desk, _: desk.resolve(found.id, user(), reason)), as_json, "is resolved")
 
@@ -231,18 +232,11 @@ def _retry_like(case: str, limit: int, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _through_lifecycle(case: "CaseRow", as_json: bool, *, what: str, drop: bool, resolution: str = "") -> None:
-    """What a lifecycle waits for it tries, or gives up, itself: as `tenure fix --retry` does."""
-
+def _move_on(case: "CaseRow", as_json: bool, give_up: str | None = None) -> None:
     async def tell(office: "Office") -> str:
-        from starter.case_desk import CaseDesk
-        from workflows.lifecycle import CustomerLifecycle
+        from starter.case_steps import move_on
 
-        life = await office.find(case.contract or "")
-        step = RetryStep(case=case.id.removeprefix(f"{case.contract}:"), by=user(), drop=drop)
-        answer = await office.command(life, CustomerLifecycle.retry_step, step)
-        await CaseDesk(office.database).record(case.id, user(), what, resolution)
-        return answer.message
+        return await move_on(office, case, user(), give_up=give_up)
 
     message = in_office(tell)
     show(as_json, {"case": case.id, "message": message}, lambda: print(message))

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from domain.events import Event, UnusableEvent
 from domain.masking import MASK
 from starter.case_desk import CaseDesk
 from starter.case_list import Group, Wanted
 from starter.mistakes import Mistake
+from starter.routing import begin_lifecycle
 from store.cases import open_case
-from store.tables import CaseRow, InboxRow, utc_now
+from store.streams import Answer, finish, lease, number
+from store.tables import CaseRow, DeliveryRow, InboxRow, utc_now
 from tests.intake import CONTRACT, DEAL, Desk, deal, open_desk
 
 GO_LIVE = {"contract": CONTRACT, "milestone": "go-live"}
@@ -260,3 +262,26 @@ async def test_a_case_without_an_event_has_nothing_to_retry(intake: Desk, desk: 
     with pytest.raises(Mistake, match="no received event"):
         await desk.retry_like("duplicate", "ann")
     assert (await desk.resolve("duplicate", "ann", "merged in the ERP")).state == "resolved"
+
+
+async def test_a_start_that_was_refused_is_delivered_again_not_routed(intake: Desk, desk: CaseDesk) -> None:
+    """Its row is ours: there is nothing in it that could be read."""
+    document = {"deal_id": "006-start", "account": {"id": "acc-start"}}
+
+    def refuse(session: Session) -> None:
+        contract = begin_lifecycle(session, "acme", "crm", document)
+        fence = lease(session, contract, "me", 5)
+        assert fence is not None
+        [row] = number(session, contract, fence)
+        finish(session, contract, fence, {1: Answer("refused", "Temporal does not take it")})
+        case = CaseRow(id=f"event:{row.inbox_id}:{contract}", kind="refused_event", title="x", inbox_id=row.inbox_id)
+        open_case(session, case)
+
+    await intake.database.write(refuse)
+    [case] = await listed(desk)
+    started = await desk.retry(case, "ann")
+    row = await intake.inbox.get(started)
+    assert row is not None
+    assert (row.type, row.state) == ("tenure.start", "routed")
+    [delivery] = await intake.database.read(lambda session: session.exec(select(DeliveryRow)).all())
+    assert (delivery.state, delivery.seq) == ("pending", None), "it gets a new number"
