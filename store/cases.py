@@ -7,9 +7,9 @@ from sqlmodel import Session, col, select, update
 
 from domain.view import CaseView
 from store.database import Database, change, insert_once
-from store.tables import CaseNoteRow, CaseRow, utc_now
+from store.tables import CaseNoteRow, CaseRow, InboxRow, utc_now
 
-DEAD_LETTER, REFUSED = "dead_letter", "refused_event"
+DEAD_LETTER, UNLINKED_DEAL, EARLY_EVENT, REFUSED = "dead_letter", "unlinked_deal", "early_event", "refused_event"
 
 
 class Cases:
@@ -49,7 +49,7 @@ def open_case(session: Session, case: CaseRow) -> None:
     A case that says more about a dead letter takes the place of its own, with what that one's history holds.
     """
     old = session.get(CaseRow, case.id, with_for_update=True, populate_existing=True)
-    about_another = old is not None and old.state == "open" and old.inbox_id not in (None, case.inbox_id)
+    about_another = old is not None and old.state == "open" and _about_another_dead(session, old, case)
     if old is None:
         insert_once(session, case, keys=("id",))
     else:
@@ -63,6 +63,14 @@ def open_case(session: Session, case: CaseRow) -> None:
         note(session, case.id, "tenure", f"refused: {'; '.join(case.reasons)}")
     elif case.inbox_id is not None and case.kind != DEAD_LETTER and not about_another:
         _replace_dead_letter(session, case)
+
+
+def _about_another_dead(session: Session, old: CaseRow, case: CaseRow) -> bool:
+    """Whether it is the only case of another dead letter, which would be left without one."""
+    if old.inbox_id is None or old.inbox_id == case.inbox_id:
+        return False
+    state = session.exec(select(InboxRow.state).where(InboxRow.id == old.inbox_id)).one_or_none()
+    return state == "dead"
 
 
 def _replace_dead_letter(session: Session, case: CaseRow) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import Session, and_, col, or_, select, update
 from domain.events import Event, UnusableEvent, read_event
 from domain.mapping import Mapping, UnusableRecord, summary
 from domain.moot import Heard, alike, heard, moot_by
-from store.cases import DEAD_LETTER, REFUSED, note, open_case, resolve_case
+from store.cases import DEAD_LETTER, EARLY_EVENT, UNLINKED_DEAL, note, open_case, resolve_case
 from store.database import change, db_now
 from store.tables import CaseRow, DeliveryRow, InboxRow, utc_now
 
@@ -22,7 +22,6 @@ Read = Callable[[str, str], Event]
 
 UNUSABLE, OUTAGE, EARLY = "unusable", "outage", "early"
 MOOT, PUT_AWAY = "moot", "put_away"
-EARLY_EVENT = "early_event"
 OUR_OWN = ("tenure.start", "tenure.sweep")  # rows of ours, which nobody sent: they aren't routed, only delivered
 
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
@@ -90,13 +89,13 @@ def open_dead_letter(session: Session, row: InboxRow) -> None:
 
 
 def settle(session: Session, inbox_id: int, how: str, *, still_early: bool = False) -> None:
-    """An event that had died, or waited for long, is a case no more. Its refusals by lifecycles stay cases."""
+    """An event that had died, or waited for long, is a case no more. What it asks people, or lifecycles refuse, is."""
     row = session.get(InboxRow, inbox_id)
     if row is None or row.attempts == 0:  # it never was one: that is nearly every event
         return
-    stays = (REFUSED, EARLY_EVENT) if still_early else (REFUSED,)
+    over = (DEAD_LETTER, UNLINKED_DEAL) if still_early else (DEAD_LETTER, UNLINKED_DEAL, EARLY_EVENT)
     about = select(CaseRow.id).where(CaseRow.inbox_id == inbox_id, CaseRow.state == "open")
-    for case_id in session.exec(about.where(col(CaseRow.kind).not_in(stays))).all():
+    for case_id in session.exec(about.where(col(CaseRow.kind).in_(over))).all():
         resolve_case(session, case_id, how)
 
 
@@ -207,7 +206,7 @@ def unparked(session: Session, inbox_ids: list[int], what: str) -> None:
 
 def _open_about(session: Session, inbox_id: int) -> CaseRow | None:
     query = select(CaseRow).where(CaseRow.inbox_id == inbox_id, CaseRow.state == "open")
-    return session.exec(query.where(col(CaseRow.kind).not_in((REFUSED, EARLY_EVENT)))).first()
+    return session.exec(query.where(col(CaseRow.kind).in_((DEAD_LETTER, UNLINKED_DEAL)))).first()
 
 
 def _is_dead() -> ColumnElement[bool]:

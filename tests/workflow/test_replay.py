@@ -1,14 +1,18 @@
 """Delivering recorded events once more: harmless to what has heard them, and healing for what has not."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select, update
 
+from domain.events import read_event
+from domain.facts import facts_of
+from domain.mediation import COLLECTIONS
 from starter.sweep import sweep
 from store.database import change, now
-from store.facts import put_fact, tell, told
+from store.facts import learn, tell, told
 from store.replay import Choice, Replayed, replay, replay_last
 from store.streams import Answer, finish, lease, number
 from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
@@ -88,25 +92,19 @@ async def test_a_level_that_a_server_forgot_is_told_again(post: Post) -> None:
     await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
     await post.settle()
     await life.until(lambda view: view.risk != "low")
-    await post.invoice(life, "paid", 2, TODAY - 3 * DAY)
+    paid = await post.desk.row(await post.invoice(life, "paid", 2, TODAY - 3 * DAY))
     await pretend_delivered(post, life)
 
     def believe(session: Session) -> None:
-        put_fact(
-            session,
-            life.contract,
-            "invoice",
-            "inv_1",
-            version="2",
-            data={"due_on": str(TODAY - 3 * DAY), "paid": True},
-        )
+        for fact in facts_of(read_event(json.loads(paid.payload)).data):
+            learn(session, life.contract, fact)
         calm: dict[str, Any] = {
             "kind": "collections_changed",
             "delinquent": [],
             "overdue_since": None,
             "long_overdue": False,
         }
-        tell(session, life.contract, "invoice", calm)
+        tell(session, life.contract, COLLECTIONS, calm)
         assert sweep(session, post.house.company) == 0, "the sweep sees no difference"
 
     await post.house.database.write(believe)
@@ -115,7 +113,7 @@ async def test_a_level_that_a_server_forgot_is_told_again(post: Post) -> None:
     await post.settle()
     await life.until(lambda view: view.risk == "low")
     assert "in_doubt" not in str(
-        await post.house.database.read(lambda session: told(session, life.contract, "invoice"))
+        await post.house.database.read(lambda session: told(session, life.contract, COLLECTIONS))
     )
 
 

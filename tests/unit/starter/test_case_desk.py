@@ -160,20 +160,28 @@ async def test_a_resolved_dead_letter_is_ignored_for_good(intake: Desk, desk: Ca
 
 async def test_an_unlinked_deal_is_mended_and_retried_by_its_case(intake: Desk, desk: CaseDesk) -> None:
     await intake.arrive("deal.closed_won", deal())
-    row = await intake.arrive("deal.closed_won", deal(Id="006-second"))
-
-    def tell_the_event(session: Session) -> None:
-        old = session.get_one(CaseRow, "deal:006-second")
-        case = CaseRow(**{**old.model_dump(), "inbox_id": row.id, "problem": "unlinked"})
-        open_case(session, case)
-
-    await intake.database.write(tell_the_event)
+    await intake.arrive("deal.closed_won", deal(Id="006-second"))
     assert await listed(desk) == ["deal:006-second"], "one case for one event"
     await desk.edit("deal:006-second", "ann", fixes={"data.record.Amends_Deal__c": DEAL})
     await desk.retry("deal:006-second", "ann")
     await intake.route()
     assert [told.get("kind") for _, _, told in await intake.deliveries()] == [None, "amendment_won"]
     assert await listed(desk) == []
+
+
+async def test_what_a_mended_event_asks_a_person_stays_a_case(intake: Desk, desk: CaseDesk) -> None:
+    await intake.arrive("deal.closed_won", deal())
+    row = await intake.arrive("contract.amended", {"contract": CONTRACT, "effective": "soon"})
+    await desk.edit(str(row.id), "ann", fixes={"data.effective": "2026-12-24"})
+    await desk.retry(str(row.id), "ann")
+    await intake.route()
+    assert (await intake.row(row.event_id)).state == "routed"
+    [asked] = (await desk.list(Wanted())).cases
+    assert (asked.contract, asked.inbox_id, asked.kind == "dead_letter") == (CONTRACT, row.id, False)
+    with pytest.raises(Mistake, match="nothing to retry"):
+        await desk.retry(asked.id, "ann")
+    assert (await desk.resolve(asked.id, "ann", "the deal agrees again")).state == "resolved"
+    assert (await intake.row(row.event_id)).state == "routed"
 
 
 async def test_people_assign_tag_snooze_and_note(intake: Desk, desk: CaseDesk) -> None:

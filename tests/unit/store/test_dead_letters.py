@@ -204,6 +204,8 @@ async def test_a_later_event_that_was_used_makes_the_dead_letter_moot(
 
 async def test_the_index_of_dead_letters_is_used(database: Database, inbox: Inbox) -> None:
     """Each routed event looks for dead letters: that must not read them all."""
+    if not database.url.startswith("sqlite"):
+        pytest.skip("the plan is read as SQLite tells it")
     await came(inbox, "e1", SUPPORT, dead="x")
     asked: list[str] = []
 
