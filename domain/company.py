@@ -49,6 +49,8 @@ class RiskPolicy(Frozen):
 
 
 class Company(Frozen):
+    """`early_event_days`: how long an event may wait for its contract before that is a case."""
+
     tenant: str
     entities: tuple[LegalEntity, ...]
     products: tuple[Product, ...]
@@ -57,6 +59,7 @@ class Company(Frozen):
     renewal_playbook: tuple[str, ...] = ("Review readiness", "Confirm stakeholders", "Agree scope", "Collect decision")
     collections: CollectionsPolicy = CollectionsPolicy()
     risk: RiskPolicy = RiskPolicy()
+    early_event_days: int = 3
 
     @property
     def milestones(self) -> frozenset[str]:

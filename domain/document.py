@@ -38,13 +38,16 @@ def apply_fixes(document: dict[str, Any], fixes: Mapping[str, Any]) -> dict[str,
     """
     fixed = copy.deepcopy(document)
     for path, value in fixes.items():
-        _set(fixed, path, keys_of(path), value)
+        keys = keys_of(path)
+        if not _in_order(keys) and not _stands(fixed, keys):
+            raise ValueError(f"{path}: an order has no such field")
+        put_at(fixed, path, value)
     return fixed
 
 
-def _set(document: dict[str, Any], path: str, keys: tuple[Key, ...], value: Any) -> None:
-    if not _in_order(keys) and not _stands(document, keys):
-        raise ValueError(f"{path}: an order has no such field")
+def put_at(document: dict[str, Any], path: str, value: Any) -> None:
+    """Set a path of any document to a value; None removes what stands there. ValueError when the path leads nowhere."""
+    keys = keys_of(path)
     node: Any = document
     for position, (key, following) in enumerate(pairwise(keys)):
         at = dotted(keys[: position + 1])

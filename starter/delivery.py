@@ -275,6 +275,8 @@ def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
         reasons=[reason],
         actor="ops",
         mend=f"settle the reason; then tenure event {row.inbox_id} --again",
+        problem="refused",
+        inbox_id=row.inbox_id,
     )
 
 

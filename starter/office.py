@@ -3,12 +3,10 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, select
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,13 +17,15 @@ from domain.mapping import Mapping
 from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
 from domain.outcomes import ORDER_CASE
 from domain.view import LifecycleView
+from starter.case_desk import CaseDesk
+from starter.finding import find_life
 from starter.mistakes import Mistake, Refusal
 from starter.routing import begin_lifecycle
+from starter.settling import Outcome, outcome_of
 from store.database import Database, take_turn
 from store.inbox import ROUTING, Inbox
-from store.lifecycles import find_contract
 from store.orders import SqlOrders
-from store.tables import DeliveryRow, InboxRow, LifecycleRow
+from store.tables import InboxRow, LifecycleRow
 from store.views import SqlViews
 from workflows.lifecycle import CustomerLifecycle
 
@@ -33,17 +33,6 @@ Command = TypeVar("Command")
 Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an event: its inbox row's state, and the answer of each lifecycle that it concerned."""
-
-    inbox_id: int
-    state: str
-    reason: str
-    answers: dict[str, str]
-
-
-SHORTEST_NAME = 3
 IDENTITY = ("deal_id", "account", "account.id")
 
 
@@ -62,26 +51,7 @@ class Office:
 
     async def find(self, name: str) -> LifecycleRow:
         """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
-        if len(name.strip()) < SHORTEST_NAME:
-            raise Mistake(f"{name!r} names no contract; write at least {SHORTEST_NAME} characters of its id")
-        found = await self.database.read(
-            lambda session: session.exec(
-                select(LifecycleRow)
-                .where(
-                    or_(
-                        LifecycleRow.contract == find_contract(session, "crm", "deal", name),
-                        col(LifecycleRow.contract).contains(name, autoescape=True),
-                    )
-                )
-                .limit(5)
-            ).all()
-        )
-        exact = [life for life in found if name in (life.contract, life.deal)]
-        if len(exact or found) == 1:
-            return (exact or found)[0]
-        if not found:
-            raise Mistake(f"unknown contract {name!r}; `tenure list` shows those that are known")
-        raise Mistake(f"{name!r} is not unique: {', '.join(life.contract for life in found)}")
+        return await find_life(self.database, name)
 
     def handle(self, life: LifecycleRow) -> Handle:
         return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
@@ -134,27 +104,11 @@ class Office:
 
     async def outcome(self, inbox_id: int, *, seconds: float = 15.0) -> Outcome:
         """Wait until an event is settled. Raises Mistake when it still waits after `seconds`: it is not lost."""
-        give_up = asyncio.get_running_loop().time() + seconds
-        while True:
-            row, deliveries = await self.database.read(
-                lambda session: (
-                    session.get(InboxRow, inbox_id),
-                    session.exec(select(DeliveryRow).where(DeliveryRow.inbox_id == inbox_id)).all(),
-                )
-            )
-            if row is None:
-                raise Mistake(f"there is no event {inbox_id}")
-            settled = row.state != "received" and all(delivery.state != "pending" for delivery in deliveries)
-            if settled:
-                return Outcome(inbox_id, row.state, row.reason, _answers(deliveries))
-            if asyncio.get_running_loop().time() > give_up:
-                raise Mistake(f"event {inbox_id} is kept and waits for the dispatcher; `tenure status` tells why")
-            await asyncio.sleep(0.05)
+        return await outcome_of(self.database, inbox_id, seconds=seconds)
 
-    async def again(self, inbox_id: int, payload: dict[str, Any] | None = None) -> None:
+    async def again(self, inbox_id: int, by: str, payload: dict[str, Any] | None = None) -> None:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
-        if not await self._inbox.replay(inbox_id, payload=json.dumps(payload) if payload else None):
-            raise Mistake(f"event {inbox_id} is neither dead, parked nor refused: there is nothing to repeat")
+        await CaseDesk(self.database).again(inbox_id, by, json.dumps(payload) if payload else None)
 
     async def event(self, inbox_id: int) -> InboxRow:
         row = await self._inbox.get(inbox_id)
@@ -208,7 +162,3 @@ class Office:
                 return CommandAnswer(message=message, view=view)
             await asyncio.sleep(0.1)
         return answer
-
-
-def _answers(deliveries: Sequence[DeliveryRow]) -> dict[str, str]:
-    return {row.stream: f"{row.state}{f': {row.answer}' if row.answer else ''}" for row in deliveries}

@@ -168,6 +168,10 @@ class LocalStack:
         return tuple(started)
 
     def _spawn(self, spec: ProcessSpec) -> None:
+        mark = self._unclean_mark(spec.name)
+        if spec.after_unclean_stop is not None and (mark.exists() or self._run_file(spec.name).exists()):
+            spec.after_unclean_stop()
+        mark.unlink(missing_ok=True)
         if spec.ready_file is not None:
             spec.ready_file.unlink(missing_ok=True)
         log = self.log_file(spec.name)
@@ -195,12 +199,15 @@ class LocalStack:
     def _stop(self, names: Collection[str] | Iterator[str]) -> tuple[str, ...]:
         running = {name: process for name in names if (process := self._recorded(name)) is not None}
         stopped = tuple(name for name, process in running.items() if alive(process))
-        for process in running.values():
+        for name, process in running.items():
+            if not alive(process):
+                self._unclean_mark(name).touch()
             send(process, signal.SIGTERM)
         deadline = time.monotonic() + self._settings.tuning.grace
         for name, process in running.items():
             if not wait_gone(process, max(0.0, deadline - time.monotonic())):
                 send(process, signal.SIGKILL)
+                self._unclean_mark(name).touch()
                 if not wait_gone(process, self._settings.tuning.grace):
                     raise StackError(f"{name} (pid {process.pid}) can't be stopped")
             self._reap(name)
@@ -261,6 +268,10 @@ class LocalStack:
 
     def _run_file(self, name: str) -> Path:
         return self._run / f"{name}.json"
+
+    def _unclean_mark(self, name: str) -> Path:
+        """It is there when a process, whose run file is gone, had ended by itself or was killed."""
+        return self._run / f"{name}.unclean"
 
     @contextlib.contextmanager
     def _prepared(self) -> Iterator[None]:

@@ -38,7 +38,8 @@ class Port:
 class ProcessSpec:
     """One background process. `ready` is asked until it says True; `after` names what must be ready before it starts.
 
-    `environment` is what the process gets besides the one that it inherits.
+    `environment` is what the process gets besides the one that it inherits. `after_unclean_stop` is called before it
+    is started again, when it ended in any other way than by being told to.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ProcessSpec:
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_file: Path | None = None
+    after_unclean_stop: Callable[[], object] | None = None
 
 
 def answers(url: str) -> Callable[[], bool]:
@@ -82,7 +84,8 @@ _WITHOUT_PORT = {"dispatcher": "starter.dispatcher", "worker": "worker"}
 
 
 def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
-    # imported late: they bring the SDK along, which a command that only looks need not wait for
+    # imported late: they bring the SDK and the store along, which a command that only looks need not wait for
+    from starter.redelivery import redeliver_last_minutes
     from starter.searching import type_name
     from workflows.desk import SEARCH_ATTRIBUTES
 
@@ -103,6 +106,7 @@ def _temporal(settings: Settings, time_travel: bool) -> ProcessSpec:
         ready=answers(f"http://127.0.0.1:{ui_port}/api/v1/namespaces/default"),
         ports=(Port(port, "temporal.port"), Port(ui_port, "temporal.ui_port")),
         url=f"http://127.0.0.1:{ui_port}",
+        after_unclean_stop=lambda: redeliver_last_minutes(settings),
     )
 
 

@@ -1,6 +1,6 @@
 """The sweep: due dates that pass announce nothing, so somebody has to look; what was parked may be known by now."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 from sqlmodel import Session, col, select
@@ -12,6 +12,7 @@ from starter.delivery import business_day
 from starter.routing import unpark_known
 from starter.slips import FACT
 from store.database import insert_once, take_turn
+from store.dead_letters import cases_for_parked, retry_due
 from store.facts import facts_of, told
 from store.inbox import ROUTING, add_delivery
 from store.tables import DeliveryRow, FactRow, InboxRow, LifecycleRow, StreamRow
@@ -23,6 +24,8 @@ def sweep(session: Session, company: Company) -> int:
     """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
     take_turn(session, ROUTING)
     unpark_known(session)
+    retry_due(session)
+    cases_for_parked(session, timedelta(days=company.early_event_days))
     with_invoices = select(FactRow.contract).where(FactRow.kind == INVOICE).distinct()
     lives = select(LifecycleRow).where(col(LifecycleRow.contract).in_(with_invoices), ~col(LifecycleRow.closed))
     return sum(_look_at(session, life, company) for life in session.exec(lives).all())

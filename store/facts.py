@@ -9,6 +9,8 @@ from domain.facts import Fact, newer
 from store.database import insert_once
 from store.tables import FactRow, ToldRow
 
+DOUBT = "in_doubt"  # beside it, the level that is on its way; None where several may be
+
 
 def learn(session: Session, contract: str, fact: Fact) -> bool:
     """Keep a fact unless what is known of the same record is as new, or newer. False: nothing changed."""
@@ -49,3 +51,8 @@ def tell(session: Session, contract: str, level: str, value: Any) -> bool:
     if not insert_once(session, ToldRow(contract=contract, level=level, value=value), keys=("contract", "level")):
         session.get_one(ToldRow, (contract, level)).value = value
     return True
+
+
+def doubt(session: Session, contract: str, level: str) -> None:
+    """Nobody knows what the workflow was told last: it is told again, be it the same, under a new number."""
+    tell(session, contract, level, {DOUBT: None})

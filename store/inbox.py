@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, and_, col, func, or_, select, update
+from sqlmodel import Session, and_, col, func, select, update
 
 from store.database import Database, change, insert_once, take_turn
+from store.dead_letters import UNUSABLE, bury, open_dead_letter, put_back, settle, unparked
 from store.group_commit import GroupCommit, Received
 from store.tables import DeliveryRow, InboxRow
 
@@ -52,13 +53,17 @@ class Inbox:
 
     async def replay(self, inbox_id: int, *, payload: str | None = None) -> bool:
         """Put a dead, parked or refused event back in, with a mended payload if one is given. False when it is none."""
-        values = {"state": "received", "reason": "", "parked_for": None}
-        if payload is not None:
-            values["payload"] = payload
-        refused = select(DeliveryRow.inbox_id).where(DeliveryRow.inbox_id == inbox_id, DeliveryRow.state == "refused")
-        unused = or_(col(InboxRow.state).in_(("dead", "parked")), col(InboxRow.id).in_(refused))
-        statement = update(InboxRow).where(col(InboxRow.id) == inbox_id, unused)
-        return await self._db.write(lambda session: change(session, statement.values(**values))) == 1
+        return await self._db.write(lambda session: put_back(session, inbox_id, payload))
+
+
+def put_in(session: Session, row: InboxRow) -> bool:
+    """Insert a row that came in, with its case if it is dead. False when (source, event id) was here before."""
+    if row.state == "dead":
+        row.problem, row.attempts = row.problem or UNUSABLE, 1
+    new = insert_once(session, row, keys=("source", "event_id"))
+    if new and row.state == "dead":
+        open_dead_letter(session, row)
+    return new
 
 
 ROUTING = "routing"  # the turn of whatever decides what an event is about, or makes an alias that events wait for
@@ -73,6 +78,7 @@ def next_received(session: Session, limit: int = 100) -> Sequence[InboxRow]:
 
 def mark_routed(session: Session, inbox_id: int) -> None:
     _mark(session, inbox_id, state="routed", reason="", parked_for=None)
+    settle(session, inbox_id, "the event could be used")
 
 
 def mark_hint(session: Session, inbox_id: int, record: str) -> None:
@@ -82,20 +88,27 @@ def mark_hint(session: Session, inbox_id: int, record: str) -> None:
 
 def mark_ignored(session: Session, inbox_id: int, reason: str) -> None:
     _mark(session, inbox_id, state="ignored", reason=reason, parked_for=None)
+    settle(session, inbox_id, reason)
 
 
-def mark_dead(session: Session, inbox_id: int, reason: str, *, problem: str = "unusable") -> None:
-    _mark(session, inbox_id, state="dead", reason=reason, parked_for=None, problem=problem)
+def mark_dead(session: Session, inbox_id: int, reason: str, *, problem: str = UNUSABLE) -> None:
+    """A dead letter, and its case. With the problem `outage` it is tried again by itself."""
+    bury(session, inbox_id, reason, problem)
 
 
 def mark_parked(session: Session, inbox_id: int, *, parked_for: str, reason: str = "") -> None:
     """It came before the record that tells its contract: it waits for that alias: `<system>:<kind>:<foreign id>`."""
     _mark(session, inbox_id, state="parked", reason=reason, parked_for=parked_for)
+    settle(session, inbox_id, f"it can be used when {parked_for} is known", still_early=True)
 
 
 def unpark(session: Session, waits_for: str) -> int:
     """Put back what waits for this alias, from whatever source; it keeps its place by its id. Returns how many."""
     waiting = and_(col(InboxRow.state) == "parked", col(InboxRow.parked_for) == waits_for)
+    ids = [each for each in session.exec(select(InboxRow.id).where(waiting).with_for_update()) if each is not None]
+    if not ids:
+        return 0
+    unparked(session, ids, waits_for)
     statement = update(InboxRow).where(waiting).values(state="received", reason="", parked_for=None)
     return change(session, statement)
 

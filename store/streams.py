@@ -84,7 +84,7 @@ def finish(session: Session, stream: str, fence: int, answers: Mapping[int, Answ
         row = update(DeliveryRow).where(
             col(DeliveryRow.stream) == stream, col(DeliveryRow.seq) == seq, col(DeliveryRow.state) == "pending"
         )
-        change(session, row.values(state=answer.state, answer=answer.text))
+        change(session, row.values(state=answer.state, answer=answer.text, settled_at=db_now()))
     return True
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
@@ -36,6 +36,9 @@ class Serial(TypeDecorator[int]):
     cache_ok = True
 
 
+DEAD = text("state = 'dead'")
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -55,6 +58,7 @@ class InboxRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "event_id", name="uq_inbox_event"),
         Index("ix_inbox_state", "state", "id"),
+        Index("ix_inbox_dead", "source", "type", sqlite_where=DEAD, postgresql_where=DEAD),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)

@@ -14,7 +14,8 @@ from starter.cli.running import Contract, Json, in_office, parse_date, show, use
 from starter.mistakes import Mistake
 
 if TYPE_CHECKING:
-    from starter.office import Office, Outcome
+    from starter.office import Office
+    from starter.settling import Outcome
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
 
@@ -69,7 +70,7 @@ def event(
 
     async def send(office: "Office") -> "Outcome":
         if number is not None:
-            await office.again(number, body)
+            await office.again(number, user(), body)
             return await office.outcome(number)
         return await office.outcome(await office.accept("cli", body or {}))
 
@@ -191,6 +192,5 @@ def show_outcome(outcome: "Outcome", as_json: bool) -> None:
 
     fields = ("inbox_id", "state", "reason", "answers")
     show(as_json, {name: getattr(outcome, name) for name in fields}, text)
-    unused = outcome.state in ("dead", "parked") or any("refused" in answer for answer in outcome.answers.values())
-    if unused:
+    if outcome.unused:
         raise typer.Exit(1)

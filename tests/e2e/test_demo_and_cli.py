@@ -198,6 +198,43 @@ def test_an_unusable_event_is_a_dead_letter_that_can_be_mended(shell: Shell, tmp
     assert mended["answers"] == {contract: "delivered"}
 
 
+def test_the_list_of_cases_mends_a_dead_letter_and_moves_a_lifecycle_on(
+    shell: Shell, tmp_path: Path, contract: str
+) -> None:
+    data = {"contract": contract, "milestone": "training"}
+    head = {"specversion": "1.0", "source": "/test", "id": "case-me", "type": "tenure.milestone.completed.v1"}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({**head, "data": data}))
+    dead = str(shell.read("event", str(file), code=1)["inbox_id"])
+    assert shell.read("cases", "show", dead)["event"]["state"] == "dead"
+    assert shell.read("cases", "retry", dead, code=1)["state"] == "dead"
+    today = f"data.completed_on={datetime.now(UTC).date()}"
+    assert shell.read("cases", "edit", dead, "--set", today, "--retry")["answers"] == {contract: "delivered"}
+    assert "resolved already" in shell.refused("cases", "retry", dead)
+
+    assert shell.tenure("signal", contract, '{"kind": "bogus"}').returncode == 0
+    [case] = shell.read("cases", "list", "--kind", "unusable_signal")["cases"]
+    assert shell.read("cases", "assign", case["id"], "ann")["assignee"] == "ann"
+    shell.read("cases", "retry", case["id"])
+    assert shell.read("show", contract)["view"]["cases"] == []
+    last = [line["what"] for line in shell.read("cases", "show", case["id"])["history"]]
+    assert last == ["assigned to ann", "retried"]
+
+
+def test_a_replay_of_everything_changes_nothing(shell: Shell, contract: str) -> None:
+    before = shell.read("show", contract)
+    chosen = shell.read("replay", "--contract", contract, "--dry-run")
+    assert chosen["deliveries"] > 3
+    assert shell.read("replay", "--contract", contract)["deliveries"] == chosen["deliveries"]
+    for _ in range(100):
+        after = shell.read("show", contract)
+        if after["view"]["last_seq"] > before["view"]["last_seq"]:
+            break
+    changed = {"as_of": None, "last_seq": None}
+    assert {**after["view"], **changed} == {**before["view"], **changed}
+    assert after["effects"] == before["effects"]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -302,3 +302,39 @@ def test_a_state_dir_that_cannot_be_made_is_one_clear_line(settings: Settings, t
     stack = stack_of(settings.model_copy(update={"state_dir": tmp_path / "file" / "state"}))
     with pytest.raises(StackError, match="TENURE_STATE_DIR"):
         stack.up()
+
+
+def test_an_unclean_stop_is_known_however_it_is_started_again(stack: LocalStack, settings: Settings, port: int) -> None:
+    found: list[bool] = []
+    careful = replace(server(port), after_unclean_stop=lambda: found.append(listens(port)))
+    stack = stack_of(settings, careful)
+    stack.up()
+    stack.restart("server")
+    assert found == [], "a clean stop"
+
+    stack.kill("server")
+    stack.start("server")
+    assert found == [False], "it is told before it is up again"
+    stack.kill("server")
+    stack.up()
+    stack.kill("server")
+    stack.down()
+    stack.up()
+    assert found == [False] * 3, "also when somebody has cleaned up in between"
+    stack.down()
+    stack.up()
+    assert found == [False] * 3
+
+
+def test_what_cannot_be_made_good_keeps_it_down(stack: LocalStack, settings: Settings, port: int) -> None:
+    def refuse() -> None:
+        raise StackError("the store does not answer")
+
+    stack = stack_of(settings, replace(server(port), after_unclean_stop=refuse))
+    stack.up()
+    stack.kill("server")
+    with pytest.raises(StackError, match="the store does not answer"):
+        stack.up()
+    assert not listens(port)
+    mended = stack_of(settings, replace(server(port), after_unclean_stop=lambda: None))
+    assert mended.up() == ("server",)

@@ -1,0 +1,60 @@
+"""What must not be shown of a payload: secrets, and data by which a person, a tax payer or a bank account is known."""
+
+import re
+from typing import Any
+
+MASK = "•••"
+
+_SECRET_NAME = r"secret|passw|token|authori[sz]ation|api.?key|private.?key|credential|signature|cookie|session.?id"  # noqa: S105
+_PERSONAL = r"e.?mail|phone|mobile|fax|birth|ssn|social.?security|passport"
+_TAX = r"tax.?(id|no|number|code)|(^|[._-])(vat|ein|tin|abn|gst)([._-]|$)|vat.?(id|no|number)"
+_BANK = r"iban|(^|[._-])(bic|swift)([._-]|$)|bank|sort.?code|routing.?number|account.?number|card.?number|(^|[._-])cvc"
+_HIDDEN = re.compile(f"{_SECRET_NAME}|{_PERSONAL}|{_TAX}|{_BANK}", re.IGNORECASE)
+_VAT_COUNTRIES = "AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI"
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+# in a text that is no JSON, the value that stands after such a name
+_NAMED = re.compile(
+    rf"""(["']?[\w.-]*(?:{_SECRET_NAME}|{_PERSONAL}|tax.?(?:id|no|number)|vat|iban|account.?number)[\w.-]*["']?\s*[:=]\s*)"""
+    r"""("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;}\]]+)""",
+    re.IGNORECASE,
+)
+_ANYWHERE = (
+    re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"),  # an e-mail address
+    re.compile(r"\b(?:Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE),
+    re.compile(r"\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?"),  # a JSON web token
+    re.compile(r"\b(?:sk|pk|rk|whsec|xox[a-z]|ghp|pat)[_-][\w-]{8,}"),
+    re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),  # an IBAN
+    re.compile(r"(?<![\w-])\d{4}([ -])\d{4}\1\d{4}\1\d{3,4}(?![\w-])"),  # a card's number, as people write it
+    re.compile(rf"\b(?:{_VAT_COUNTRIES})U?\d{{8,12}}\b"),  # a European VAT id
+    re.compile(r"(?<![\w-])(?:\d{3}-\d{2}-\d{4}|\d{2}-\d{7})(?![\w-])"),  # a tax id of the US
+)
+
+
+def masked(value: Any) -> Any:
+    """The same JSON value, with what stands under a telling name, or looks like it, hidden; its shape stays."""
+    return _masked(value, hidden=False)
+
+
+def _masked(value: Any, *, hidden: bool) -> Any:
+    if isinstance(value, dict):
+        return {name: _masked(inner, hidden=hidden or _tells(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, hidden=hidden) for inner in value]
+    if value is None or value == "" or isinstance(value, bool):
+        return value
+    if hidden:
+        return MASK
+    return masked_text(value) if isinstance(value, str) else value
+
+
+def _tells(name: object) -> bool:
+    return _HIDDEN.search(_HUMP.sub("_", str(name))) is not None
+
+
+def masked_text(text: str) -> str:
+    """A text, such as a payload that is no JSON, with what looks like a secret or a person's data hidden."""
+    text = _NAMED.sub(rf"\g<1>{MASK}", text)
+    for pattern in _ANYWHERE:
+        text = pattern.sub(MASK, text)
+    return text

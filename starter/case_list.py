@@ -1,0 +1,99 @@
+"""The list of exception cases: finding one, and choosing some."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+from sqlalchemy import String, cast, literal_column
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, func, or_, select
+
+from starter.finding import SHORTEST_NAME
+from starter.mistakes import Mistake
+from store.tables import CaseRow, InboxRow, utc_now
+
+
+class Wanted(NamedTuple):
+    """Which cases to list; None means all. `state`: open, resolved, or None for both."""
+
+    state: str | None = "open"
+    kind: str | None = None
+    problem: str | None = None
+    contract: str | None = None
+    account: str | None = None
+    assignee: str | None = None
+    tag: str | None = None
+    source: str | None = None
+    snoozed: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are alike, which `retry --like` takes together."""
+
+    problem: str
+    kind: str
+    type: str
+    count: int
+    newest: datetime
+
+
+@dataclass(frozen=True)
+class Listed:
+    cases: Sequence[CaseRow]
+    groups: Sequence[Group]
+
+
+def find_case(session: Session, name: str) -> CaseRow:
+    if case := session.get(CaseRow, name):
+        return case
+    query = select(CaseRow).order_by(col(CaseRow.opened_at).desc())
+    if name.isdecimal() and len(name) < 19:
+        found = session.exec(query.where(CaseRow.inbox_id == int(name)).limit(5)).all()
+    elif len(name.strip()) >= SHORTEST_NAME:
+        part = query.where(col(CaseRow.id).contains(name, autoescape=True))
+        found = session.exec(part.where(CaseRow.state == "open").limit(5)).all()
+    else:
+        found = []
+    still_open = [case for case in found if case.state == "open"]
+    if len(still_open or found) == 1:
+        return (still_open or found)[0]
+    if not found:
+        raise Mistake(f"unknown case {name!r}; `tenure cases list` shows those that are open")
+    raise Mistake(f"{name!r} is not unique: {', '.join(case.id for case in found)}")
+
+
+def listed(session: Session, wanted: Wanted, limit: int) -> Listed:
+    where = _where(wanted)
+    # the empty text is written out: PostgreSQL takes two parameters of one value for two expressions
+    type_, newest = func.coalesce(col(InboxRow.type), literal_column("''")), func.max(col(CaseRow.opened_at))
+    joined = col(InboxRow.id) == col(CaseRow.inbox_id)
+    groups = (
+        columns(col(CaseRow.problem), col(CaseRow.kind), type_, func.count(), newest)
+        .select_from(CaseRow)
+        .join(InboxRow, joined, isouter=True)
+        .where(*where)
+        .group_by(col(CaseRow.problem), col(CaseRow.kind), type_)
+        .order_by(newest.desc())
+    )
+    cases = select(CaseRow).join(InboxRow, joined, isouter=True).where(*where)
+    newest_first = cases.order_by(col(CaseRow.opened_at).desc(), col(CaseRow.id))
+    found = session.connection().execute(groups).all()
+    return Listed(session.exec(newest_first.limit(limit)).all(), [Group(*values) for values in found])
+
+
+def _where(wanted: Wanted) -> list[Any]:
+    equal = {
+        CaseRow.state: wanted.state, CaseRow.kind: wanted.kind, CaseRow.problem: wanted.problem,
+        CaseRow.account: wanted.account, CaseRow.assignee: wanted.assignee, InboxRow.source: wanted.source,
+    }  # fmt: skip
+    where: list[Any] = [col(column) == value for column, value in equal.items() if value is not None]
+    if wanted.contract is not None:
+        where.append(col(CaseRow.contract).contains(wanted.contract, autoescape=True))
+    if wanted.tag is not None:
+        where.append(cast(CaseRow.tags, String).contains(to_json(wanted.tag).decode(), autoescape=True))
+    if not wanted.snoozed:
+        where.append(or_(col(CaseRow.snoozed_until).is_(None), col(CaseRow.snoozed_until) <= utc_now()))
+    return where
