@@ -15,9 +15,10 @@ from domain.events import UnusableEvent
 from starter.case_list import Listed, Wanted, find_case, listed
 from starter.mistakes import Mistake
 from starter.payloads import fixed, received
+from starter.sources.reading import Sources, Usable
 from store.cases import REFUSED, note, resolve_case
 from store.database import Database
-from store.dead_letters import Read, mend, put_away, put_back, read_payload, unused
+from store.dead_letters import mend, put_away, put_back, unused
 from store.tables import CaseNoteRow, CaseRow, InboxRow, utc_now
 
 T = TypeVar("T")
@@ -35,11 +36,11 @@ class Shown:
 
 
 class CaseDesk:
-    """`read` reads a source's payload as the router would, so that an edited one is known to be usable."""
+    """`sources` read a payload as the router would, so that an edited one is known to be usable."""
 
-    def __init__(self, database: Database, read: Read = read_payload) -> None:
+    def __init__(self, database: Database, sources: Sources | None = None) -> None:
         self._db = database
-        self._read = read
+        self._sources = sources or Sources()
 
     async def find(self, name: str) -> CaseRow:
         """The case of an id, an event's number, or a unique part of an open case's id. Raises Mistake."""
@@ -211,11 +212,12 @@ class CaseDesk:
 
     def _rewrite(self, row: InboxRow, payload: str) -> None:
         try:
-            event = self._read(row.source, payload)
+            reading = self._sources.read(row.source, payload)
         except UnusableEvent as error:
             raise Mistake(f"event {row.id} would still be of no use: {error}") from None
         mend(row, payload)
-        row.type = event.type
+        if isinstance(reading, Usable):
+            row.type = reading.event.type
 
 
 def _open(session: Session, name: str) -> CaseRow:

@@ -24,7 +24,7 @@ from domain.mediation import LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import EventBatch, LifecycleEvent
 from domain.state import LifecycleState
 from starter.slips import FACT, RECORD, START
-from starter.sources.reading import Sources, Usable
+from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
 from store.database import Database
 from store.facts import facts_of, learn, tell, told
@@ -159,10 +159,7 @@ class Deliverer:
         if sweep := row.payload.get("sweep"):
             return str(sweep), True
         inbox = session.get_one(InboxRow, row.inbox_id)
-        reading = self._sources.read(inbox.source, inbox.payload)
-        if not isinstance(reading, Usable):
-            raise ValueError(f"the source {inbox.source} is configured otherwise than when it was routed")
-        event = reading.event.data
+        event = self._sources.event(inbox.source, inbox.payload).data
         does = treatment(event)
         if not isinstance(does, Keeps):
             raise ValueError(f"{event.type} carries no fact")

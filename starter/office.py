@@ -22,6 +22,7 @@ from starter.finding import find_life
 from starter.mistakes import Mistake, Refusal
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
+from starter.sources.reading import Sources
 from store.database import Database, take_turn
 from store.inbox import ROUTING, Inbox
 from store.orders import SqlOrders
@@ -39,13 +40,22 @@ IDENTITY = ("deal_id", "account", "account.id")
 class Office:
     """The client side of lifecycles. `crm` is the CRM connection's name."""
 
-    def __init__(self, database: Database, client: Client, company: Company, mapping: Mapping, crm: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        company: Company,
+        mapping: Mapping,
+        crm: str,
+        sources: Sources | None = None,
+    ) -> None:
         self.database = database
         self.client = client
         self.company = company
         self.mapping = mapping
         self.crm = crm
         self._inbox = Inbox(database)
+        self._sources = sources
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,7 +118,7 @@ class Office:
 
     async def again(self, inbox_id: int, by: str, payload: dict[str, Any] | None = None) -> None:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
-        await CaseDesk(self.database).again(inbox_id, by, json.dumps(payload) if payload else None)
+        await CaseDesk(self.database, self._sources).again(inbox_id, by, json.dumps(payload) if payload else None)
 
     async def event(self, inbox_id: int) -> InboxRow:
         row = await self._inbox.get(inbox_id)

@@ -29,6 +29,7 @@ from starter.intake import Intake, add_contract, correct_order, is_activated
 from starter.logs import where
 from starter.slips import FACT, START, TELL, Slip
 from starter.sources.reading import Hint, Ignored, Sources, Unreadable, Usable
+from store.dead_letters import resolve_moot
 from store.inbox import add_delivery, mark_hint, mark_ignored, next_received, unpark
 from store.lifecycles import find_contract
 from store.orders import newest_order
@@ -57,6 +58,7 @@ class Router:
             try:
                 with session.begin_nested():
                     self._read(session, slip, row)
+                    resolve_moot(session, row, self.mapping, self.sources.event)
             except DBAPIError as error:
                 if not isinstance(error, DataError):
                     raise

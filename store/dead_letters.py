@@ -14,13 +14,14 @@ from domain.events import Event, UnusableEvent, read_event
 from domain.mapping import Mapping, UnusableRecord, summary
 from domain.moot import Heard, alike, heard, moot_by
 from store.cases import DEAD_LETTER, EARLY_EVENT, UNLINKED_DEAL, note, open_case, resolve_case
-from store.database import change, db_now
+from store.database import change, db_now, insert_once
 from store.tables import CaseRow, DeliveryRow, InboxRow, utc_now
 
 Read = Callable[[str, str], Event]
 """Reads a source's payload as one of our events. Raises UnusableEvent."""
 
 UNUSABLE, OUTAGE, EARLY = "unusable", "outage", "early"
+HINT = "hint."  # what the type of an event begins with whose record is read back first
 MOOT, PUT_AWAY = "moot", "put_away"
 OUR_OWN = ("tenure.start", "tenure.sweep")  # rows of ours, which nobody sent: they aren't routed, only delivered
 
@@ -99,6 +100,16 @@ def settle(session: Session, inbox_id: int, how: str, *, still_early: bool = Fal
         resolve_case(session, case_id, how)
 
 
+def put_in(session: Session, row: InboxRow) -> bool:
+    """Insert a row that came in, with its case if it is dead. False when (source, event id) was here before."""
+    if row.state == "dead":
+        row.problem, row.attempts = row.problem or UNUSABLE, 1
+    new = insert_once(session, row, keys=("source", "event_id"))
+    if new and row.state == "dead":
+        open_dead_letter(session, row)
+    return new
+
+
 def put_back(session: Session, inbox_id: int, payload: str | None = None) -> bool:
     """Put a dead, parked or refused event back in, mended if a payload is given. False when it is none of these."""
     row = unused(session, inbox_id)
@@ -110,7 +121,8 @@ def put_back(session: Session, inbox_id: int, payload: str | None = None) -> boo
         refused = and_(col(DeliveryRow.inbox_id) == inbox_id, col(DeliveryRow.state) == "refused")
         change(session, update(DeliveryRow).where(refused).values(state="pending", seq=None, answer=""))
         return True
-    row.state, row.reason, row.problem, row.parked_for = "received", "", "", None
+    row.state = "hint" if row.type.startswith(HINT) else "received"
+    row.reason, row.problem, row.parked_for = "", "", None
     row.attempts, row.next_try_at = 1, 0.0  # a person's try: what follows by itself is counted anew
     session.flush()
     return True

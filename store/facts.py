@@ -17,7 +17,7 @@ def learn(session: Session, contract: str, fact: Fact) -> bool:
     row = FactRow(contract=contract, kind=fact.kind, entity_id=fact.entity, version=fact.version, data=fact.data)
     if insert_once(session, row, keys=("contract", "kind", "entity_id")):
         return True
-    known = session.get_one(FactRow, (contract, fact.kind, fact.entity), with_for_update=True)
+    known = session.get_one(FactRow, (contract, fact.kind, fact.entity), with_for_update=True, populate_existing=True)
     if not newer(fact.version, fact.data, than=_fact(known)):
         return False
     known.version, known.data = fact.version, fact.data

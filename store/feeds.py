@@ -9,6 +9,7 @@ from domain.errors import ERRORS, Internal
 from domain.feeds import FeedPosition, Received
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once, now
+from store.dead_letters import put_in
 from store.tables import CaseRow, FeedRow, InboxRow
 from store.timeline import add_line
 
@@ -41,7 +42,7 @@ class SqlFeeds:
         def move(session: Session) -> int | None:
             insert_once(session, FeedRow(name=feed), keys=("name",))
             # Locked until the commit: of two readers that expect the same cursor, the second sees that it has moved.
-            row = session.get_one(FeedRow, feed, with_for_update=True)
+            row = session.get_one(FeedRow, feed, with_for_update=True, populate_existing=True)
             if row.cursor != expected:
                 return None
             new = sum(_receive(session, source, event) for event in events)
@@ -75,7 +76,7 @@ def _receive(session: Session, source: str, event: Received) -> int:
     )
     if event.dead is not None:
         row.state, row.reason = "dead", event.dead
-    return int(insert_once(session, row, keys=("source", "event_id")))
+    return int(put_in(session, row))
 
 
 def _tell_gap(session: Session, row: FeedRow) -> None:

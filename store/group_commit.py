@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from domain.errors import SourceUnavailable
 from store.database import Database
+from store.dead_letters import put_in
 from store.tables import InboxRow, utc_now
 
 MOST_ROWS = 500  # in one transaction, unless a single caller has more
@@ -110,12 +111,17 @@ def _insert_once(session: Session, groups: Sequence[Sequence[Received]]) -> list
     for row in (row for group in groups for row in group):
         first.setdefault((row.source, row.event_id), row)
     new: set[tuple[str, str]] = set()
-    if first:
-        values = [asdict(row) for row in first.values()]
+    first = dict(sorted(first.items()))  # everybody in one order, or two gateways lock each other's rows crosswise
+    usable = [row for row in first.values() if row.state != "dead"]
+    for key, row in first.items():
+        if row.state == "dead" and put_in(session, InboxRow(**asdict(row))):
+            new.add(key)
+    if usable:
+        values = [asdict(row) for row in usable]
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         insert = dialect.insert(InboxRow).on_conflict_do_nothing(index_elements=_KEYS)
         added = session.connection().execute(insert.returning(col(InboxRow.source), col(InboxRow.event_id)), values)
-        new = {(source, event_id) for source, event_id in added}
+        new |= {(source, event_id) for source, event_id in added}
     return [[_take(new, row, first) for row in group] for group in groups]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, and_, col, func, select, update
 
 from store.database import Database, change, insert_once, take_turn
-from store.dead_letters import UNUSABLE, bury, open_dead_letter, put_back, settle, unparked
+from store.dead_letters import UNUSABLE, bury, put_back, settle, unparked
 from store.group_commit import GroupCommit, Received
 from store.tables import DeliveryRow, InboxRow
 
@@ -54,16 +54,6 @@ class Inbox:
     async def replay(self, inbox_id: int, *, payload: str | None = None) -> bool:
         """Put a dead, parked or refused event back in, with a mended payload if one is given. False when it is none."""
         return await self._db.write(lambda session: put_back(session, inbox_id, payload))
-
-
-def put_in(session: Session, row: InboxRow) -> bool:
-    """Insert a row that came in, with its case if it is dead. False when (source, event id) was here before."""
-    if row.state == "dead":
-        row.problem, row.attempts = row.problem or UNUSABLE, 1
-    new = insert_once(session, row, keys=("source", "event_id"))
-    if new and row.state == "dead":
-        open_dead_letter(session, row)
-    return new
 
 
 ROUTING = "routing"  # the turn of whatever decides what an event is about, or makes an alias that events wait for

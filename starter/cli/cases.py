@@ -198,11 +198,13 @@ def _at_desk(work: "Callable[[CaseDesk, Database], Awaitable[T]]") -> T:
     """Do one thing with the cases; that needs the store alone."""
     import wiring
     from starter.case_desk import CaseDesk
+    from starter.sources.reading import Sources
 
     async def done() -> T:
-        database = wiring.open_store(load_settings())
+        settings = load_settings()
+        database = wiring.open_store(settings)
         try:
-            return await work(CaseDesk(database), database)
+            return await work(CaseDesk(database, Sources(settings)), database)
         finally:
             database.close()
 

@@ -93,12 +93,15 @@ async def open_office(settings: Settings | None = None) -> AsyncIterator["Office
     """The office of the configured company. Raises Mistake when Temporal does not answer."""
     import wiring
     from starter.office import Office
+    from starter.sources.reading import Sources
 
     settings = settings or load_settings()
     company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
     database = wiring.open_store(settings)
     try:
-        yield Office(database, await connect(settings), company, mapping, settings.connection_of("crm"))
+        yield Office(
+            database, await connect(settings), company, mapping, settings.connection_of("crm"), Sources(settings)
+        )
     finally:
         database.close()
 

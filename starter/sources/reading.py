@@ -163,6 +163,13 @@ class Sources:
     def __getitem__(self, name: str) -> Source:
         return self._sources[name]
 
+    def event(self, source: str, payload: str) -> Event:
+        """The same for what must be an event of ours. Raises UnusableEvent also for a hint, or what is ignored."""
+        reading = self.read(source, payload)
+        if not isinstance(reading, Usable):
+            raise UnusableEvent(f"webhooks.{source} takes it for no event of its own")
+        return reading.event
+
     def read(self, source: str, payload: str) -> Reading:
         """What one stored event is to us. Raises UnusableEvent, nearly always as Unreadable."""
         try:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from domain.events import Event, UnusableEvent
 from domain.masking import MASK
 from starter.case_desk import CaseDesk
 from starter.case_list import Group, Wanted
 from starter.mistakes import Mistake
 from starter.routing import begin_lifecycle
+from starter.settings import Settings
+from starter.sources.reading import Sources
 from store.cases import open_case
 from store.streams import Answer, finish, lease, number
 from store.tables import CaseRow, DeliveryRow, InboxRow, utc_now
@@ -116,13 +117,13 @@ async def test_an_edit_keeps_texts_texts_and_takes_json_for_the_rest(intake: Des
 
 async def test_another_source_is_read_in_its_own_dialect(intake: Desk) -> None:
     """The router's reader is the desk's: what it can't read is not taken."""
-
-    def read(source: str, payload: str) -> Event:
-        raise UnusableEvent(f"{source} does not speak so")
-
+    secrets = [{"value": "s"}]
+    settings = Settings.model_validate(
+        {"webhooks": {"test": {"preset": "stripe", "connection": "erp", "secrets": secrets}}}
+    )
     row = await dead(intake)
-    with pytest.raises(Mistake, match="test does not speak so"):
-        await CaseDesk(intake.database, read).edit(f"event:{row.id}", "ann", payload=row.payload)
+    with pytest.raises(Mistake, match=r"no rule in webhooks\.test\.types"):
+        await CaseDesk(intake.database, Sources(settings)).edit(f"event:{row.id}", "ann", payload=row.payload)
 
 
 async def test_all_that_are_alike_are_retried_in_order_and_no_others(intake: Desk, desk: CaseDesk) -> None:
