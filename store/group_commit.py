@@ -111,7 +111,6 @@ def _insert_once(session: Session, groups: Sequence[Sequence[Received]]) -> list
     for row in (row for group in groups for row in group):
         first.setdefault((row.source, row.event_id), row)
     new: set[tuple[str, str]] = set()
-    first = dict(sorted(first.items()))  # everybody in one order, or two gateways lock each other's rows crosswise
     usable = [row for row in first.values() if row.state != "dead"]
     for key, row in first.items():
         if row.state == "dead" and put_in(session, InboxRow(**asdict(row))):
