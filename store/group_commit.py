@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,12 @@ MOST_ROWS = 500  # in one transaction, unless a single caller has more
 _TRIES = 3
 _DEADLOCK = "40P01"
 _KEYS = ("source", "event_id")
+_INSERT = {
+    name: dialect.insert(InboxRow)
+    .on_conflict_do_nothing(index_elements=_KEYS)
+    .returning(col(InboxRow.source), col(InboxRow.event_id))
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 @dataclass(slots=True)
@@ -31,6 +37,9 @@ class Received:
     reason: str = ""
     problem: str = ""
     received_at: datetime = field(default_factory=utc_now)
+
+
+_COLUMNS = tuple(each.name for each in fields(Received))
 
 
 @dataclass(frozen=True)
@@ -111,10 +120,8 @@ def _insert_once(session: Session, groups: Sequence[Sequence[Received]]) -> list
         first.setdefault((row.source, row.event_id), row)
     new: set[tuple[str, str]] = set()
     if first:
-        values = [asdict(row) for row in first.values()]
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(InboxRow).on_conflict_do_nothing(index_elements=_KEYS)
-        added = session.connection().execute(insert.returning(col(InboxRow.source), col(InboxRow.event_id)), values)
+        values = [{name: getattr(row, name) for name in _COLUMNS} for row in first.values()]
+        added = session.connection().execute(_INSERT[session.get_bind().dialect.name], values)
         new = {(source, event_id) for source, event_id in added}
     return [[_take(new, row, first) for row in group] for group in groups]
 
