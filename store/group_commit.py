@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,12 @@ MOST_ROWS = 500  # in one transaction, unless a single caller has more
 _TRIES = 3
 _DEADLOCK = "40P01"
 _KEYS = ("source", "event_id")
+_INSERT = {
+    name: dialect.insert(InboxRow)
+    .on_conflict_do_nothing(index_elements=_KEYS)
+    .returning(col(InboxRow.source), col(InboxRow.event_id))
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 @dataclass(slots=True)
@@ -32,6 +38,9 @@ class Received:
     reason: str = ""
     problem: str = ""
     received_at: datetime = field(default_factory=utc_now)
+
+
+_COLUMNS = tuple(each.name for each in fields(Received))
 
 
 @dataclass(frozen=True)
@@ -112,15 +121,13 @@ def _insert_once(session: Session, groups: Sequence[Sequence[Received]]) -> list
         first.setdefault((row.source, row.event_id), row)
     new: set[tuple[str, str]] = set()
     usable = [row for row in first.values() if row.state != "dead"]
+    if usable:
+        values = [{name: getattr(row, name) for name in _COLUMNS} for row in usable]
+        added = session.connection().execute(_INSERT[session.get_bind().dialect.name], values)
+        new = {(source, event_id) for source, event_id in added}
     for key, row in first.items():
         if row.state == "dead" and put_in(session, InboxRow(**asdict(row))):
             new.add(key)
-    if usable:
-        values = [asdict(row) for row in usable]
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(InboxRow).on_conflict_do_nothing(index_elements=_KEYS)
-        added = session.connection().execute(insert.returning(col(InboxRow.source), col(InboxRow.event_id)), values)
-        new |= {(source, event_id) for source, event_id in added}
     return [[_take(new, row, first) for row in group] for group in groups]
 
 
