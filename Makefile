@@ -34,7 +34,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -54,6 +54,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(STAMP)
 	$(LOCK) --upgrade --extra dev --output-file requirements/lock.txt pyproject.toml
 	$(LOCK) --upgrade --output-file requirements/bootstrap.txt requirements/bootstrap.in
+	$(LOCK) --constraint requirements/lock.txt --output-file requirements/runtime.txt pyproject.toml
+	$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
 
 # The stack goes down first: without its command nobody could stop it.
 clean:

@@ -20,17 +20,20 @@ from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
 from activities.signals import SupportActivities, UsageActivities
+from adapters.crm.hubspot import HubSpotReader
+from adapters.crm.salesforce import API_VERSION, SalesforceReader
 from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.feeds.sandbox import SandboxFeed
+from adapters.oauth import OAuth
 from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain.company import Company, load_company
-from domain.mapping import Mapping, load_mapping
-from domain.ports import ChangeFeed, Crm, CustomerSuccess, Erp, Support, Usage
-from starter.sections import Kind
+from domain.mapping import Mapping, asked_for, load_mapping
+from domain.ports import ChangeFeed, Crm, CrmReader, CustomerSuccess, Erp, Support, Usage
+from starter.sections import Kind, Reader
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
 from store.account_health import SqlAccountHealth
@@ -51,6 +54,14 @@ ADAPTERS: dict[Kind, dict[str, Callable[[httpx.AsyncClient], Any]]] = {
     "support": {"sandbox": SandboxSupport},
     "usage": {"sandbox": SandboxUsage},
 }
+
+READERS: dict[str, Callable[[httpx.AsyncClient, Mapping, Reader], CrmReader]] = {
+    "salesforce": lambda client, mapping, reader: SalesforceReader(
+        client, asked_for(mapping), version=reader.api_version or API_VERSION
+    ),
+    "hubspot": lambda client, mapping, reader: HubSpotReader(client, asked_for(mapping)),
+}
+TOKEN_PATHS = {"salesforce": "/services/oauth2/token", "hubspot": "/oauth/v1/token"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,11 @@ def read_company(settings: Settings) -> Company:
 
 def read_mapping(settings: Settings) -> Mapping:
     """The CRM's field mapping. Raises SettingsError with the file and what is wrong in it."""
-    path = settings.mapping_path(settings.connection_of("crm"))
+    return _mapping_of(settings, settings.connection_of("crm"))
+
+
+def _mapping_of(settings: Settings, connection: str) -> Mapping:
+    path = settings.mapping_path(connection)
     try:
         return load_mapping(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -132,6 +147,46 @@ async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedF
                 port = SandboxFeed(client, settings.connections[feed.connection].kind)
             feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
         yield feeds
+
+
+@asynccontextmanager
+async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmReader]]:
+    """Who reads a CRM's deals back: by the name of the connection, and of each source that is the connection's."""
+    async with AsyncExitStack() as clients:
+        readers: dict[str, CrmReader] = {}
+        for name, connection in settings.connections.items():
+            if connection.kind != "crm":
+                continue
+            if connection.reader is not None:
+                client, make = _reader_client(settings, name, connection.reader), READERS[connection.reader.adapter]
+                mapping = _mapping_of(settings, name)
+                readers[name] = make(await clients.enter_async_context(client), mapping, connection.reader)
+            elif connection.adapter == "sandbox":
+                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name)))
+        sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
+        sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
+        yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
+
+
+def _reader_client(settings: Settings, connection: str, reader: Reader) -> httpx.AsyncClient:
+    where = f"connections.{connection}.reader"
+    if reader.adapter not in READERS:
+        raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
+    base_url = reader.base_url.rstrip("/")
+    auth, headers = None, {}
+    if reader.client_id is not None and reader.client_secret is not None:
+        token_url = reader.token_url or base_url + TOKEN_PATHS[reader.adapter]
+        refresh = reader.refresh_token
+        auth = OAuth(
+            "crm",
+            token_url,
+            client_id=reader.client_id,
+            client_secret=settings.read_secret(reader.client_secret, f"{where}.client_secret"),
+            refresh_token=None if refresh is None else settings.read_secret(refresh, f"{where}.refresh_token"),
+        )
+    elif reader.token is not None:
+        headers["Authorization"] = f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"
+    return httpx.AsyncClient(base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False)
 
 
 def _http_client(settings: Settings, connection: str) -> httpx.AsyncClient:

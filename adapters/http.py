@@ -51,7 +51,8 @@ class JsonApi:
 
     `effects` gives each writing operation's deadline, `read_deadline` bounds reads. `reason` takes from the vendor's
     error document what a person may read of it (no personal data), `malformed` tells a 422 that blames our request from
-    one that is a business refusal. Errors name the system, the operation and the status, never a URL, header or body.
+    one that is a business refusal, `limited` a 403 that only means "too many calls". Errors name the system, the
+    operation and the status, never a URL, header or body.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class JsonApi:
         read_deadline: timedelta,
         reason: Callable[[Any], str] = lambda document: "",
         malformed: Callable[[Any], bool] = lambda document: False,
+        limited: Callable[[Any], bool] = lambda document: False,
     ) -> None:
         self._client = client
         self._system = system
@@ -70,10 +72,18 @@ class JsonApi:
         self._read_deadline = read_deadline
         self._reason = reason
         self._malformed = malformed
+        self._limited = limited
 
-    async def read(self, operation: str, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Raises SourceUnavailable for whatever may pass, and the definite errors."""
-        response = await self._call(operation, "GET", path, self._read_deadline, write=False, params=params)
+    async def read(
+        self, operation: str, path: str, params: Mapping[str, str] | None = None, *, body: Json | None = None
+    ) -> Json:
+        """Raises SourceUnavailable for whatever may pass, and the definite errors.
+
+        With `body` the question is POSTed, as vendors want long ones to be; it changes nothing there either.
+        """
+        method = "GET" if body is None else "POST"
+        asked: dict[str, Any] = {} if body is None else {"json": body}
+        response = await self._call(operation, method, path, self._read_deadline, write=False, params=params, **asked)
         return self._object(operation, response)
 
     async def read_feed(self, operation: str, path: str, params: Mapping[str, str]) -> Json:
@@ -140,15 +150,17 @@ class JsonApi:
             return doubt(message, retry_after=wait)
         if not 400 <= status < 500:
             return ContractBroken(message)
-        document = _document(response)
+        document = document_of(response)
+        if status == 403 and self._limited(document):
+            return RateLimited(message, retry_after=wait)
         kind = gone if status == 410 else _DEFINITE.get(status, InvalidInput)
         if status == 422 and not self._malformed(document):
             kind = Rejected
-        reason = _presentable(self._reason(document))
+        reason = presentable(self._reason(document))
         return kind(f"{message}: {reason}" if reason else message)
 
     def _object(self, operation: str, response: httpx.Response) -> Json:
-        document = _document(response)
+        document = document_of(response)
         if not isinstance(document, dict):
             raise ContractBroken(f"{self._system}.{operation}: HTTP {response.status_code} without a JSON object")
         return document
@@ -167,13 +179,14 @@ def retry_after(response: httpx.Response) -> timedelta | None:
     return min(max(until - datetime.now(UTC), timedelta(0)), _LONGEST_WAIT)
 
 
-def _document(response: httpx.Response) -> Any:
+def document_of(response: httpx.Response) -> Any:
+    """The JSON of an answer; None when it is none."""
     try:
         return response.json()
     except ValueError:
         return None
 
 
-def _presentable(reason: str) -> str:
+def presentable(reason: str) -> str:
     """One short line. Vendors echo what we sent: addresses of people must not reach a message."""
     return re.sub(r"\S+@\S+", "…", " ".join(reason.split()))[:160]

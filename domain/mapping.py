@@ -4,23 +4,23 @@ A value that can't be converted is passed on as found: order validation names it
 """
 
 import tomllib
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import model_validator
 
 from domain.base import Frozen
-from domain.calendar import civil_date, zone_exists
 from domain.document import apply_fixes
-from domain.expressions import Expression, UnusableRecord, evaluate
+from domain.expressions import Expression, UnusableRecord, evaluate, paths_in
+from domain.fields import Fields, Scale, values_of
 from domain.intake import Deal, DealKind, Intake, read_deal
 
 __all__ = [
+    "AskedFor",
     "Deal",
     "DealKind",
     "Mapping",
     "UnusableRecord",
+    "asked_for",
     "canonical",
     "classify",
     "load_mapping",
@@ -39,33 +39,6 @@ _NEEDED = (
     "ship_to.address.country",
 )
 _NEEDED_OF_LINES = ("id", "product", "quantity", "billing_start")
-
-
-class FieldRule(Frozen):
-    """Where one value comes from: `source` (written `from`) or, where that finds nothing, `default`.
-
-    `values` translates what the CRM says, whatever its case. A `date` found as an instant becomes the civil date in the
-    zone that the expression `zone` finds, UTC where it finds none.
-    """
-
-    source: Expression | None = Field(default=None, alias="from")
-    type: Literal["text", "number", "integer", "boolean", "date"] = "text"
-    default: str | int | bool | None = None
-    values: dict[str, str] = {}
-    zone: Expression | None = None
-
-    @model_validator(mode="after")
-    def _gives_something(self) -> "FieldRule":
-        if self.source is None and self.default is None:
-            raise ValueError("a field needs `from` or `default`")
-        return self
-
-
-def _short_form(value: Any) -> Any:
-    return {"from": value} if isinstance(value, str) else value
-
-
-Fields = dict[str, Annotated[FieldRule, BeforeValidator(_short_form)]]
 
 
 class Lines(Frozen):
@@ -93,9 +66,24 @@ class Mapping(Frozen):
         return self
 
 
+class AskedFor(Frozen):
+    """The dotted paths that a mapping reads of a deal's record, and of one of its lines: what a CRM is asked for."""
+
+    deal: frozenset[str]
+    line: frozenset[str]
+
+
 def load_mapping(text: str) -> Mapping:
     """Read a mapping file (TOML). ValueError, with every mistake, when it is not one."""
     return Mapping.model_validate(tomllib.loads(text))
+
+
+def asked_for(mapping: Mapping) -> AskedFor:
+    """What a reader must bring, so that every expression of the mapping finds what the CRM has."""
+    intake = mapping.intake
+    of_deal = {intake.deal_id, intake.account, intake.name, intake.is_won, intake.is_lost}
+    of_deal |= {*intake.version, *intake.linked, *(rule.when for rule in intake.rules)}
+    return AskedFor(deal=_read_by(of_deal, mapping.order), line=_read_by(set(), mapping.lines.fields))
 
 
 def canonical(payload: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
@@ -108,9 +96,9 @@ def canonical(payload: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
     items = evaluate(mapping.lines.each, record)
     if items is not None and not isinstance(items, list):
         raise UnusableRecord(f"{mapping.lines.each} holds no list of lines in this record")
-    values = _values(record, mapping.order)
+    values = values_of(record, mapping.order)
     for index, item in enumerate(items or []):
-        values |= {f"lines[{index}].{path}": value for path, value in _values(item, mapping.lines.fields).items()}
+        values |= {f"lines[{index}].{path}": value for path, value in values_of(item, mapping.lines.fields).items()}
     return apply_fixes({"lines": [{} for _ in items or []]}, values)
 
 
@@ -140,66 +128,15 @@ def missing(document: dict[str, Any]) -> tuple[str, ...]:
     return tuple(gaps)
 
 
+def _read_by(expressions: set[str], fields: Fields) -> frozenset[str]:
+    rules = {expression for rule in fields.values() for expression in (rule.source, rule.zone) if expression}
+    rules |= {rule.scale.by for rule in fields.values() if isinstance(rule.scale, Scale)}
+    return frozenset[str]().union(*map(paths_in, expressions | rules))
+
+
 def _record(payload: Any, mapping: Mapping) -> dict[str, Any]:
     found = evaluate(mapping.record, payload)
     record = payload if found is None else found
     if not isinstance(record, dict):
         raise UnusableRecord("the record is not an object")
     return record
-
-
-def _values(record: Any, fields: Fields) -> dict[str, Any]:
-    found = ((path, _value(record, rule)) for path, rule in fields.items())
-    return {path: value for path, value in found if value is not None}
-
-
-def _value(record: Any, rule: FieldRule) -> Any:
-    found = evaluate(rule.source, record) if rule.source else None
-    if found is None or found == "":
-        return rule.default
-    if isinstance(found, str):
-        translations = {theirs.casefold(): ours for theirs, ours in rule.values.items()}
-        found = translations.get(found.strip().casefold(), found.strip())
-    if isinstance(found, dict | list):
-        raise UnusableRecord(f"{rule.source} holds no single value in this record")
-    match rule.type:
-        case "date":
-            return _date(found, record, rule)
-        case "number":
-            return _number(found)
-        case "integer":
-            number = _number(found)
-            return int(number) if isinstance(number, str) and number.lstrip("-").isdigit() else number
-        case "boolean":
-            return {"true": True, "yes": True, "false": False, "no": False}.get(str(found).casefold(), found)
-        case "text":
-            return found if isinstance(found, str) else str(found)
-
-
-def _number(found: Any) -> Any:
-    """50.0 as "50": text, because a JSON float can't hold every price."""
-    if isinstance(found, bool):
-        return found
-    try:
-        number = Decimal(str(found))
-    except InvalidOperation:
-        return found
-    if not number.is_finite():
-        return found
-    return f"{number.to_integral_value() if number == number.to_integral_value() else number.normalize():f}"
-
-
-def _date(found: Any, record: Any, rule: FieldRule) -> Any:
-    if not isinstance(found, str):
-        return found
-    try:
-        return date.fromisoformat(found).isoformat()
-    except ValueError:
-        pass
-    try:
-        instant = datetime.fromisoformat(found)
-    except ValueError:
-        return found
-    zone = evaluate(rule.zone, record) if rule.zone else None
-    known = zone if isinstance(zone, str) and zone_exists(zone) else "UTC"
-    return civil_date(instant, known).isoformat() if instant.tzinfo else instant.date().isoformat()

@@ -56,6 +56,48 @@ class Crm(Protocol):
     async def find_renewal_opportunity(self, key: str) -> OpportunityRef | None: ...
 
 
+class DealRecord(Frozen):
+    """A deal as the CRM's mapping reads it, with lines and account.
+
+    `id` is the one that the CRM answers with, another than was asked for where deals were merged. `version` is
+    `<id>@<modified stamp>`: it changes with every change of the deal.
+    """
+
+    id: str
+    version: str
+    outcome: Literal["won", "lost", "open"]
+    record: dict[str, Any]
+
+
+class ChangedDeal(Frozen):
+    """`modified` is the CRM's own stamp, as in a record's version."""
+
+    id: str
+    modified: str
+
+
+class ChangedDeals(Frozen):
+    """One page. `cursor` leads to the next one; None: this was the last."""
+
+    deals: tuple[ChangedDeal, ...]
+    cursor: str | None = None
+
+
+class CrmReader(Protocol):
+    """Reads deals back, since an event that only hints at a change says neither what it is nor whether it still holds.
+
+    Source: the CRM. Nothing is written there.
+    """
+
+    async def read_deal(self, deal: str) -> DealRecord:
+        """Raises NotFound also for a deal that is archived or deleted."""
+        ...
+
+    async def changed_deals(self, since: datetime, cursor: str | None = None) -> ChangedDeals:
+        """Deals modified at `since` or later, oldest first; a deal may come more than once."""
+        ...
+
+
 # ── ERP ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,5 +1,6 @@
 """What an operation of the box is: a plain function from a call to an answer, registered with its method and path."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,22 @@ class Answer:
 Handler = Callable[["Box", Call], Answer | dict[str, Any]]
 
 
+def _knows_the_token(box: "Box", token: str) -> bool:
+    return hmac.compare_digest(token, box.token)
+
+
+def _plainly(problem: Problem) -> Answer:
+    return Answer(problem.status, {"error": {"code": problem.code, "message": problem.message}}, problem.headers)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a system has of its own on every call: whom it lets in, and how it words a problem."""
+
+    admits: Callable[["Box", str], bool] = _knows_the_token
+    words: Callable[[Problem], Answer] = _plainly
+
+
 @dataclass(frozen=True)
 class Operation:
     system: str
@@ -67,21 +84,26 @@ class Operation:
     path: str
     keyed: bool
     handler: Handler
+    manner: Manner = Manner()
+    open: bool = False
 
 
 class Api:
     """The operations of one system, under `/<system>`. An operation's name is its function's name."""
 
-    def __init__(self, system: str) -> None:
+    def __init__(self, system: str, manner: Manner = Manner()) -> None:
         self.system = system
+        self.manner = manner
         self.operations: list[Operation] = []
 
-    def operation(self, method: str, path: str, *, keyed: bool = False) -> Callable[[Handler], Handler]:
-        """`keyed`: honours the header Idempotency-Key."""
+    def operation(
+        self, method: str, path: str, *, keyed: bool = False, open: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """`keyed`: honours the header Idempotency-Key. `open`: needs no token."""
 
         def register(handler: Handler) -> Handler:
-            name = getattr(handler, "__name__", "")
-            self.operations.append(Operation(self.system, name, method, f"/{self.system}{path}", keyed, handler))
+            name, full = getattr(handler, "__name__", ""), f"/{self.system}{path}"
+            self.operations.append(Operation(self.system, name, method, full, keyed, handler, self.manner, open))
             return handler
 
         return register

@@ -1,9 +1,9 @@
 """The CRM, in Salesforce's shape: accounts and opportunities. Winning or losing an opportunity sends a webhook."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.api import Answer, Api, Call, not_found, refused
+from sandbox.api import Answer, Api, Call, Problem, not_found, refused
 from sandbox.box import Box
 from sandbox.store import Record
 
@@ -11,6 +11,7 @@ api = Api("crm")
 
 WON, LOST = "Closed Won", "Closed Lost"
 EXTERNAL_ID = "Tenure_External_Id__c"
+_PAGE = 200
 _STAMP = "%Y-%m-%dT%H:%M:%S.%f"
 
 
@@ -49,7 +50,9 @@ def create_renewal_opportunity(box: Box, call: Call) -> Answer:
 
 @api.operation("GET", "/opportunities")
 def find_renewal_opportunity(box: Box, call: Call) -> dict[str, Any]:
-    """All opportunities, or those of an `external_id`, as a query's answer."""
+    """All opportunities, those of an `external_id`, or a page of those `changed_since`, as a query's answer."""
+    if "changed_since" in call.query:
+        return _changed(box, call)
     wanted = call.query.get("external_id")
     stored = box.store.all("crm", "opportunities") if wanted is None else box.store.find("crm", "opportunities", wanted)
     records = [whole(box, record) for record in stored]
@@ -79,6 +82,35 @@ def _opportunity(box: Box, call: Call) -> Record:
     return record
 
 
+def changed_since(box: Box, since: datetime) -> list[Record]:
+    """Oldest first."""
+    stored = box.store.all("crm", "opportunities")
+    recent = [record for record in stored if stamped(record) >= since]
+    return sorted(recent, key=lambda record: (record["SystemModstamp"], record["Id"]))
+
+
+def stamped(record: Record) -> datetime:
+    return datetime.fromisoformat(record["SystemModstamp"])
+
+
+def whole(box: Box, record: Record) -> Record:
+    """The record with its account embedded, as the query of a parent's fields returns it."""
+    account = box.store.get("crm", "accounts", record["AccountId"]) or {}
+    return {**record, "Account": {name: value for name, value in account.items() if name != "Id"}}
+
+
+def _changed(box: Box, call: Call) -> dict[str, Any]:
+    try:
+        since = datetime.fromisoformat(call.query["changed_since"]).astimezone(UTC)
+    except ValueError:
+        raise Problem(400, "malformed", "changed_since is no instant") from None
+    found = changed_since(box, since)
+    after = [r for r in found if f"{r['SystemModstamp']} {r['Id']}" > call.query.get("after", "")]
+    page = [{name: record[name] for name in ("Id", "SystemModstamp")} for record in after[:_PAGE]]
+    answer: dict[str, Any] = {"totalSize": len(found), "done": len(page) == len(after), "records": page}
+    return answer if answer["done"] else {**answer, "next": f"{page[-1]['SystemModstamp']} {page[-1]['Id']}"}
+
+
 def _save(box: Box, before: Record, after: Record) -> Record:
     stage = after["StageName"]
     record = {
@@ -105,12 +137,6 @@ def _next_stamp(box: Box, before: str | None) -> str:
         last = datetime.strptime(before.removesuffix("+0000"), _STAMP)  # noqa: DTZ007
         now = max(now, last + timedelta(milliseconds=1))
     return now.isoformat(timespec="milliseconds") + "+0000"
-
-
-def whole(box: Box, record: Record) -> Record:
-    """The record with its account embedded, as the query of a parent's fields returns it."""
-    account = box.store.get("crm", "accounts", record["AccountId"]) or {}
-    return {**record, "Account": {name: value for name, value in account.items() if name != "Id"}}
 
 
 def _put_account(box: Box, account_id: str, given: Record) -> Record:

@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
-import hmac
 import json
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -32,12 +32,12 @@ def endpoint(box: Box, operation: Operation) -> Callable[[Request], Awaitable[Re
             key=call.key, body=call.body,
         )  # fmt: skip
         try:
-            _authorise(box, request)
+            _authorise(box, request, operation)
             if problem is not None:
                 raise problem
             answer = await _disturbed(box, operation, call)
         except Problem as said:
-            answer = _answer(said)
+            answer = operation.manner.words(said)
         box.store.record_status(recorded, answer.status)
         box.outbox.wake()
         return _response(answer)
@@ -48,7 +48,9 @@ def endpoint(box: Box, operation: Operation) -> Callable[[Request], Awaitable[Re
 async def _read(request: Request, operation: Operation) -> tuple[Call, Problem | None]:
     raw = await request.body()
     body, problem = None, None
-    if raw:
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        body = dict(parse_qsl(raw.decode(errors="replace")))
+    elif raw:
         try:
             body = json.loads(raw)
         except ValueError:
@@ -66,8 +68,9 @@ async def _read(request: Request, operation: Operation) -> tuple[Call, Problem |
     return call, problem
 
 
-def _authorise(box: Box, request: Request) -> None:
-    if not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {box.token}"):
+def _authorise(box: Box, request: Request, operation: Operation) -> None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if not operation.open and not (scheme == "Bearer" and operation.manner.admits(box, token)):
         raise Problem(401, "unauthorized", "a bearer token is needed", {"www-authenticate": "Bearer"})
 
 
@@ -133,17 +136,13 @@ def perform(box: Box, operation: Operation, call: Call) -> Answer:
             return answer
     except ValidationError as error:
         where = ", ".join(".".join(str(part) for part in mistake["loc"]) for mistake in error.errors())
-        return _answer(Problem(400, "malformed", f"wrong or missing: {where}"))
+        return operation.manner.words(Problem(400, "malformed", f"wrong or missing: {where}"))
     except Problem as said:
-        return _answer(said)
+        return operation.manner.words(said)
 
 
 def _done(result: Answer | dict[str, object]) -> Answer:
     return result if isinstance(result, Answer) else Answer(200, result)
-
-
-def _answer(problem: Problem) -> Answer:
-    return Answer(problem.status, {"error": {"code": problem.code, "message": problem.message}}, problem.headers)
 
 
 def _response(answer: Answer) -> Response:

@@ -5,7 +5,6 @@ are delivered again, and the lifecycle ignores what it has seen. Until then the 
 comes in meanwhile can't be taken for no news.
 """
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,12 +19,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.calendar import civil_date, zone_exists
 from domain.company import Company
-from domain.events import read_event
 from domain.facts import facts_of as facts_of_event
 from domain.mediation import LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import EventBatch, LifecycleEvent
 from domain.state import LifecycleState
 from starter.slips import FACT, RECORD, START
+from starter.sources.reading import Sources, Usable
 from store.cases import open_case, resolve_case
 from store.database import Database
 from store.facts import facts_of, learn, tell, told
@@ -64,10 +63,21 @@ class Mediated:
 
 
 class Deliverer:
-    """Delivers streams. `task_queue` is the lifecycles'; `lease` in seconds, longer than one Update may take."""
+    """Delivers streams. `task_queue` is the lifecycles'; `lease` in seconds, longer than one Update may take.
+
+    `sources` read the events whose facts are kept.
+    """
 
     def __init__(
-        self, database: Database, client: Client, company: Company, *, task_queue: str, owner: str, lease: float
+        self,
+        database: Database,
+        client: Client,
+        company: Company,
+        *,
+        task_queue: str,
+        owner: str,
+        lease: float,
+        sources: Sources | None = None,
     ) -> None:
         self._db = database
         self._streams = Streams(database)
@@ -76,6 +86,7 @@ class Deliverer:
         self._task_queue = task_queue
         self._owner = owner
         self._lease = lease
+        self._sources = sources or Sources()
 
     async def deliver(self, stream: str) -> int:
         """Deliver what is pending for one contract; returns how many rows were settled.
@@ -147,7 +158,11 @@ class Deliverer:
         """Keep the facts that an event carries; the level that they belong to, and whether anything was new."""
         if sweep := row.payload.get("sweep"):
             return str(sweep), True
-        event = read_event(json.loads(session.get_one(InboxRow, row.inbox_id).payload)).data
+        inbox = session.get_one(InboxRow, row.inbox_id)
+        reading = self._sources.read(inbox.source, inbox.payload)
+        if not isinstance(reading, Usable):
+            raise ValueError(f"the source {inbox.source} is configured otherwise than when it was routed")
+        event = reading.event.data
         does = treatment(event)
         if not isinstance(does, Keeps):
             raise ValueError(f"{event.type} carries no fact")

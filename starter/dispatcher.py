@@ -10,12 +10,14 @@ import structlog
 from domain.company import Company
 from domain.errors import TenureError
 from starter.delivery import Deliverer, Unreachable
+from starter.hints import Hints
 from starter.logs import where
 from starter.process import connected, pause, run_process
 from starter.publishing import Publisher
 from starter.ready import announce_ready
 from starter.routing import Router
 from starter.settings import Settings
+from starter.sources.reading import Sources
 from starter.sweep import sweep
 from store.database import Database
 from store.streams import Streams
@@ -29,13 +31,24 @@ CALL_AGAIN_AFTER = 2.0
 
 
 class Dispatcher:
-    """Routes, delivers and sweeps, until told to stop. A failure of Temporal or the store is waited out, never lost."""
+    """Routes, delivers, sweeps and reads hints back, until told to stop. A failure of Temporal or the store is waited
+    out, never lost."""
 
-    def __init__(self, database: Database, deliverer: Deliverer, router: Router, company: Company, *, poll: float):
+    def __init__(
+        self,
+        database: Database,
+        deliverer: Deliverer,
+        router: Router,
+        company: Company,
+        *,
+        poll: float,
+        hints: Hints | None = None,
+    ):
         self._db = database
         self._deliverer = deliverer
         self._router = router
         self._company = company
+        self._hints = hints
         self._streams = Streams(database)
         self._poll = poll
         self._away: dict[str, float] = {}
@@ -46,6 +59,10 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(self.route_and_deliver, self._poll, stop))
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
+            if self._hints is not None:
+                reading = tasks.create_task(self._repeat(self._hints.read_back, self._poll, stop))
+                await stop.wait()
+                reading.cancel()  # a CRM that hangs must not hold up the end; the hints are due again after their lease
         await self.finish()
 
     async def route_and_deliver(self) -> int:
@@ -115,6 +132,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         client = await connected(lambda: wiring.connect(settings), stop)
         if client is None:
             return
+        sources = Sources(settings)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         publisher = Publisher(database, settings, owner=owner)
         deliverer = Deliverer(
@@ -124,12 +142,15 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             task_queue=settings.temporal.task_queue_prefix,
             owner=owner,
             lease=settings.tuning.lease,
+            sources=sources,
         )
-        router = Router(company, mapping, settings.connection_of("crm"))
-        announce_ready()
-        async with asyncio.TaskGroup() as loops:
+        router = Router(company, mapping, settings.connection_of("crm"), sources)
+        async with wiring.connect_readers(settings) as readers, asyncio.TaskGroup() as loops:
+            hints = Hints(database, readers)
+            dispatcher = Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll, hints=hints)
+            announce_ready()
             loops.create_task(publisher.run(stop))
-            loops.create_task(Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll).run(stop))
+            loops.create_task(dispatcher.run(stop))
     finally:
         database.close()
 

@@ -2,44 +2,51 @@
 
 import asyncio
 import contextlib
-import json
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.registry import Collector
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
-from domain.events import UnusableEvent, read_event
 from starter.logs import configure_logging, where
+from starter.openapi import (
+    METRICS,
+    NOT_READY,
+    WEBHOOK,
+    WEBHOOK_PROBLEMS,
+    TakenEvent,
+    TakenEvents,
+    with_problem_schema,
+)
 from starter.problems import Problem, answer_with_problems, problem
 from starter.settings import Settings, SettingsError, load_settings
 from starter.signatures import Signatures
+from starter.sources.reading import Sources
+from starter.sources.taking import NotTaken, rows_of
 from starter.temporal import connect_config
+from store.group_commit import Received
 
 log = structlog.get_logger("tenure.gateway")
 
 RETRY_AFTER_SECONDS = "5"
-LONGEST_TEXT = 255
-LONGEST_REASON = 500
+_OUTCOMES = {"received": "accepted", "hint": "hint", "ignored": "ignored", "dead": "dead_letter"}
 
 
 class Accepts(Protocol):
     """The part of the inbox that the gateway needs."""
 
-    async def accept(
-        self, source: str, event_id: str, type: str, subject: str, payload: str, *, dead: str | None = None
-    ) -> bool:
-        """Durable on return. True when the event is new, False when (source, event_id) was there."""
+    async def accept_all(self, rows: Sequence[Received]) -> Sequence[bool]:
+        """Durable on return, all or none. For each: True when it is new, False when (source, event_id) was there."""
         ...
 
 
@@ -49,13 +56,16 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.accepted = Counter(
-            "tenure_webhooks", "Webhooks answered with 202", ["source", "outcome"], registry=self.registry
+            "tenure_webhooks", "Events answered with 202", ["source", "outcome"], registry=self.registry
         )
         self.refused = Counter(
-            "tenure_webhooks_refused", "Webhooks that were not stored", ["source", "reason"], registry=self.registry
+            "tenure_webhooks_refused",
+            "Requests of which nothing was stored",
+            ["source", "reason"],
+            registry=self.registry,
         )
         self.seconds = Histogram(
-            "tenure_webhook_seconds", "Time from request to durable row", ["source"], registry=self.registry
+            "tenure_webhook_seconds", "Time from request to durable rows", ["source"], registry=self.registry
         )
 
 
@@ -66,35 +76,39 @@ class Gateway:
         """Raises SettingsError when a source's secret can't be read."""
         self._limit = settings.limits.body_bytes
         self._inbox = inbox
+        self._sources = Sources(settings)
+        tolerance = settings.limits.tolerance_seconds
         self._signatures = {
-            source: Signatures(source, settings.webhook_secrets(source), settings.limits.tolerance_seconds)
-            for source in settings.webhooks
+            name: Signatures(name, source.signature, settings.webhook_secrets(name), tolerance, source.url)
+            for name, source in settings.webhooks.items()
         }
         self.metrics = Metrics()
 
     async def receive(self, source: str, request: Request) -> Response:
-        """Store one webhook. Raises Problem when it is refused or can't be stored."""
+        """Store the events of one request. Raises Problem when it is refused or can't be stored."""
         began = time.monotonic()
         signatures = self._signatures.get(source)
         if signatures is None:
             raise Problem(HTTPStatus.NOT_FOUND, "no such webhook source")
-        body = await self._read(source, request)
-        if refusal := signatures.refusal(body, request.headers):
+        body, headers = await self._read(source, request), request.headers
+        if refusal := signatures.refusal(body, headers, method=request.method, url=str(request.url)):
             raise self._refuse(source, refusal, HTTPStatus.UNAUTHORIZED, "the signature is missing, wrong or too old")
         try:
-            text = body.decode("utf-8")
-            document = json.loads(text, parse_constant=_not_json)
-        except (ValueError, RecursionError):
-            raise self._refuse(source, "not_json", HTTPStatus.BAD_REQUEST, "the body is not JSON in UTF-8") from None
+            rows = rows_of(self._sources[source], body, headers, signatures.message_id(headers))
+        except NotTaken as error:
+            too_many = error.reason == "too_many"
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
+            raise self._refuse(source, error.reason, status, str(error)) from None
+        taken = await self._store(source, rows) if rows else []
+        self.metrics.seconds.labels(source).observe(time.monotonic() - began)
+        answer = taken[0] if len(taken) == 1 else TakenEvents(status="accepted", events=taken)
+        return JSONResponse(answer.model_dump(), status_code=HTTPStatus.ACCEPTED)
 
-        event_id = _text(document, "id") or request.headers["webhook-id"][:LONGEST_TEXT]
-        reason = _unusable(document)
+    async def _store(self, source: str, rows: Sequence[Received]) -> list[TakenEvent]:
         try:
-            new = await self._inbox.accept(
-                source, event_id, _text(document, "type"), _text(document, "subject"), text, dead=reason
-            )
-        except Exception as error:  # whatever kept the row from being durable, the sender has to try again
-            kind = type(error).__name__
+            news = await self._inbox.accept_all(rows)
+        except Exception as error:  # whatever kept the rows from being durable, the sender has to try again
+            kind, event_id = type(error).__name__, rows[0].event_id
             log.error("webhook not stored", source=source, event_id=event_id, error=kind, where=where(error))
             self.metrics.refused.labels(source, "store_unavailable").inc()
             raise Problem(
@@ -102,11 +116,14 @@ class Gateway:
                 "the event could not be stored; send it again",
                 {"Retry-After": RETRY_AFTER_SECONDS},
             ) from None
-        outcome = ("dead_letter" if reason else "accepted") if new else "duplicate"
-        self.metrics.accepted.labels(source, outcome).inc()
-        self.metrics.seconds.labels(source).observe(time.monotonic() - began)
-        log.info("webhook", source=source, event_id=event_id, outcome=outcome, reason=reason if new else None)
-        return JSONResponse({"status": outcome, "id": event_id}, status_code=HTTPStatus.ACCEPTED)
+        taken = []
+        for row, new in zip(rows, news, strict=True):
+            outcome = _OUTCOMES[row.state] if new else "duplicate"
+            self.metrics.accepted.labels(source, outcome).inc()
+            # the reason may repeat what was sent: it stays in the store
+            log.info("webhook", source=source, event_id=row.event_id, outcome=outcome, problem=row.problem or None)
+            taken.append(TakenEvent(status=outcome, id=row.event_id))
+        return taken
 
     async def _read(self, source: str, request: Request) -> bytes:
         """The body, never more of it than the limit, whatever Content-Length claims."""
@@ -141,21 +158,29 @@ def create_app(
     """The gateway as an ASGI app. `check_store` raises while the store can't be written; it makes `/readyz` say 503.
     `collector`: what `/metrics` tells beside the gateway's own counters; it may block.
     """
-    app = FastAPI(title="Tenure gateway", openapi_url=None)
+    app = FastAPI(title="Tenure gateway", docs_url=None, redoc_url=None)
     gateway = Gateway(settings, inbox)
     if collector is not None:
         gateway.metrics.registry.register(collector)
     answer_with_problems(app)
+    _describe(app)
 
-    @app.post("/webhooks/{source}", status_code=HTTPStatus.ACCEPTED)
-    async def webhook(source: str, request: Request) -> Response:
-        return await gateway.receive(source, request)
+    # FastAPI is not told of the path's parameter: it would announce a 422 that can't be
+    @app.post(
+        "/webhooks/{source}",
+        status_code=HTTPStatus.ACCEPTED,
+        response_model=TakenEvent | TakenEvents,
+        responses=WEBHOOK_PROBLEMS,
+        openapi_extra=WEBHOOK,
+    )
+    async def webhook(request: Request) -> Response:
+        return await gateway.receive(request.path_params["source"], request)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz")
+    @app.get("/readyz", response_model=dict[str, str], responses=NOT_READY)
     async def readyz() -> Response:
         # Events are taken while Temporal is away: they wait in the inbox. So it is told, but doesn't decide.
         temporal = "ok" if await _reachable(settings) else "unreachable"
@@ -168,7 +193,7 @@ def create_app(
                 return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ok", "store": "ok", "temporal": temporal})
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse, responses=METRICS)
     async def metrics() -> Response:
         told = await asyncio.to_thread(generate_latest, gateway.metrics.registry)
         return Response(told, media_type=CONTENT_TYPE_LATEST)
@@ -176,23 +201,14 @@ def create_app(
     return app
 
 
-def _text(document: Any, key: str) -> str:
-    """A string attribute of an event that may be broken: empty when it can't serve as an id or label."""
-    value = document.get(key) if isinstance(document, dict) else None
-    return value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST_TEXT else ""
+def _describe(app: FastAPI) -> None:
+    """Serve an OpenAPI document that also holds the schema of problem documents."""
+    described = app.openapi
 
+    def openapi() -> dict[str, Any]:
+        return with_problem_schema(described())
 
-def _not_json(constant: str) -> None:
-    """Python reads NaN and Infinity; JSON doesn't have them."""
-    raise ValueError(constant)
-
-
-def _unusable(document: Any) -> str | None:
-    try:
-        read_event(document)
-    except UnusableEvent as error:
-        return str(error)[:LONGEST_REASON]
-    return None
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 async def _reachable(settings: Settings) -> bool:

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlmodel import select
+from sqlmodel import Session, select
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,8 +22,8 @@ from starter.finding import find_life
 from starter.mistakes import Mistake, Refusal
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
-from store.database import Database
-from store.inbox import Inbox
+from store.database import Database, take_turn
+from store.inbox import ROUTING, Inbox
 from store.orders import SqlOrders
 from store.tables import InboxRow, LifecycleRow
 from store.views import SqlViews
@@ -72,10 +72,13 @@ class Office:
 
     async def begin(self, document: dict[str, Any]) -> str:
         """Start the lifecycle of an order document, once per deal; returns its contract's id. Raises Mistake."""
+
+        def begin(session: Session) -> str:
+            take_turn(session, ROUTING)  # a deal of the same account may be routed just now
+            return begin_lifecycle(session, self.company.tenant, self.crm, document)
+
         try:
-            return await self.database.write(
-                lambda session: begin_lifecycle(session, self.company.tenant, self.crm, document)
-            )
+            return await self.database.write(begin)
         except ValueError as error:
             raise Mistake(str(error)) from None
 

@@ -11,7 +11,9 @@ from typing import NoReturn
 import structlog
 from temporalio.client import Client
 
+from domain.errors import SourceUnavailable
 from starter.logs import configure_logging
+from starter.ready import beat, withdraw_ready
 from starter.settings import Settings, SettingsError, load_settings
 
 RECONNECT_AFTER = 2.0
@@ -28,6 +30,8 @@ def run_process(name: str, serve: Callable[[Settings, asyncio.Event], Awaitable[
     except SettingsError as error:
         sys.stderr.write(f"tenure {name}: {error}\n")
         sys.exit(2)
+    except SourceUnavailable as error:  # while it begins; later it waits, and tries again
+        sys.exit(f"tenure {name}: {error}")
     # a process that ends right after its Temporal client can abort (sdk-python #300); everything is written by now
     sys.stdout.flush()
     sys.stderr.flush()
@@ -38,7 +42,12 @@ async def _until_signalled(serve: Callable[[Settings, asyncio.Event], Awaitable[
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(settings, stop)
+    withdraw_ready()
+    beating = asyncio.create_task(beat())
+    try:
+        await serve(settings, stop)
+    finally:
+        beating.cancel()
 
 
 async def connected(connect: Callable[[], Awaitable[Client]], stop: asyncio.Event) -> Client | None:

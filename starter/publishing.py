@@ -21,7 +21,18 @@ from starter.posting import Postman, Reply, postmen
 from starter.process import pause
 from starter.settings import Settings
 from store.database import Database
-from store.outgoing import Letter, Result, drop, heads, outdated, outdated_events, relay, settle, unrelayed
+from store.outgoing import (
+    Letter,
+    Result,
+    drop,
+    heads,
+    is_leased,
+    outdated,
+    outdated_events,
+    relay,
+    settle,
+    unrelayed,
+)
 from store.streams import Streams
 
 log = structlog.get_logger()
@@ -122,6 +133,8 @@ class Sender:
 
     async def _turn(self, stop: asyncio.Event) -> int:
         """Send for as long as the lease is ours; returns at once when somebody else has it."""
+        if await self._db.read(lambda session: is_leased(session, self._postman.name)):
+            return 0
         began = _clock()
         fence = await self._streams.lease(self._stream, self._owner, self._patience.lease)
         if fence is None:

@@ -3,9 +3,8 @@
 Closed-won deals pass intake here, so that two deals of one account can't both start a lifecycle.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -22,7 +21,6 @@ from domain.events import (
     EventData,
     PurchaseOrderReceived,
     UnusableEvent,
-    read_event,
 )
 from domain.expressions import UnusableRecord
 from domain.mapping import Mapping
@@ -30,7 +28,8 @@ from domain.mediation import Asks, Corrects, Keeps, Records, Tells, treatment
 from starter.intake import Intake, add_contract, correct_order, is_activated
 from starter.logs import where
 from starter.slips import FACT, START, TELL, Slip
-from store.inbox import add_delivery, next_received, unpark
+from starter.sources.reading import Hint, Ignored, Sources, Unreadable, Usable
+from store.inbox import add_delivery, mark_hint, mark_ignored, next_received, unpark
 from store.lifecycles import find_contract
 from store.orders import newest_order
 from store.subjects import concerned, known, merge_account, open_of_account
@@ -43,11 +42,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Router:
-    """Routes received events. `crm` is the CRM connection's name, a part of every contract's id."""
+    """Routes received events, which `sources` read. `crm`: the CRM connection's name, a part of every contract's id."""
 
     company: Company
     mapping: Mapping
     crm: str
+    sources: Sources = field(default_factory=Sources)
 
     def route(self, session: Session, limit: int = 100) -> int:
         """Route the oldest received events; returns how many. One that can't be used becomes a dead letter."""
@@ -56,17 +56,31 @@ class Router:
             slip = Slip(_id(row))
             try:
                 with session.begin_nested():
-                    self._route(session, slip, read_event(json.loads(row.payload)).data)
+                    self._read(session, slip, row)
             except DBAPIError as error:
                 if not isinstance(error, DataError):
                     raise
                 slip.dead(session, "it holds text or numbers that the store can't keep", problem="unkeepable")
-            except (UnusableEvent, UnusableRecord, json.JSONDecodeError) as error:
+            except Unreadable as error:
+                slip.dead(session, str(error), problem=error.problem)
+            except (UnusableEvent, UnusableRecord) as error:
                 slip.dead(session, str(error), problem="unusable")
             except Exception as error:  # whatever is wrong with one event, those behind it must not wait for it
                 log.error("event not routed", inbox_id=row.id, error=type(error).__name__, where=where(error))
                 slip.dead(session, f"it could not be routed ({type(error).__name__})", problem="unroutable")
         return len(rows)
+
+    def _read(self, session: Session, slip: Slip, row: InboxRow) -> None:
+        """By the source's configuration of this moment: a dead letter may be usable by now."""
+        match self.sources.read(row.source, row.payload):
+            case Usable(event):
+                if event.deprecation:
+                    log.warning("deprecated event", source=row.source, reason=event.deprecation)
+                self._route(session, slip, event.data)
+            case Hint(_, record):
+                mark_hint(session, slip.inbox_id, record)
+            case Ignored(reason):
+                mark_ignored(session, slip.inbox_id, reason)
 
     def _route(self, session: Session, slip: Slip, event: EventData) -> None:
         does = treatment(event)

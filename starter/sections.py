@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from domain.events import CATALOG
+from starter.sources.declaration import Declaration, Preset, over_preset
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
 KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
@@ -62,21 +63,67 @@ class Sandbox(Section):
     token: Secret = Secret(value=SecretStr("sandbox"))
 
 
+class Reader(Section):
+    """Where a CRM's deals are read back when an event only hints at a change; nothing is written there.
+
+    Access is a lasting `token`, or OAuth 2: client_id and client_secret, with a refresh_token or, without one, as
+    client credentials. `token_url`: where it is not the vendor's usual one below base_url. `api_version`: Salesforce's.
+    """
+
+    adapter: str
+    base_url: str = Field(pattern=r"^https?://[^/\s]+")
+    token: Secret | None = None
+    client_id: str | None = Field(None, min_length=1)
+    client_secret: Secret | None = None
+    refresh_token: Secret | None = None
+    token_url: str | None = Field(None, pattern=r"^https?://[^/\s]+")
+    api_version: str | None = Field(None, pattern=r"^v[0-9]+\.0$")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "Reader":
+        if (self.client_id is None) != (self.client_secret is None):
+            raise ValueError("client_id and client_secret belong together")
+        if (self.token is None) == (self.client_id is None):
+            raise ValueError("name either token, or client_id and client_secret")
+        if self.client_id is None and (self.refresh_token or self.token_url):
+            raise ValueError("refresh_token and token_url need client_id and client_secret")
+        return self
+
+
 class Connection(Section):
-    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token."""
+    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token.
+
+    `reader`, of a CRM: where its deals are read back, when that is another API than the one that is written to.
+    """
 
     kind: Kind
     adapter: str = "sandbox"
     base_url: str | None = None
     token: Secret | None = None
     mapping: Path | None = None
+    reader: Reader | None = None
+
+    @model_validator(mode="after")
+    def _only_a_crm_is_read_back(self) -> "Connection":
+        if self.reader is not None and self.kind != "crm":
+            raise ValueError("only a CRM has a reader")
+        return self
 
 
-class WebhookSource(Section):
-    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap."""
+class WebhookSource(Declaration):
+    """Who may send to `/webhooks/<source>`: any of these secrets is valid, so that one can be changed without a gap.
+
+    `preset` declares the rest, and what is written here lies over it.
+    """
 
     connection: str
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    preset: Preset | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, values: object) -> object:
+        return over_preset(values)
 
 
 class Feed(Section):
@@ -104,7 +151,7 @@ class Feed(Section):
 
 
 class Limits(Section):
-    """What the gateway takes. The standard's library itself refuses a difference of more than 300 seconds."""
+    """What the gateway takes. `tolerance_seconds`: where a source declares none of its own."""
 
     body_bytes: int = Field(1024 * 1024, ge=1)
     tolerance_seconds: int = Field(300, ge=1, le=300)

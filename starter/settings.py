@@ -30,6 +30,7 @@ CONFIG_VARIABLE = "TENURE_CONFIG"
 READY_FILE_VARIABLE = "TENURE_READY_FILE"
 SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+STORES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
 
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
 
     tenant: str = "acme"
     state_dir: Path = Path(".tenure")
-    store_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite below state_dir when absent")
+    store_url: SecretStr | Secret | None = Field(None, description="SQLAlchemy URL; SQLite below state_dir when absent")
     company: Path = Path("examples/company.toml")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     temporal: Temporal = Temporal()
@@ -72,6 +73,11 @@ class Settings(BaseSettings):
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"webhooks.{source}: unknown connection {webhook.connection!r}; known: {known}")
+            kind = self.connections[webhook.connection].kind
+            if kind != "crm" and any(rule.hint for rule in webhook.types):
+                raise ValueError(
+                    f"webhooks.{source}.connection: hints are read back from a CRM, and its kind is {kind}"
+                )
         for name, feed in self.feeds.items():
             if feed.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
@@ -114,10 +120,15 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy URL of the store. May hold a password: don't log it."""
-        if self.store_url is not None:
-            return self.store_url.get_secret_value()
-        return f"sqlite:///{self.state_path / 'store.db'}"
+        """SQLAlchemy URL of the store. May hold a password: don't log it. SettingsError when it can't be used."""
+        if self.store_url is None:
+            return f"sqlite:///{self.state_path / 'store.db'}"
+        given = self.store_url
+        url = self.read_secret(given, "store_url") if isinstance(given, Secret) else given.get_secret_value()
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme not in STORES:
+            raise SettingsError(f"store_url: it must begin with {' or '.join(f'{each}://' for each in STORES[:2])}")
+        return url
 
     @property
     def company_path(self) -> Path:

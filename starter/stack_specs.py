@@ -133,7 +133,8 @@ def _webhook_secret(settings: Settings) -> str | None:
     A stack that comes up without it says so clearly: the gateway refuses to start.
     """
     try:
-        return next((settings.webhook_secrets(source)[0] for source in settings.webhooks), None)
+        standard = (name for name, source in settings.webhooks.items() if source.preset == "standard")
+        return next((settings.webhook_secrets(name)[0] for name in standard), None)
     except SettingsError:
         return None
 

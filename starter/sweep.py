@@ -11,10 +11,10 @@ from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
 from starter.delivery import business_day
 from starter.routing import unpark_known
 from starter.slips import FACT
-from store.database import insert_once
+from store.database import insert_once, take_turn
 from store.dead_letters import cases_for_parked, retry_due
 from store.facts import facts_of, told
-from store.inbox import add_delivery
+from store.inbox import ROUTING, add_delivery
 from store.tables import DeliveryRow, FactRow, InboxRow, LifecycleRow, StreamRow
 
 log = structlog.get_logger()
@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 def sweep(session: Session, company: Company) -> int:
     """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
+    take_turn(session, ROUTING)
     unpark_known(session)
     retry_due(session)
     cases_for_parked(session, timedelta(days=company.early_event_days))

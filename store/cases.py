@@ -48,11 +48,10 @@ def open_case(session: Session, case: CaseRow) -> None:
 
     A case that says more about a dead letter takes the place of its own, with what that one's history holds.
     """
-    old = session.get(CaseRow, case.id, with_for_update=True, populate_existing=True)
-    about_another = old is not None and old.state == "open" and _about_another_dead(session, old, case)
-    if old is None:
-        insert_once(session, case, keys=("id",))
-    else:
+    about_another = False
+    if not insert_once(session, case, keys=("id",)):
+        old = session.get_one(CaseRow, case.id, with_for_update=True, populate_existing=True)
+        about_another = old.state == "open" and _about_another_dead(session, old, case)
         if old.state != "open":
             old.state, old.opened_at, old.resolved_at = "open", case.opened_at, None
             old.resolution, old.snoozed_until = "", None

@@ -9,10 +9,12 @@ from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
 from typing import Any, TypeVar
 
+from psycopg.errors import ProgramLimitExceeded
 from pydantic_core import to_json
-from sqlalchemy import Connection, CursorResult, Engine, Float, Update, create_engine, event, make_url
+from sqlalchemy import URL, Connection, CursorResult, Engine, Float, Update, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -22,7 +24,18 @@ from domain.errors import SourceUnavailable
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT = 30.0  # seconds that a connection waits for SQLite's one write lock
+BUSY_TIMEOUT = 30.0  # seconds that a transaction waits for another's lock
+
+# A server that is gone without a word is noticed within half a minute, and a process that hangs in the middle of a
+# transaction loses it: the others wait for its locks.
+POSTGRESQL = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+    "options": f"-c lock_timeout={BUSY_TIMEOUT:.0f}s -c idle_in_transaction_session_timeout=60s",
+}
 
 
 class db_now(FunctionElement[float]):
@@ -60,6 +73,16 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
     return _rowcount(session.connection().execute(kept)) == 1
 
 
+def take_turn(session: Session, name: str) -> None:
+    """Be alone with every transaction that takes the same turn, until this one ends.
+
+    For what is read and then written, where no one row could be locked. What is read after it is what the one before
+    has left. On SQLite a write is alone anyhow.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"tenure:{name}"})
+
+
 def change(session: Session, statement: Update) -> int:
     """Run an UPDATE past the identity map and return how many rows it changed."""
     return _rowcount(session.connection().execute(statement))
@@ -73,8 +96,9 @@ class Database:
     """One database, used off the event loop.
 
     A write is `BEGIN IMMEDIATE` on SQLite (facts: a deferred read-then-write answers "database is locked" at once) and
-    has one thread there, so that writers of this process queue up instead of polling for the lock. A write that has
-    returned is durable. Rows stay readable after their transaction. Raises SourceUnavailable when the database does not
+    has one thread there, so that writers of this process queue up instead of polling for the lock. On PostgreSQL it is
+    READ COMMITTED: what is read and then written needs a locked row, or `take_turn`. A write that has returned is
+    durable. Rows stay readable after their transaction. Raises SourceUnavailable when the database does not
     answer; then nothing was written, or, when the connection broke during the commit, nobody knows.
     """
 
@@ -115,24 +139,46 @@ class Database:
                 if commit:
                     session.commit()
                 return result
-        except (OperationalError, InterfaceError) as error:
-            raise SourceUnavailable(f"the store does not answer: {error.orig}") from error
+        except DBAPIError as error:
+            if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
+                raise
+            reason = str(error.orig).partition("\n")[0]
+            raise SourceUnavailable(f"the store does not answer: {reason}") from error
 
 
 def _is_sqlite(url: str) -> bool:
-    return make_url(url).get_backend_name() == "sqlite"
+    return _address(url).get_backend_name() == "sqlite"
+
+
+def _address(url: str) -> URL:
+    """What most people write for PostgreSQL names no driver: psycopg is meant."""
+    scheme, colon, rest = url.partition(":")
+    return make_url(f"postgresql+psycopg:{rest}" if colon and scheme in ("postgres", "postgresql") else url)
 
 
 def _engine(url: str, *, pool_size: int) -> Engine:
-    settings: Mapping[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "pool_size": pool_size}
+    # JSON has no NaN, and PostgreSQL takes none; parameters hold orders: an error's text must not
+    settings: Mapping[str, Any] = {
+        "json_serializer": lambda value: to_json(value, inf_nan_mode="strings").decode(),
+        "pool_size": pool_size,
+        "hide_parameters": True,
+    }
+    address = _address(url)
     if not _is_sqlite(url):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **settings)
-    # parameters hold orders: an error's text must not
-    arguments = {"check_same_thread": False, "timeout": BUSY_TIMEOUT}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **settings)
+        arguments = {name: value for name, value in POSTGRESQL.items() if name not in address.query}
+        engine = create_engine(address, pool_pre_ping=True, connect_args=arguments, **settings)
+        event.listen(engine, "handle_error", _blame_the_data)
+        return engine
+    engine = create_engine(address, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT}, **settings)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _blame_the_data(context: ExceptionContext) -> None:
+    """A key that is too long for an index is the event's fault, and no reason to try again for ever."""
+    if isinstance(context.original_exception, ProgramLimitExceeded):
+        raise DataError(context.statement, None, context.original_exception, hide_parameters=True)
 
 
 def _prepare_sqlite(connection: SqliteConnection, _: object) -> None:

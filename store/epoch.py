@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, func, select
 
-from store.database import now
+from store.database import now, take_turn
 from store.settings import drop_setting, set_setting, setting
 from store.tables import EffectRow
 
@@ -34,6 +34,7 @@ def read_epoch(session: Session) -> Epoch:
 
 def begin_epoch(session: Session) -> int:
     """From now on every key that is not DONE, or is missing, counts as sent at this moment."""
+    take_turn(session, "epoch")
     began = now(session)
     seen = session.exec(select(func.max(EffectRow.updated_at))).one()
     number = read_epoch(session).number + 1

@@ -9,6 +9,7 @@ from domain.errors import ERRORS, Internal
 from domain.feeds import FeedPosition, Received
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once, now
+from store.dead_letters import UNUSABLE, open_dead_letter
 from store.tables import CaseRow, FeedRow, InboxRow
 from store.timeline import add_line
 
@@ -74,8 +75,11 @@ def _receive(session: Session, source: str, event: Received) -> int:
         source=source, event_id=event.event_id, type=event.type, subject=event.subject, payload=event.payload
     )
     if event.dead is not None:
-        row.state, row.reason = "dead", event.dead
-    return int(insert_once(session, row, keys=("source", "event_id")))
+        row.state, row.reason, row.problem, row.attempts = "dead", event.dead, UNUSABLE, 1
+    new = insert_once(session, row, keys=("source", "event_id"))
+    if new and event.dead is not None:
+        open_dead_letter(session, row)
+    return int(new)
 
 
 def _tell_gap(session: Session, row: FeedRow) -> None:

@@ -5,14 +5,16 @@ from typing import Any
 
 from sqlmodel import Session, and_, col, func, select, update
 
-from store.database import Database, change, insert_once
-from store.dead_letters import UNUSABLE, bury, open_dead_letter, put_back, settle, unparked
+from store.database import Database, change, insert_once, take_turn
+from store.dead_letters import UNUSABLE, bury, put_back, settle, unparked
+from store.group_commit import GroupCommit, Received
 from store.tables import DeliveryRow, InboxRow
 
 
 class Inbox:
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._writes = GroupCommit(database)
 
     async def accept(
         self, source: str, event_id: str, type: str, subject: str, payload: str, *, dead: str | None = None
@@ -21,10 +23,18 @@ class Inbox:
 
         `dead`: why the event is authentic but unusable; it goes straight to the dead letters.
         """
-        row = InboxRow(source=source, event_id=event_id, type=type, subject=subject, payload=payload)
+        row = Received(source, event_id, type, subject, payload)
         if dead is not None:
             row.state, row.reason = "dead", dead
-        return await self._db.write(lambda session: put_in(session, row))
+        (new,) = await self.accept_all([row])
+        return new
+
+    async def accept_all(self, rows: Sequence[Received]) -> Sequence[bool]:
+        """The same for several at once, of which all are durable or none: new or not, one by one.
+
+        What is accepted at the same moment shares one commit.
+        """
+        return await self._writes.add(rows)
 
     async def counts(self) -> dict[str, int]:
         """Events by state; a state that nothing is in is missing."""
@@ -46,25 +56,24 @@ class Inbox:
         return await self._db.write(lambda session: put_back(session, inbox_id, payload))
 
 
-def put_in(session: Session, row: InboxRow) -> bool:
-    """Insert a row that came in, with its case if it is dead. False when (source, event id) was here before."""
-    if row.state == "dead":
-        row.problem, row.attempts = row.problem or UNUSABLE, 1
-    new = insert_once(session, row, keys=("source", "event_id"))
-    if new and row.state == "dead":
-        open_dead_letter(session, row)
-    return new
+ROUTING = "routing"  # the turn of whatever decides what an event is about, or makes an alias that events wait for
 
 
 def next_received(session: Session, limit: int = 100) -> Sequence[InboxRow]:
     """The oldest events that nobody has routed. On PostgreSQL a second dispatcher waits here, so that order is kept."""
+    take_turn(session, ROUTING)
     query = select(InboxRow).where(InboxRow.state == "received").order_by(col(InboxRow.id)).limit(limit)
-    return session.exec(query.with_for_update()).all()
+    return session.exec(query).all()
 
 
 def mark_routed(session: Session, inbox_id: int) -> None:
     _mark(session, inbox_id, state="routed", reason="", parked_for=None)
     settle(session, inbox_id, "the event could be used")
+
+
+def mark_hint(session: Session, inbox_id: int, record: str) -> None:
+    """It only says that something changed in a record, which is to be read back before there is anything to route."""
+    _mark(session, inbox_id, state="hint", subject=record, type="hint.deal", reason="", parked_for=None)
 
 
 def mark_ignored(session: Session, inbox_id: int, reason: str) -> None:

@@ -8,9 +8,9 @@ from sqlmodel import Session, col, select, update
 from domain.errors import Busy, Rejected, SourceUnavailable
 from domain.ports import Claim, ViewRow
 from store.cases import open_case
-from store.database import Database, change, db_now, insert_once, now
+from store.database import Database, change, db_now, insert_once, now, take_turn
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
-from store.inbox import unpark
+from store.inbox import ROUTING, unpark
 from store.lifecycles import link_new
 from store.settings import drop_setting, set_setting, setting
 from store.tables import CaseRow, EffectRow
@@ -75,6 +75,8 @@ class SqlLedger:
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: ViewRow | None = None) -> bool:
         def done(session: Session) -> bool:
             row = _locked(session, key)
+            if row.operation in FOUND_BY:
+                take_turn(session, ROUTING)  # an event that is being parked just now must not be missed
             if view is not None:
                 publish_view(session, view)
             if row.state == "DONE":

@@ -117,6 +117,12 @@ def heads(session: Session, subscriber: str, limit: int, *, busy: Collection[str
     ]
 
 
+def is_leased(session: Session, subscriber: str) -> bool:
+    """Whether somebody sends to the subscriber now: a look, before a lease is asked for, costs no write lock."""
+    row = session.get(StreamRow, keys.subscriber_stream(subscriber))
+    return row is not None and row.lease_until > now(session)
+
+
 def settle(session: Session, subscriber: str, fence: int, results: Iterable[Result], give_up: float) -> bool:
     """Keep what became of tries. What fails for `give_up` seconds is held, with a case; a subscriber that is gone has
     everything held. False, and nothing is kept, when the fence is not ours any more: somebody else sends now.

@@ -1,6 +1,6 @@
 """Switches of the whole installation, as text by name."""
 
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 
 from store.database import insert_once
 from store.tables import SettingRow
@@ -13,10 +13,8 @@ def setting(session: Session, name: str, default: str = "") -> str:
 
 def set_setting(session: Session, name: str, value: str) -> None:
     if not insert_once(session, SettingRow(name=name, value=value), keys=("name",)):
-        session.get_one(SettingRow, name).value = value
+        session.get_one(SettingRow, name, with_for_update=True, populate_existing=True).value = value
 
 
 def drop_setting(session: Session, name: str) -> None:
-    row = session.get(SettingRow, name)
-    if row is not None:
-        session.delete(row)
+    session.exec(delete(SettingRow).where(col(SettingRow.name) == name))

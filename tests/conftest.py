@@ -1,4 +1,4 @@
-"""One Temporal server for the whole run: the real one, with time travel, on free ports. Each test has its own house."""
+"""One Temporal server for a run, or a worker of it: the real one, with time travel. Each test has its own house."""
 
 import shutil
 import sys
@@ -16,12 +16,22 @@ from tests.kits.outbox import outbox_server, outbox_url
 from workflows.desk import SEARCH_ATTRIBUTES
 
 __all__ = ["outbox_server", "outbox_url"]
+pytest_plugins = ["tests.postgres"]
 
 FAST = [
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000"),
     *("--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000"),
 ]
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist, what shares a stack of processes goes to the worker that has it."""
+    for item in items:
+        if item.path.parent.name == "e2e":
+            shared = "stack" if "running" in getattr(item, "fixturenames", ()) else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

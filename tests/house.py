@@ -47,6 +47,7 @@ class House:
     mapping: Mapping
     http: httpx.AsyncClient
     task_queue: str
+    systems: wiring.Systems
 
     def payload(self, name: str) -> dict[str, Any]:
         read: dict[str, Any] = json.loads((EXAMPLES / "payloads" / f"{name}.json").read_text())
@@ -156,6 +157,6 @@ async def open_house(client: Client, home: Path, *, task_queue: str | None = Non
         )
         for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
             await stack.enter_async_context(worker)
-        yield House(client, database, company, mapping, await to(""), queue)
+        yield House(client, database, company, mapping, await to(""), queue, systems)
     await app.state.box.close()
     await asyncio.to_thread(database.close)

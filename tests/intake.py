@@ -77,9 +77,9 @@ class Desk:
 
 
 @contextmanager
-def open_desk(home: Path) -> Iterator[Desk]:
-    """A desk with a fresh store."""
-    url = f"sqlite:///{home / 'store.db'}"
+def open_desk(store: Path | str) -> Iterator[Desk]:
+    """A desk with a fresh store in a directory, or with the one that a URL names."""
+    url = store if isinstance(store, str) else f"sqlite:///{store / 'store.db'}"
     migrate(url)
     database = Database(url)
     yield Desk(database)

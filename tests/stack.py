@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -24,6 +23,7 @@ from starter.travel import fast_forward
 from store.database import Database
 from store.tables import DeliveryRow, EffectRow, InboxRow
 from tests.intake import deal
+from tests.ports import free_port
 from workflows.lifecycle import CustomerLifecycle
 
 ROOT = Path(__file__).parents[1]
@@ -170,13 +170,6 @@ class RunningStack:
     async def view(self, contract: str) -> LifecycleView:
         handle = (await self.client()).get_workflow_handle_for(CustomerLifecycle.run, lifecycle_id("acme", contract))
         return await handle.query(CustomerLifecycle.view)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

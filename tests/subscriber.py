@@ -59,7 +59,7 @@ class Subscriber:
         """What it took of a contract: each event once, at its first place."""
         return list(dict.fromkeys(str(got.event["id"]) for got in self.taken if got.event["subject"] == contract))
 
-    async def until(self, met: Callable[[], Any], seconds: float = 15) -> None:
+    async def until(self, met: Callable[[], Any], seconds: float = 30) -> None:
         for _ in range(int(seconds / 0.01)):
             if met():
                 return

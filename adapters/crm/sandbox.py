@@ -1,14 +1,16 @@
 """The sandbox's CRM, Salesforce-shaped."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import httpx
 
+from adapters.crm.salesforce import outcome_of
 from adapters.http import Json, segment
 from adapters.sandbox import LEVEL, LOOKUP, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import NotFound
-from domain.ports import DealStatus, NewRenewalOpportunity, OpportunityRef
+from domain.ports import ChangedDeal, ChangedDeals, DealRecord, DealStatus, NewRenewalOpportunity, OpportunityRef
 
 
 class SandboxCrm:
@@ -48,6 +50,20 @@ class SandboxCrm:
         with self._api.shape("find_renewal_opportunity"):
             records = [_opportunity(record) for record in answer["records"]]
         return records[0] if records else None
+
+    async def read_deal(self, deal: str) -> DealRecord:
+        record = await self._api.read("read_deal", f"opportunities/{segment(deal)}")
+        with self._api.shape("read_deal"):
+            version = f"{record['Id']}@{record['SystemModstamp']}"
+            return DealRecord(id=record["Id"], version=version, outcome=outcome_of(record), record=record)
+
+    async def changed_deals(self, since: datetime, cursor: str | None = None) -> ChangedDeals:
+        """The cursor is the stamp and the id of the last deal."""
+        asked = {"changed_since": since.astimezone(UTC).isoformat(), **({"after": cursor} if cursor else {})}
+        answer = await self._api.read("changed_deals", "opportunities", asked)
+        with self._api.shape("changed_deals"):
+            deals = [ChangedDeal(id=each["Id"], modified=each["SystemModstamp"]) for each in answer["records"]]
+            return ChangedDeals(deals=tuple(deals), cursor=None if answer["done"] else answer["next"])
 
 
 def _opportunity(record: Json) -> OpportunityRef:

@@ -6,7 +6,6 @@ The children run this file too (effect_child.py loads it by path), so that both 
 import asyncio
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from domain.errors import Busy
 from domain.ports import Ref
 from store.database import Database
 from store.ledger import SqlLedger
-from store.migrate import migrate
 
 DEADLINE, COMMITS_WITHIN, MARGIN, PATIENCE = 0.8, 0.2, 1.0, 1.5  # seconds; a lease is 2.6 s
 ROOT = Path(__file__).parents[2]
@@ -189,16 +187,9 @@ class Child:
         return results
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fault") / "migrated.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def url(migrated: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'store.db')}"
+def url(either_url: str) -> str:
+    return either_url
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from domain.view import LifecycleView, Stage
 from store.database import Database
 from store.ledger import SqlLedger
 from store.views import SqlViews
+from tests.postgres import ON_SQLITE
 
 KEY, LOOKUP, NONE = Guarantee.KEY, Guarantee.LOOKUP, Guarantee.NONE
 
@@ -86,6 +87,7 @@ def back_up(database: Database, backup: Path) -> None:
     target.close()
 
 
+@ON_SQLITE
 async def test_after_a_restore_forgotten_effects_are_not_done_again(
     once: Once, retry: Once, vendor: Vendors, call: Any, ledger: SqlLedger, database: Database, tmp_path: Path
 ) -> None:

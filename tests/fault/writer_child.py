@@ -7,7 +7,7 @@ import sys
 
 from sqlmodel import Session
 
-from store.database import Database, insert_once
+from store.database import Database, insert_once, take_turn
 from store.settings import set_setting, setting
 from store.tables import InboxRow
 
@@ -17,6 +17,7 @@ database = Database(url)
 
 def write(event: str) -> None:
     def accept(session: Session) -> None:
+        take_turn(session, "counting")
         count = int(setting(session, "n", "0"))
         row = InboxRow(source=source, event_id=event, type="t", subject="s", payload="{}")
         insert_once(session, row, keys=("source", "event_id"))

@@ -34,8 +34,16 @@ _NAMES = {"write_status": "update_opportunity"}
 
 
 class SandboxWorld(Generic[P]):
-    def __init__(self, system: str, adapter: Callable[[httpx.AsyncClient], P], app: FastAPI) -> None:
+    def __init__(
+        self,
+        system: str,
+        adapter: Callable[[httpx.AsyncClient], P],
+        app: FastAPI,
+        names: Mapping[str, str] = _NAMES,
+    ) -> None:
         self._system = system
+        self._names = names
+        self.app = app
         self.http = client(app)
         self._clients = [client(app, f"/{system}"), client(app, f"/{system}", accepted=False)]
         self.port, self.stranger = (adapter(each) for each in self._clients)
@@ -51,7 +59,12 @@ class SandboxWorld(Generic[P]):
             "refuse": {"reason": "blocked: ap@hooli.example"},
         }
         times = None if operation == "*" else 1
-        fault = {"system": self._system, "operation": _NAMES.get(operation, operation), "kind": how, "times": times}
+        fault = {
+            "system": self._system,
+            "operation": self._names.get(operation, operation),
+            "kind": how,
+            "times": times,
+        }
         await self._admin("POST", "faults", {**fault, **details.get(how, {})})
 
     async def heal(self) -> None:
@@ -76,7 +89,7 @@ class SandboxWorld(Generic[P]):
         }
 
     async def calls(self, operation: str) -> int:
-        query = {"system": self._system, "operation": _NAMES.get(operation, operation)}
+        query = {"system": self._system, "operation": self._names.get(operation, operation)}
         return len((await self.http.get("/admin/calls", params=query)).raise_for_status().json())
 
     async def deal(self) -> tuple[str, str]:
@@ -88,6 +101,17 @@ class SandboxWorld(Generic[P]):
             "CloseDate": "2026-11-20",
         }
         return account["Id"], (await self._post("crm/opportunities", deal))["Id"]
+
+    async def put_deal(self, record: dict[str, Any]) -> None:
+        await self._post("crm/opportunities", record)
+
+    async def change_deal(self, deal: str, **fields: Any) -> None:
+        (await self.http.patch(f"/crm/opportunities/{deal}", json=fields)).raise_for_status()
+
+    async def pass_time(self, by: timedelta) -> datetime:
+        """Returns what it is o'clock then."""
+        await self._admin("POST", "clock", {"advance_seconds": by.total_seconds()})
+        return datetime.fromisoformat((await self.http.get("/admin/clock")).raise_for_status().json()["now"])
 
     async def open_case(self, account: str, severity: int) -> str:
         return str((await self._post("support/cases", {"account": account, "severity": severity}))["id"])
@@ -130,9 +154,12 @@ def client(app: FastAPI, prefix: str = "", *, accepted: bool = True) -> httpx.As
 
 
 @asynccontextmanager
-async def sandbox_world(system: str, adapter: Callable[[httpx.AsyncClient], P]) -> AsyncIterator[SandboxWorld[P]]:
+async def sandbox_world(
+    system: str, adapter: Callable[[httpx.AsyncClient], P], names: Mapping[str, str] = _NAMES
+) -> AsyncIterator[SandboxWorld[P]]:
+    """`names`: what the box calls an operation of the port, where it has another name for it."""
     app = create_app(":memory:")
-    world = SandboxWorld(system, adapter, app)
+    world = SandboxWorld(system, adapter, app, names)
     try:
         yield world
     finally:

@@ -1,10 +1,11 @@
 """A vendor's side of a kit: the adapter under test, a hand to disturb the outside system, eyes to see what it holds."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from domain.ports import Crm, CustomerSuccess, Erp, Support, Usage
+from domain.ports import Crm, CrmReader, CustomerSuccess, Erp, Support, Usage
 
 Disturbance = Literal[
     "lose_answer",  # the work is done, the answer is lost
@@ -52,6 +53,16 @@ class World(Protocol[PortT]):
 class CrmWorld(World[Crm], Protocol):
     async def deal(self) -> tuple[str, str]:
         """An account with an open deal: their ids."""
+        ...
+
+
+class CrmReaderWorld(World[CrmReader], Protocol):
+    """Its deals are put in as Salesforce's records, and come out in the vendor's own shape."""
+
+    async def put_deal(self, record: dict[str, Any]) -> None: ...
+    async def change_deal(self, deal: str, **fields: Any) -> None: ...
+    async def pass_time(self, by: timedelta) -> datetime:
+        """Returns what it is o'clock then, there."""
         ...
 
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = (ROOT / "requirements/lock.txt", ROOT / "requirements/bootstrap.txt")
+LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("lock", "bootstrap", "runtime", "build")]
 NOT_PACKAGED = {"tests", "docs", "examples", "requirements", "bench", "integrations"}
 
 
@@ -73,6 +73,16 @@ def test_every_directory_of_code_gets_into_a_wheel() -> None:
     assert left_out <= {"store/migrations", "store/migrations/versions"}
 
 
+def test_every_file_that_code_reads_gets_into_a_wheel() -> None:
+    data = PYPROJECT["tool"]["setuptools"]["package-data"]
+    packed = {path for package, globs in data.items() for glob in globs for path in (ROOT / package).glob(glob)}
+    read = {
+        path for package in _packages() for kind in ("toml", "mako") for path in (ROOT / package).rglob(f"*.{kind}")
+    }
+    assert {path.name for path in read} >= {"stripe.toml", "script.py.mako"}
+    assert read <= packed
+
+
 def test_every_package_has_an_import_contract() -> None:
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     held = {module for contract in contracts for module in contract["source_modules"]}
@@ -99,6 +109,13 @@ def test_every_dependency_is_in_the_lock() -> None:
     wanted = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
     names = {_canonical(match[0]) for wish in wanted if (match := re.match(r"[A-Za-z0-9._-]+", wish))}
     assert names <= locked
+
+
+def test_the_images_requirements_are_those_of_the_lock() -> None:
+    locked, runtime = (set(re.findall(r"(?m)^[A-Za-z0-9._-]+==\S+", lock.read_text())) for lock in (LOCKS[0], LOCKS[2]))
+    wanted = {_canonical(re.split(r"[=<>\[]", wish)[0]) for wish in PYPROJECT["project"]["dependencies"]}
+    assert runtime <= locked
+    assert wanted <= {_canonical(pin.partition("==")[0]) for pin in runtime}
 
 
 def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -82,6 +82,32 @@ async def test_a_503_that_says_when_to_come_back_was_not_accepted() -> None:
     assert error.retry_after == timedelta(seconds=30)
 
 
+async def test_a_403_that_only_counts_calls_passes() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(403, json={"code": "used up"}))
+    limited = JsonApi(
+        httpx.AsyncClient(transport=transport, base_url="http://vendor"),
+        "crm",
+        {},
+        read_deadline=timedelta(seconds=0.2),
+        limited=lambda document: document["code"] == "used up",
+    )
+    assert type(await error_of(limited, write=False)) is RateLimited
+
+
+async def test_a_long_question_is_posted_and_is_still_a_read() -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.content))
+        return httpx.Response(500 if len(asked) > 1 else 200, json={"results": []})
+
+    vendor = api(keep)
+    assert await vendor.read("search", "things/search", body={"limit": 1}) == {"results": []}
+    assert asked == [("POST", b'{"limit":1}')]
+    with pytest.raises(SourceUnavailable):
+        await vendor.read("search", "things/search", body={"limit": 1})
+
+
 async def test_a_422_that_blames_the_request_is_invalid_input() -> None:
     error = await error_of(answers(422, body={"code": "malformed", "message": "currency"}), write=True)
     assert type(error) is InvalidInput

@@ -1,13 +1,13 @@
 """Settings of a stack that shares nothing with any other: its own directory and free ports."""
 
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from starter.settings import Settings, load_settings
+from tests import ports
 
 FreePort = Callable[[], int]
 
@@ -22,13 +22,7 @@ def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 @pytest.fixture
 def free_port() -> FreePort:
-    def pick() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
-
-    return pick
+    return ports.free_port
 
 
 @pytest.fixture

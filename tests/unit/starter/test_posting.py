@@ -17,7 +17,7 @@ from tests.subscriber import SECRET, Got, open_subscriber
 LETTER = Letter(1, "crm/d ä/1", "evt-1", {"id": "evt-1", "subject": "crm/d ä/1", "type": "tenure.x"}, 0)
 
 
-def postman(url: str, secret: str = SECRET, timeout: float = 0.5) -> Postman:
+def postman(url: str, secret: str = SECRET, timeout: float = 2.0) -> Postman:
     subscriber = sections.Subscriber(url=url, secrets=(sections.Secret(value=SecretStr(secret)),))
     return Postman("crm", subscriber, (secret,), timeout)
 
@@ -66,7 +66,7 @@ async def test_an_answer_that_never_ends_is_cut_off_and_counts() -> None:
         to = postman(subscriber.url)
         began = time.monotonic()
         assert (await to.send(LETTER)).outcome == "delivered"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         await to.close()
 
 

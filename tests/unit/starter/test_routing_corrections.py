@@ -1,7 +1,6 @@
 """A deal that changes after it was won, and what else corrects an order: while it may be corrected, and later."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ LATER, LATER_STILL = "2026-11-21T09:00:00.000+0000", "2026-11-22T09:00:00.000+00
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
+def desk(either_url: str) -> Iterator[Desk]:
+    with open_desk(either_url) as desk:
         yield desk
 
 

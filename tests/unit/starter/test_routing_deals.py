@@ -1,7 +1,6 @@
 """Intake: what a won or lost deal starts, changes or decides; and which deal goes to a person."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from tests.intake import ACCOUNT, CONTRACT, DEAL, Desk, deal, open_desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
+def desk(either_url: str) -> Iterator[Desk]:
+    with open_desk(either_url) as desk:
         yield desk
 
 

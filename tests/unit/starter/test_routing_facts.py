@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +28,8 @@ ACCOUNT_EVENTS = [("support_case.opened", CASE), ("support_case.closed", CASE), 
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
+def desk(either_url: str) -> Iterator[Desk]:
+    with open_desk(either_url) as desk:
         yield desk
 
 

@@ -1,6 +1,5 @@
 """What an event is about: contracts, customers and accounts, by whichever of their ids a source knows."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ FAILED = {"invoice": "inv_1", "version": 2, "payment": "pay_1"}
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> Any:
-    with open_desk(tmp_path) as desk:
+async def desk(either_url: str) -> Any:
+    with open_desk(either_url) as desk:
         await desk.arrive("deal.closed_won", deal())
         yield desk
 

@@ -176,3 +176,17 @@ def test_a_broken_temporal_profile_is_one_line(
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / "profile.toml"))
     with pytest.raises(SettingsError, match="Temporal"):
         connect_config(settings)
+
+
+def test_the_stores_url_from_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "url").write_text("postgresql://tenure@db/tenure\n")
+    monkeypatch.setenv("TENURE_STORE_URL__FILE", str(tmp_path / "url"))
+    assert load_settings().database_url == "postgresql://tenure@db/tenure"
+    monkeypatch.setenv("TENURE_STORE_URL", "sqlite:////elsewhere.db")
+    assert load_settings().database_url == "sqlite:////elsewhere.db"
+
+
+@pytest.mark.parametrize("url", ["mysql://db/tenure", "tenure.db", "postgresql+psycopg2://db/tenure"])
+def test_a_store_that_is_neither_of_the_two_is_one_line(url: str) -> None:
+    with pytest.raises(SettingsError, match="store_url: it must begin with sqlite:// or postgresql://"):
+        _ = load_settings(store_url=url).database_url

@@ -1,25 +1,15 @@
-"""A fresh, migrated SQLite file per test."""
+"""A fresh, migrated store per test: each test runs on SQLite and on PostgreSQL."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from store.database import Database
-from store.migrate import migrate
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "migrated.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture
-def url(migrated: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'store.db')}"
+def url(either_url: str) -> str:
+    return either_url
 
 
 @pytest.fixture

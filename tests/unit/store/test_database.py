@@ -21,6 +21,7 @@ from store.database import Database, db_now, insert_once, now
 from store.migrate import MIGRATIONS, head, migrate
 from store.settings import set_setting, setting
 from store.tables import InboxRow, SettingRow
+from tests.postgres import ON_SQLITE
 
 POSTGRESQL = create_mock_engine("postgresql://", print).dialect
 
@@ -56,6 +57,7 @@ def test_migrating_again_keeps_the_data(url: str, database: Database) -> None:
     assert database.read_sync(lambda session: setting(session, "a")) == "kept"
 
 
+@ON_SQLITE
 def test_the_file_is_in_wal_mode_and_synced_fully(url: str, database: Database) -> None:
     def pragmas(session: Session) -> list[object]:
         connection = session.connection()
@@ -76,6 +78,7 @@ async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
     assert await database.read(lambda session: setting(session, "a", "nothing")) == "nothing"
 
 
+@ON_SQLITE
 async def test_a_write_takes_the_lock_at_its_beginning(url: str, database: Database) -> None:
     """Two read-then-write transactions at once would otherwise answer "database is locked"."""
 

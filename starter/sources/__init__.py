@@ -1,0 +1,1 @@
+"""Sources of webhooks: each is configuration. `declaration` is its language, `presets` hold four of them in it."""
