@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from domain.errors import SourceUnavailable
 from store.database import Database
-from store.dead_letters import put_in
+from store.dead_letters import UNUSABLE, open_dead_letter
 from store.tables import InboxRow, utc_now
 
 MOST_ROWS = 500  # in one transaction, unless a single caller has more
@@ -37,6 +37,7 @@ class Received:
     state: str = "received"
     reason: str = ""
     problem: str = ""
+    attempts: int = 0
     received_at: datetime = field(default_factory=utc_now)
 
 
@@ -120,14 +121,16 @@ def _insert_once(session: Session, groups: Sequence[Sequence[Received]]) -> list
     for row in (row for group in groups for row in group):
         first.setdefault((row.source, row.event_id), row)
     new: set[tuple[str, str]] = set()
-    usable = [row for row in first.values() if row.state != "dead"]
-    if usable:
-        values = [{name: getattr(row, name) for name in _COLUMNS} for row in usable]
+    dead = [row for row in first.values() if row.state == "dead"]
+    for row in dead:
+        row.problem, row.attempts = row.problem or UNUSABLE, 1
+    if first:
+        values = [{name: getattr(row, name) for name in _COLUMNS} for row in first.values()]
         added = session.connection().execute(_INSERT[session.get_bind().dialect.name], values)
         new = {(source, event_id) for source, event_id in added}
-    for key, row in first.items():
-        if row.state == "dead" and put_in(session, InboxRow(**asdict(row))):
-            new.add(key)
+    for row in dead:
+        if (row.source, row.event_id) in new:
+            open_dead_letter(session, InboxRow(**{name: getattr(row, name) for name in _COLUMNS}))
     return [[_take(new, row, first) for row in group] for group in groups]
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlmodel import Session, col, func, select, update
 
 from store.database import change, db_now, insert_once
+from store.dead_letters import settle
 from store.inbox import mark_ignored
 from store.tables import InboxRow
 
@@ -45,6 +46,8 @@ def lease_hints(session: Session, limit: int, seconds: float) -> list[Hinted]:
 def settle_hints(session: Session, hinted: Hinted, state: str, reason: str) -> None:
     """They are `routed` or `ignored`; what was given up about the same record before is moot."""
     _set(session, hinted, state=state, reason=reason, problem="")
+    for read_back in hinted.ids:
+        settle(session, read_back, reason or "the record could be read back")
     dead = select(InboxRow.id).where(
         InboxRow.state == "dead",
         InboxRow.source == hinted.source,

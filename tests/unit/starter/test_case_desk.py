@@ -132,8 +132,8 @@ async def test_all_that_are_alike_are_retried_in_order_and_no_others(intake: Des
     assert other.state == "dead"
     groups = (await desk.list(Wanted())).groups
     assert [(group.kind, group.problem, group.type, group.count) for group in groups] == [
-        ("dead_letter", "unusable", "tenure.usage.reported.v1", 1),
-        ("dead_letter", "unusable", "tenure.milestone.completed.v1", 3),
+        ("dead_letter", "broken_contract", "tenure.usage.reported.v1", 1),
+        ("dead_letter", "broken_contract", "tenure.milestone.completed.v1", 3),
     ], "the newest first"
     assert isinstance(groups[0], Group)
     assert await desk.retry_like(f"event:{second.id}", "ann", limit=2) == [first.id, second.id]
@@ -223,7 +223,7 @@ async def test_the_list_is_filtered(intake: Desk, desk: CaseDesk) -> None:
     usage = await intake.arrive("usage.reported", {"account": "acc-9"})
     assert await listed(desk, contract=DEAL) == [f"event:{row.id}"]
     assert await listed(desk, account="acc-9") == [f"event:{usage.id}"]
-    assert await listed(desk, source="test", kind="dead_letter", problem="unusable") == [
+    assert await listed(desk, source="test", kind="dead_letter", problem="broken_contract") == [
         f"event:{usage.id}", f"event:{row.id}",
     ]  # fmt: skip
     for nothing in ({"source": "crm"}, {"kind": "x"}, {"problem": "x"}, {"contract": "100%"}, {"state": "resolved"}):
