@@ -133,7 +133,7 @@ class Deliverer:
                 batch.events.append(EVENT.validate_python({**row.payload, "seq": row.seq}))
         for kind, seq in touched.items():
             level = self._level(session, lifecycle, kind)
-            value = news(level, self._company)
+            value = news(level)
             before = told(session, stream, kind)
             if value != (before or self._unspoken(kind)):
                 level.seq = seq
@@ -172,7 +172,7 @@ class Deliverer:
 
     def _unspoken(self, kind: str) -> dict[str, Any]:
         """The level that a lifecycle assumes while it was told nothing."""
-        return news(standing(kind, [], date.max, self._company), self._company)
+        return news(standing(kind, [], date.max, self._company))
 
     async def _start(self, batch: Mediated) -> None:
         life = batch.lifecycle

@@ -55,8 +55,8 @@ def _look_at(session: Session, life: LifecycleRow, company: Company) -> int:
 
 def _look(session: Session, life: LifecycleRow, company: Company) -> int:
     today = business_day(session, life)
-    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company), company)
-    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company), company)):
+    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company))
+    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company))):
         return 0
     if _facts_under_way(session, life.contract):
         return 0
