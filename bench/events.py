@@ -77,7 +77,7 @@ class Customer:
         threads = [self._deal(), *self._milestones(), *self._upsells(), self._usage(), self._notices()]
         while sum(map(len, threads)) < size:
             threads.append(self._invoice(len(threads)) if self.dice.random() < 0.7 else self._support(len(threads)))
-        return [threads[0].pop(0), *_merged(self.dice, threads)]
+        return [threads[0].pop(0), *_merged(self.dice, threads[0], threads[1:])]
 
     def record(self, **changes: Any) -> dict[str, Any]:
         """The deal in the CRM: signed three weeks ago, everything in it dated by `today`."""
@@ -257,13 +257,11 @@ class _Invoice:
         return self.customer.of_invoice(type, {"invoice": self.name, "version": self.version, **data})
 
 
-def _merged(dice: Random, threads: Sequence[Thread]) -> Iterator[Happening]:
-    """The threads run beside each other; each keeps its own order."""
-    waiting = [thread for thread in map(list, threads) if thread]
-    while waiting:
-        thread = dice.choice(waiting)
-        yield thread.pop(0)
-        waiting = [each for each in waiting if each]
+def _merged(dice: Random, deal: Thread, others: Sequence[Thread]) -> Iterator[Happening]:
+    """The threads run beside each other; each keeps its own order. The ERP has records to speak of when the deal is
+    as it should be."""
+    while waiting := [thread for thread in (deal, *others) if thread and not (deal and thread[0].asks)]:
+        yield dice.choice(waiting).pop(0)
 
 
 def disturbed(dice: Random, happenings: Sequence[Happening], *, copies: int, window: int) -> list[Happening]:
