@@ -17,10 +17,13 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+import wiring
 from bench.events import CUSTOMER, SUBSCRIPTION, Customer, Happening, disturbed
 from bench.load import Line, signed
 from bench.town import Town, open_town
+from domain.company import Company
 from domain.keys import lifecycle_id
+from domain.mediation import LEVELS, news, standing
 from domain.view import LifecycleView
 from store.tables import CaseRow, DeliveryRow, EffectRow, FactRow, InboxRow, OrderRow, ToldRow
 from workflows.lifecycle import CustomerLifecycle
@@ -256,7 +259,8 @@ class _Weather:
     async def _endings(self, customers: Sequence[Customer]) -> list[Ending]:
         """Where each customer stands in Temporal, in the store and in the systems outside, its own names left out."""
         client, records = await self._town.client(), await self._town.records()
-        kept = await self._town.database.read(_kept)
+        company = wiring.read_company(self._town.settings)
+        kept = await self._town.database.read(lambda session: _kept(session, company))
         endings = []
         for customer in customers:
             workflow = lifecycle_id(self._town.settings.tenant, customer.contract)
@@ -279,11 +283,13 @@ def _restless(session: Session) -> dict[str, int]:
     }
 
 
-def _kept(session: Session) -> dict[str, Ending]:
-    """What the store holds of each contract."""
+def _kept(session: Session, company: Company) -> dict[str, Ending]:
+    """What the store holds of each contract. A level that was told as it stands without any fact is as good as none."""
+    unspoken = {level: news(standing(level, [], date.max, company)) for level in LEVELS}
     kept: dict[str, Ending] = defaultdict(lambda: {"told": {}, "facts": [], "cases": [], "refused": [], "order": {}})
     for told in session.exec(select(ToldRow)):
-        kept[told.contract]["told"][told.level] = told.value
+        if told.value != unspoken[told.level]:
+            kept[told.contract]["told"][told.level] = told.value
     for fact in session.exec(select(FactRow).order_by(col(FactRow.kind), col(FactRow.entity_id))):
         kept[fact.contract]["facts"].append([fact.kind, fact.entity_id, fact.version, fact.data])
     for order in session.exec(select(OrderRow).order_by(col(OrderRow.revision))):
