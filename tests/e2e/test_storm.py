@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from bench.postgres import own_postgres
 from bench.storm import VICTIMS, Storm, storm
 
 SEED = 7
 
 
-async def test_a_storm_ends_as_calm_does_and_does_everything_once(tmp_path: Path, postgres_url: str) -> None:
-    report = await storm(tmp_path, Storm(SEED, contracts=8, events=300, per_second=60), postgres_url)
+async def test_a_storm_ends_as_calm_does_and_does_everything_once(tmp_path: Path) -> None:
+    with own_postgres() as store_url:
+        report = await storm(tmp_path, Storm(SEED, contracts=8, events=300, per_second=60), store_url)
     assert report.differences == [], report.verdict
     assert report.events >= 300
     assert report.sent > 1.5 * report.events
