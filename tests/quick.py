@@ -3,9 +3,11 @@ ledger, with outside systems that answer at once. What a server adds is proven e
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from random import Random
 from typing import Any
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain import billing, outcomes, plan, reactions
 from domain.company import Company
@@ -89,9 +91,11 @@ class QuickLife:
 
 
 class QuickTemporal:
-    """The part of a Temporal client that the Deliverer uses."""
+    """The part of a Temporal client that the Deliverer uses. With `dice`, now and then nobody answers: the update was
+    lost, or only its answer."""
 
-    def __init__(self, database: Database, company: Company, today: date) -> None:
+    def __init__(self, database: Database, company: Company, today: date, dice: Random | None = None) -> None:
+        self.dice = dice
         self._database = database
         self._company = company
         self._today = today
@@ -103,7 +107,7 @@ class QuickTemporal:
         self.lives[id] = QuickLife(state, self._database, self._company, self._today)
 
     def get_workflow_handle_for(self, run: object, workflow_id: str) -> "QuickHandle":
-        return QuickHandle(self.lives[workflow_id])
+        return QuickHandle(self.lives[workflow_id], self.dice)
 
     async def work(self) -> None:
         for life in self.lives.values():
@@ -111,11 +115,17 @@ class QuickTemporal:
 
 
 class QuickHandle:
-    def __init__(self, life: QuickLife) -> None:
+    def __init__(self, life: QuickLife, dice: Random | None) -> None:
         self._life = life
+        self._dice = dice
 
     async def execute_update(self, update: object, batch: EventBatch, **_: Any) -> BatchAnswer:
-        return self._life.receive(batch)
+        lost = self._dice.choice(("nothing", "nothing", "update", "answer")) if self._dice else "nothing"
+        if lost != "update":
+            answer = self._life.receive(batch)
+        if lost != "nothing":
+            raise RPCError(f"the {lost} is lost", RPCStatusCode.UNAVAILABLE, b"")
+        return answer
 
 
 def made_as(operation: str, deal: str) -> str:
