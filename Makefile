@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test lint types imports unit fmt corpus events lock clean
+.PHONY: install demo down test lint types imports unit fmt bench-events corpus events lock clean
 
 install: $(STAMP)
 
@@ -39,6 +39,10 @@ unit: $(STAMP)
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The large storm, the gateway against a bare route, and an outage of Temporal: about half an hour on two cores.
+bench-events: $(STAMP)
+	$(BIN)/python -m bench
 
 # Plays each path anew and writes the replay corpus: after a change of workflow code that no open run can hold.
 corpus: $(STAMP)

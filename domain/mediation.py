@@ -206,14 +206,12 @@ def standing(level: str, facts: Iterable[Fact], today: date, company: Company) -
         return SupportChanged(severities=dict(sorted(severities.items())))
     used = [(Decimal(usage.data["active"]), Decimal(usage.data["entitled"])) for usage in facts]
     ratios = [active / entitled for active, entitled in used if entitled]
-    return UsageChanged(adoption=round(min(ratios, default=Decimal(1)), 4))
+    adoption = round(min(ratios, default=Decimal(1)), 4)
+    return UsageChanged(adoption=adoption if adoption < company.risk.low_adoption else None)
 
 
-def news(level: Level, company: Company) -> dict[str, Any]:
+def news(level: Level) -> dict[str, Any]:
     """What of a level must differ from what was last told before the lifecycle is woken."""
-    if isinstance(level, UsageChanged):
-        low = company.risk.low_adoption
-        return {"below": "half" if level.adoption < low / 2 else "line" if level.adoption < low else ""}
     return level.model_dump(mode="json", exclude={"seq"})
 
 

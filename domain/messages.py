@@ -39,10 +39,10 @@ class SupportChanged(Told):
 
 
 class UsageChanged(Told):
-    """A level: active / entitled seats."""
+    """A level: active / entitled seats while they are below the policy's line, else None."""
 
     kind: Literal["usage_changed"] = "usage_changed"
-    adoption: Decimal
+    adoption: Decimal | None
 
 
 class AmendmentWon(Told):

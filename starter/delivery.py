@@ -26,11 +26,12 @@ from domain.state import LifecycleState
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
-from store.database import Database
+from store.database import Database, insert_once
 from store.facts import facts_of, learn, tell, told
+from store.inbox import add_delivery
 from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
-from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, StreamRow
 from store.timeline import add_line
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
@@ -133,7 +134,7 @@ class Deliverer:
                 batch.events.append(EVENT.validate_python({**row.payload, "seq": row.seq}))
         for kind, seq in touched.items():
             level = self._level(session, lifecycle, kind)
-            value = news(level, self._company)
+            value = news(level)
             before = told(session, stream, kind)
             if value != (before or self._unspoken(kind)):
                 level.seq = seq
@@ -172,7 +173,7 @@ class Deliverer:
 
     def _unspoken(self, kind: str) -> dict[str, Any]:
         """The level that a lifecycle assumes while it was told nothing."""
-        return news(standing(kind, [], date.max, self._company), self._company)
+        return news(standing(kind, [], date.max, self._company))
 
     async def _start(self, batch: Mediated) -> None:
         life = batch.lifecycle
@@ -237,9 +238,10 @@ class Deliverer:
             session.get_one(LifecycleRow, stream).started = True
         refused = {seq for seq, answer in batch.answers.items() if answer.state == "refused"}
         for kind, (seq, value) in batch.levels.items():
-            # an earlier attempt, of which nobody knows, told another level under this seq: the sweep tells it anew
             if seq not in batch.stale or told(session, stream, kind) == {DOUBT: value}:
                 tell(session, stream, kind, value)
+            else:  # an earlier attempt, of which nobody knows, told another level under this seq: it is told anew
+                look_anew(session, stream, kind)
         seqs = select(DeliveryRow).where(DeliveryRow.stream == stream, col(DeliveryRow.seq).in_(list(batch.answers)))
         for row in session.exec(seqs):
             self._note(session, row, batch.answers[_seq(row)])
@@ -279,6 +281,19 @@ def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
 
 def _case_id(row: DeliveryRow) -> str:
     return f"event:{row.inbox_id}:{row.stream}"
+
+
+def look_anew(session: Session, contract: str, level: str) -> bool:
+    """Queue a look at a level, as if a fact of it had come in. False when one is queued already."""
+    stream = session.get(StreamRow, contract)
+    event_id = f"sweep:{contract}:{level}:{stream.last_seq if stream else 0}"
+    row = InboxRow(
+        source="tenure", event_id=event_id, type="tenure.sweep", subject=contract, payload="{}", state="routed"
+    )
+    if not insert_once(session, row, keys=("source", "event_id")):
+        return False
+    stored = session.exec(select(InboxRow).where(InboxRow.source == "tenure", InboxRow.event_id == event_id)).one()
+    return add_delivery(session, stored.id or 0, contract, FACT, {"sweep": level})
 
 
 def business_now(lifecycle: LifecycleRow) -> datetime:

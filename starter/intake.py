@@ -97,7 +97,9 @@ class Intake:
         """A deal that has its contract already was reported once more: it may have changed since."""
         document = canonical(record, self.mapping)
         known = known_fact(session, contract, DEAL, deal.deal_id)
-        if not learn(session, contract, _as_fact(deal, document)):
+        # what is changed while a deal is not won counts when it is won again
+        taken = document if deal.outcome == "won" or known is None else known.data["order"]
+        if not learn(session, contract, _as_fact(deal, taken)):
             self._nothing_new(session, slip, deal, contract)
             return
         if deal.outcome != "won":

@@ -8,14 +8,14 @@ from sqlmodel import Session, col, select
 from domain.company import Company
 from domain.facts import INVOICE, Fact
 from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
-from starter.delivery import business_day
+from starter.delivery import business_day, look_anew
 from starter.routing import unpark_known
 from starter.slips import FACT
-from store.database import insert_once, take_turn
+from store.database import take_turn
 from store.dead_letters import cases_for_parked, retry_due
 from store.facts import facts_of, told
-from store.inbox import ROUTING, add_delivery
-from store.tables import DeliveryRow, FactRow, InboxRow, LifecycleRow, StreamRow
+from store.inbox import ROUTING
+from store.tables import DeliveryRow, FactRow, LifecycleRow
 
 log = structlog.get_logger()
 
@@ -55,20 +55,12 @@ def _look_at(session: Session, life: LifecycleRow, company: Company) -> int:
 
 def _look(session: Session, life: LifecycleRow, company: Company) -> int:
     today = business_day(session, life)
-    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company), company)
-    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company), company)):
+    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company))
+    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company))):
         return 0
     if _facts_under_way(session, life.contract):
         return 0
-    stream = session.get(StreamRow, life.contract)
-    event_id = f"sweep:{life.contract}:{stream.last_seq if stream else 0}"
-    row = InboxRow(
-        source="tenure", event_id=event_id, type="tenure.sweep", subject=life.contract, payload="{}", state="routed"
-    )
-    if not insert_once(session, row, keys=("source", "event_id")):
-        return 0
-    stored = session.exec(select(InboxRow).where(InboxRow.source == "tenure", InboxRow.event_id == event_id)).one()
-    return int(add_delivery(session, stored.id or 0, life.contract, FACT, {"sweep": COLLECTIONS}))
+    return int(look_anew(session, life.contract, COLLECTIONS))
 
 
 def _facts_under_way(session: Session, contract: str) -> bool:

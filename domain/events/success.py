@@ -64,7 +64,7 @@ class _Usage(OfAccount):
     owner="product",
     truth="usage",
     subject="account",
-    wakes="when adoption crosses the policy's line",
+    wakes="when adoption below the policy's line changes",
 )
 class UsageReported(_Usage):
     """Seats in use."""
@@ -75,7 +75,7 @@ class UsageReported(_Usage):
     owner="product",
     truth="usage",
     subject="account",
-    wakes="when adoption crosses the policy's line",
+    wakes="when adoption below the policy's line changes",
     since="0.2",
 )
 class AdoptionDropped(_Usage):

@@ -74,7 +74,7 @@ def learn(facts: Facts, *events: EventData) -> Facts:
 
 def level(facts: Facts, name: str, today: date, company: Company = COMPANY) -> dict[str, Any]:
     found = [fact for fact in facts.values() if fact.kind in LEVELS[name]]
-    seen = news(standing(name, found, today, company), company)
+    seen = news(standing(name, found, today, company))
     assert json.loads(json.dumps(seen)) == seen, "it is compared with what the store gives back"
     return seen
 
@@ -266,18 +266,19 @@ def usage(active: str, day: int, entitled: str = "100") -> EventData:
 @pytest.mark.parametrize(
     ("reports", "below"),
     [
-        ([], ""),
-        ([usage("90", 1)], ""),
-        ([usage("40", 1)], ""),
-        ([usage("39.9", 1)], "line"),
-        ([usage("20", 1)], "line"),
-        ([usage("19.9", 1)], "half"),
-        ([usage("10", 1), usage("80", 2)], ""),
-        ([usage("80", 2), usage("10", 1)], ""),
-        ([usage("0", 1, entitled="0")], ""),
+        ([], None),
+        ([usage("90", 1)], None),
+        ([usage("40", 1)], None),
+        ([usage("39.9", 1)], "0.3990"),
+        ([usage("19.9", 1)], "0.1990"),
+        ([usage("10", 1), usage("80", 2)], None),
+        ([usage("80", 2), usage("10", 1)], None),
+        ([usage("10", 1), usage("11", 2)], "0.1100"),
+        ([usage("11", 2), usage("10", 1)], "0.1100"),
+        ([usage("0", 1, entitled="0")], None),
     ],
 )
-def test_usage_is_news_when_it_crosses_a_line_and_the_newest_report_counts(
-    reports: list[EventData], below: str
+def test_usage_is_news_below_the_line_alone_and_the_newest_report_counts(
+    reports: list[EventData], below: str | None
 ) -> None:
-    assert level(learn({}, *reports), USAGE, DUE) == {"below": below}
+    assert level(learn({}, *reports), USAGE, DUE) == {"kind": "usage_changed", "adoption": below}

@@ -1,0 +1,183 @@
+"""`python -m bench [storm|gateway|outage …]`: run the benches of the events, print one table, keep the figures.
+
+`--small`: the same in a size that takes minutes less, to see that it works.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import gateway
+from bench.outage import outage
+from bench.postgres import own_postgres
+from bench.storm import Storm, storm
+from bench.town import ROOT
+
+RESULTS = ROOT / "bench" / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. `met` None: nothing is asked of it."""
+
+    what: str
+    found: str
+    wanted: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    contracts: int
+    events: int
+    rate: float
+    requests: int
+    rounds: int
+    steady_seconds: int
+    memory: Sequence[int]
+    outage: int
+
+
+LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500)
+
+
+def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    plan = Storm(seed, sizes.contracts, sizes.events, sizes.rate, patience=1200.0)
+    with own_postgres() as url:
+        report = asyncio.run(storm(home, plan, url, _note))
+    once = ("customers", "subscriptions", "activations", "companies", "plans")
+    doubled = {kind: report.effects[kind] for kind in once if report.effects[kind] != sizes.contracts}
+    return [
+        Figure(
+            f"storm: {report.events} events of {sizes.contracts} contracts, sent {report.sent} times",
+            report.verdict,
+            "no difference",
+            not report.differences,
+        ),
+        Figure("storm: killed", "; ".join(report.killed)),
+        Figure("storm: create-type effects", str(doubled or "each exactly once"), "each exactly once", not doubled),
+        Figure("storm: until all was quiet after it", f"{report.quiet_seconds:.0f} s"),
+    ]
+
+
+def the_gateway(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    sqlite = f"sqlite:///{home / 'state' / 'store.db'}"
+    figures = [_throughput(home, sqlite, sizes)]
+    with own_postgres() as url:
+        figures.append(_throughput(home, url, sizes))
+    steady = gateway.steady(home, sqlite, seconds=sizes.steady_seconds)
+    p50, p99 = steady.percentile(0.5) * 1000, steady.percentile(0.99) * 1000
+    figures.append(Figure("gateway: p50 / p99 at 200/s, SQLite", f"{p50:.1f} / {p99:.1f} ms", "p99 < 25 ms", p99 < 25))
+    seen = gateway.memory(home, sqlite, events=sizes.memory[-1], looks=sizes.memory)
+    grown = max(seen.values()) / min(seen.values())
+    held = ", ".join(f"{megabytes:.0f} MB after {events}" for events, megabytes in seen.items())
+    return [*figures, Figure("gateway: memory", held, "flat (within 10 %)", grown < 1.1)]
+
+
+def _throughput(home: Path, url: str, sizes: Sizes) -> Figure:
+    found = gateway.throughput(home, url, rounds=sizes.rounds, requests=sizes.requests)
+    rates = f"{median(found.gateway):.0f}/s over {median(found.floor):.0f}/s"
+    return Figure(
+        f"gateway: of a bare route with one insert, {found.kind}",
+        f"{found.ratio:.0%} ({rates})",
+        "≥ 50 %, aim 70 %",
+        found.ratio >= 0.5,
+    )
+
+
+def the_outage(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    found = asyncio.run(outage(home, events=sizes.outage, contracts=min(100, sizes.contracts), say=_note))
+    return [
+        Figure(
+            "outage: accepted while Temporal is stopped",
+            f"{found.accepted_while_stopped} of {found.events}, {found.accepted_per_second:.0f}/s",
+            "all",
+            found.accepted_while_stopped == found.events,
+        ),
+        Figure(
+            "outage: delivered afterwards, of the rate without a stop",
+            f"{found.ratio:.0%} ({found.after_the_stop:.0f}/s over {found.without_a_stop:.0f}/s)",
+            "≥ 80 %",
+            found.ratio >= 0.8,
+        ),
+    ]
+
+
+BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
+    "storm": the_storm,
+    "gateway": the_gateway,
+    "outage": the_outage,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="The benches of the events.")
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; default: all of them")
+    parser.add_argument("--small", action="store_true", help="a size that only shows that it works")
+    parser.add_argument("--seed", type=int, default=1, help="of the storm's dice")
+    given = parser.parse_args()
+    if unknown := set(given.benches) - set(BENCHES):
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
+    # whoever ends a bench ends what it started, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    figures: list[Figure] = []
+    for name in given.benches or BENCHES:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="tenure-bench-") as home:
+            found = BENCHES[name](Path(home), SMALL if given.small else LARGE, given.seed)
+        _note(f"{name} took {time.monotonic() - began:.0f} s")
+        _keep(name, found, given)
+        figures += found
+    _show(figures)
+    return 0 if all(figure.met is not False for figure in figures) else 1
+
+
+def machine() -> str:
+    """What the figures depend on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {python}"
+
+
+def _keep(name: str, figures: Sequence[Figure], given: argparse.Namespace) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    kept = {
+        "command": " ".join(["python -m bench", *sys.argv[1:]]),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "small": given.small,
+        "figures": [figure.__dict__ for figure in figures],
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _show(figures: Sequence[Figure]) -> None:
+    table = Table(title=f"python -m bench {' '.join(sys.argv[1:])}".rstrip(), caption=machine())
+    for column in ("what", "found", "wanted", ""):
+        table.add_column(column, overflow="fold")
+    for figure in figures:
+        table.add_row(figure.what, figure.found, figure.wanted, {True: "✓", False: "✗", None: ""}[figure.met])
+    Console(width=140).print(table)
+
+
+def _note(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
