@@ -5,9 +5,10 @@ from temporalio import activity
 from activities.boundary import temporal_failures
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
+from domain.books import OrderBook
 from domain.company import Company
 from domain.policies.validation import parse_order, verdict
-from domain.ports import Crm, DealStatus, NewRenewalOpportunity, OpportunityRef, OrderBook
+from domain.ports import Crm, DealStatus, NewRenewalOpportunity, OpportunityRef
 from domain.readings import OpportunityStage, Read
 from domain.steps import CreateRenewalOpportunity, Perform, Performed, ValidateOrder, WriteStatus
 

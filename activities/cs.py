@@ -6,12 +6,13 @@ from activities.boundary import temporal_failures
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
+from domain.books import AccountHealth, OrderBook
 from domain.calendar import civil_date
 from domain.company import Company
 from domain.errors import InvalidInput
 from domain.policies.risk import Signals, assess_risk
 from domain.policies.validation import parse_order
-from domain.ports import AccountHealth, CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, OrderBook, Ref
+from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, Ref
 from domain.readings import OpenTasks, Read
 from domain.steps import EnsureCompany, LaunchOnboarding, Perform, Performed, PostNote, SetHealth, StartPlaybook
 

@@ -3,9 +3,9 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from domain.books import ViewRow, Views
 from domain.company import Company
 from domain.policies.readiness import RenewalReadiness, assess_readiness
-from domain.ports import ViewRow, Views
 from domain.readings import AssessReadiness
 
 

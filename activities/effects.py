@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from domain.books import Claim, EffectLedger, ViewRow
 from domain.effects import EffectClass, Guarantee
 from domain.errors import (
     AlreadyExists,
@@ -26,7 +27,6 @@ from domain.errors import (
     SourceUnavailable,
     TenureError,
 )
-from domain.ports import Claim, EffectLedger, ViewRow
 
 R = TypeVar("R", bound=BaseModel)
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from activities.boundary import temporal_failures
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
+from domain.books import OrderBook
 from domain.errors import InvalidInput
 from domain.order import Order
 from domain.policies.validation import parse_order
@@ -20,7 +21,6 @@ from domain.ports import (
     Erp,
     NewCustomer,
     NewSubscription,
-    OrderBook,
     Ref,
     Renewal,
     SubscriptionLine,

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from domain.books import FeedBook
 from domain.errors import CursorExpired, NotFound
 from domain.feeds import FeedFailed, FeedRead, ReadFeed, received
-from domain.ports import ChangeFeed, FeedBook
+from domain.ports import ChangeFeed
 
 PAGE = 200  # events a page, one transaction each
 PAGES = 100  # an attempt stops after so many and reports how far it came

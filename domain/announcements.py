@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from domain import keys
+from domain.books import ViewRow
 from domain.calendar import civil_date
 from domain.events.lifecycle import (
     LifecycleActivated,
@@ -21,7 +22,6 @@ from domain.events.lifecycle import (
     LifecycleStarted,
     LifecycleTermBegun,
 )
-from domain.ports import ViewRow
 from domain.view import LifecycleView, Stage
 
 About = dict[str, Any]

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.base import Frozen, Tolerant
+from domain.books import ViewRow
 from domain.order import OrderVerdict
 from domain.policies.risk import Risk
-from domain.ports import ViewRow
 
 
 class StepBase(Tolerant):

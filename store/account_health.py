@@ -3,14 +3,15 @@
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
+from domain.books import RolledUp
 from domain.policies.account_risk import roll_up
-from domain.ports import Health, RolledUp
+from domain.ports import Health
 from store.database import Database, insert_once
 from store.tables import ContractRiskRow, RolledUpRow
 
 
 class SqlAccountHealth:
-    """domain.ports.AccountHealth."""
+    """domain.books.AccountHealth."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -15,7 +15,7 @@ from store.timeline import add_line
 
 
 class SqlFeeds:
-    """Implements domain.ports.FeedBook."""
+    """Implements domain.books.FeedBook."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
+from domain.books import Claim, ViewRow
 from domain.errors import Busy, Rejected, SourceUnavailable
-from domain.ports import Claim, ViewRow
 from store.cases import open_case
 from store.database import Database, change, db_now, insert_once, now, take_turn
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
@@ -27,7 +27,7 @@ FOUND_BY = {
 
 
 class SqlLedger:
-    """domain.ports.EffectLedger; and the switches of operations: freeze, thaw, epochs."""
+    """domain.books.EffectLedger; and the switches of operations: freeze, thaw, epochs."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -14,7 +14,7 @@ from store.tables import OrderRow
 
 
 class SqlOrders:
-    """domain.ports.OrderBook, and its writing side."""
+    """domain.books.OrderBook, and its writing side."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -13,8 +13,8 @@ from sqlmodel import Session, col, delete, func, or_, select, update
 
 from domain import keys
 from domain.announcements import cloud_event
+from domain.books import ViewRow
 from domain.events import LifecycleSaid
-from domain.ports import ViewRow
 from store.cases import open_case, resolve_case
 from store.database import change, db_now, insert_once, now
 from store.tables import CaseRow, LifecycleRow, OutgoingDeliveryRow, OutgoingRow, StreamRow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from domain.announcements import announce
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
 from store.cases import project_cases
 from store.database import Database, insert_once
@@ -19,7 +19,7 @@ OVER = (Stage.ENDED, Stage.CANCELLED)
 
 
 class SqlViews:
-    """domain.ports.Views, and the board's questions."""
+    """domain.books.Views, and the board's questions."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

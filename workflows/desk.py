@@ -12,7 +12,7 @@ from workflows.lanes import Lanes
 with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
     from domain import projection
-    from domain.ports import ViewRow
+    from domain.books import ViewRow
     from domain.view import LifecycleView
 
 LIFECYCLE_STAGE = SearchAttributeKey.for_keyword("LifecycleStage")

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.cs import CsActivities
     from activities.erp import ErpActivities
     from domain import projection
+    from domain.books import ViewRow
     from domain.outcomes import done, failed, settle_levels, title
-    from domain.ports import ViewRow
     from domain.state import LifecycleState
     from domain.steps import Perform, Performed, Step, fingerprint
 

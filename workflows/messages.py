@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from domain import calendar, commands, corrections, outcomes, projection, reactions
+    from domain.books import ViewRow
     from domain.messages import (
         BatchAnswer,
         CancelOrder,
@@ -26,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         RenewContract,
         RetryStep,
     )
-    from domain.ports import ViewRow
     from domain.refused import Refused
     from domain.state import Decision, LifecycleState
     from domain.view import LifecycleView

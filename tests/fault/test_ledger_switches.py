@@ -12,9 +12,10 @@ import pytest
 
 from activities.effects import Effects, fingerprint
 from domain.base import Frozen
+from domain.books import Claim, ViewRow
 from domain.effects import EffectClass, Guarantee
 from domain.errors import Busy, InDoubt, Rejected, SourceUnavailable
-from domain.ports import Claim, Ref, ViewRow
+from domain.ports import Ref
 from domain.view import LifecycleView, Stage
 from store.database import Database
 from store.ledger import SqlLedger

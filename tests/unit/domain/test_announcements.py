@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.announcements import announce, cloud_event
+from domain.books import ViewRow
 from domain.events import (
     LifecycleActivated,
     LifecycleBillingStarted,
@@ -20,7 +21,6 @@ from domain.events import (
     LifecycleTermBegun,
     read_event,
 )
-from domain.ports import ViewRow
 from domain.view import CaseView, LifecycleView, LineView, Stage
 
 AT = datetime(2027, 1, 31, 22, 30, tzinfo=UTC)

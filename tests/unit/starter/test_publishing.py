@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import SecretStr
 from sqlmodel import col, select
 
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import CaseView, LifecycleView, Stage
 from starter import sections
 from starter.publishing import Patience, Publisher

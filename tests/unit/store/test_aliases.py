@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
 from store.database import Database
 from store.inbox import Inbox, mark_parked, next_received

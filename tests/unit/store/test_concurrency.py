@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import Session, col, select
 
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
 from store.cases import Cases, open_case
 from store.database import Database, take_turn

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select, update
 
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import CaseView, LifecycleView, Stage
 from store.cases import Cases
 from store.database import Database, change

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domain.ports import ViewRow
+from domain.books import ViewRow
 from domain.view import CaseView, LifecycleView, Stage
 from store.cases import Cases
 from store.database import Database
