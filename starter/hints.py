@@ -7,7 +7,7 @@ more than another read.
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -20,12 +20,13 @@ from starter.logs import where
 from starter.sources.reading import READ_BACK
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
-from store.hints import Hinted, add_hints, any_hints, lease_hints, postpone_hints, settle_hints
+from store.hints import Hinted, add_hints, any_hints, last_heard, lease_hints, postpone_hints, settle_hints
 from store.inbox import mark_dead
 from store.lifecycles import find_contract, link_new
 from store.tables import CaseRow, InboxRow
 
-HINT = "hint.deal"
+HINT, GAP = "hint.deal", "hint.gap"
+LONGEST_MEMORY = timedelta(days=3)  # how far back a gap is filled of a source that was never heard of before
 AT_ONCE = 8
 LEASE = 60.0
 READ_WITHIN = 45.0  # less than the lease, so that two readers seldom meet at one record
@@ -79,12 +80,24 @@ class Hints:
 
     async def _read(self, hinted: Hinted) -> int:
         try:
+            if hinted.type == GAP:
+                return await self._fill_gap(hinted)
             record = await self._record(hinted)
         except TenureError as error:
             failed = _postpone if error.retried else _give_up
             await self._db.write(partial(failed, hinted=hinted, error=error))
             return 0 if error.retried else len(hinted.ids)
         await self._db.write(partial(_settle, hinted=hinted, record=record))
+        return len(hinted.ids)
+
+    async def _fill_gap(self, hinted: Hinted) -> int:
+        """Ask for every deal that was changed since the source was last heard of, before it lost count."""
+        heard = await self._db.read(lambda session: last_heard(session, hinted.source, before=hinted.ids[0]))
+        since = heard or datetime.now(UTC) - LONGEST_MEMORY
+        added = await self.back_fill(hinted.source, since)
+        log.info("gap filled", source=hinted.source, since=since.isoformat(), hints=added)
+        how = f"filled by a query: {added} deals changed since {since:%Y-%m-%d %H:%M} UTC"
+        await self._db.write(lambda session: settle_hints(session, hinted, "routed", how))
         return len(hinted.ids)
 
     async def _record(self, hinted: Hinted) -> DealRecord:

@@ -79,8 +79,8 @@ class Router:
                 if event.deprecation:
                     log.warning("deprecated event", source=row.source, reason=event.deprecation)
                 self._route(session, slip, event.data)
-            case Hint(_, record):
-                mark_hint(session, slip.inbox_id, record)
+            case Hint(kind, record):
+                mark_hint(session, slip.inbox_id, kind, record)
             case Ignored(reason):
                 mark_ignored(session, slip.inbox_id, reason)
 

@@ -1,6 +1,7 @@
 """Hints in the inbox: events that only name a record. All that wait for one record are read back as one."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select, update
@@ -56,6 +57,14 @@ def settle_hints(session: Session, hinted: Hinted, state: str, reason: str) -> N
     )
     for inbox_id in session.exec(dead).all():
         mark_ignored(session, inbox_id or 0, reason)
+
+
+def last_heard(session: Session, source: str, *, before: int) -> datetime | None:
+    """When the source's last event came in before the one with this number, gaps left aside."""
+    query = select(func.max(InboxRow.received_at)).where(
+        InboxRow.source == source, col(InboxRow.id) < before, InboxRow.type != "hint.gap"
+    )
+    return session.exec(query).one()
 
 
 def postpone_hints(session: Session, hinted: Hinted, seconds: float, reason: str) -> None:

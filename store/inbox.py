@@ -71,9 +71,9 @@ def mark_routed(session: Session, inbox_id: int) -> None:
     settle(session, inbox_id, "the event could be used")
 
 
-def mark_hint(session: Session, inbox_id: int, record: str) -> None:
+def mark_hint(session: Session, inbox_id: int, kind: str, record: str) -> None:
     """It only says that something changed in a record, which is to be read back before there is anything to route."""
-    _mark(session, inbox_id, state="hint", subject=record, type="hint.deal", reason="", parked_for=None)
+    _mark(session, inbox_id, state="hint", subject=record, type=f"hint.{kind}", reason="", parked_for=None)
 
 
 def mark_ignored(session: Session, inbox_id: int, reason: str) -> None:

@@ -100,15 +100,16 @@ class TypeRule(Frozen):
     """What types of the source's events are to us: one or several, exact or a glob such as `invoice.*`.
 
     The first rule that fits counts.
-    One of: `becomes` (an event of ours, its `data` by field), `hint` (a thin event: the `record` that it names is read
-    back later), `ignore`. `when` has to hold on the event, too.
+    One of: `becomes` (an event of ours, its `data` by field), `hint` (a thin event: the `record` that it names, a deal,
+    is read back later; or a gap, in which the source says that it has lost events, and a query fills in), `ignore`.
+    `when` has to hold on the event, too.
     """
 
     type: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
     when: Expression | None = None
     becomes: str | None = None
     data: Fields = {}
-    hint: Literal["deal"] | None = None
+    hint: Literal["deal", "gap"] | None = None
     record: Expression | None = None
     ignore: bool = False
 
@@ -116,8 +117,8 @@ class TypeRule(Frozen):
     def _one_outcome(self) -> "TypeRule":
         if (self.becomes is not None) + (self.hint is not None) + self.ignore != 1:
             raise ValueError("name exactly one of becomes, hint, ignore = true")
-        if (self.record is None) != (self.hint is None):
-            raise ValueError("`record` belongs to `hint`, and it needs one")
+        if (self.record is None) != (self.hint != "deal"):
+            raise ValueError('`record` belongs to `hint = "deal"`, which needs one')
         if self.becomes is None:
             if self.data:
                 raise ValueError("`data` belongs to `becomes`")

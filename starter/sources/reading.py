@@ -43,7 +43,10 @@ class Usable:
 
 @dataclass(frozen=True)
 class Hint:
-    """Something changed in a record of that kind: the record itself is to be read back."""
+    """Something changed in a record of that kind: the record itself is to be read back.
+
+    Of the kind `gap`: events of the source were lost, and `record` is the source's name.
+    """
 
     kind: str
     record: str
@@ -107,6 +110,8 @@ class Source:
                 return _cloud_event(event)
             if rule.ignore:
                 return Ignored(f"events of type {self.type_of(event)} are ignored by webhooks.{self.name}")
+            if rule.hint == "gap":
+                return Hint(rule.hint, self.name)
             if rule.hint:
                 record = self._label(event, rule.record or "@")
                 if not record:

@@ -18,7 +18,7 @@ from domain.ports import ChangedDeals, CrmReader, DealRecord
 from starter.hints import Hints
 from starter.routing import START
 from starter.settings import Settings
-from starter.sources.reading import Sources, Usable
+from starter.sources.reading import Hint, Sources, Usable
 from store.cases import Cases
 from store.database import change, insert_once, now
 from store.lifecycles import Lifecycles
@@ -328,6 +328,37 @@ async def test_a_gap_is_filled_with_what_changed_meanwhile_and_only_once(bell: B
     assert await bell.facts() == ["tenure.deal.closed_won.v1"] * 21
     assert await bell.hints.back_fill("crm", since) == 0
     assert {row.subject for row in await bell.rows("hint.deal")} == {f"006{number:03d}" for number in range(205)}
+
+
+async def test_a_gap_that_the_source_announces_is_filled_by_a_query(bell: Bell) -> None:
+    """Change data capture as Salesforce has it: one event may name many records, or say that it has lost some."""
+    declared = {
+        "connection": "crm",
+        "secrets": [{"value": "s3cret"}],
+        "signature": {"kind": "token", "header": "x-token"},
+        "each": "ChangeEventHeader.recordIds[].{record: @}",
+        "keep": "{header: ChangeEventHeader}",
+        "id": "record",
+        "type": "header.changeType",
+        "dedupe": ["header.commitNumber", "record"],
+        "types": [{"type": "GAP_*", "hint": "gap"}, {"type": "*", "hint": "deal", "record": "record"}],
+    }
+    source = Sources(Settings.model_validate({"webhooks": {"crm": declared}}))["crm"]
+    changed, gap = (
+        {"ChangeEventHeader": {"entityName": "Opportunity", "recordIds": ids, "changeType": kind, "commitNumber": 7}}
+        for kind, ids in (("UPDATE", ["006a", "006b"]), ("GAP_UPDATE", ["006z"]))
+    )
+    hints = [source.read(event) for body in (changed, gap) for event in source.split(body) or []]
+    assert hints == [Hint("deal", "006a"), Hint("deal", "006b"), Hint("gap", "crm")]
+    for deal in (DEAL, "006Missed"):
+        await bell.put_deal(deal, AccountId=f"acc-{deal}")
+    await bell.ring()
+    row = InboxRow(source="crm", event_id="gap", type="hint.gap", subject="crm", payload="{}", state="hint")
+    await bell.desk.database.write(partial(insert_once, row=row, keys=("source", "event_id")))
+    await bell.read_until_quiet()
+    assert await bell.facts() == ["tenure.deal.closed_won.v1"] * 2
+    [filled] = await bell.rows("hint.gap")
+    assert (filled.state, "filled by a query" in filled.reason) == ("routed", True)
 
 
 async def test_a_source_without_a_crm_can_not_be_filled(bell: Bell) -> None:
