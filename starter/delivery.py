@@ -234,6 +234,7 @@ class Deliverer:
         """Mark the rows, remember what was told, write the timeline; a refusal becomes a case."""
         if not finish(session, stream, fence, batch.answers):
             return
+        resolve_case(session, _undeliverable_case(stream))
         if batch.start is not None:
             session.get_one(LifecycleRow, stream).started = True
         refused = {seq for seq, answer in batch.answers.items() if answer.state == "refused"}
@@ -281,6 +282,24 @@ def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
 
 def _case_id(row: DeliveryRow) -> str:
     return f"event:{row.inbox_id}:{row.stream}"
+
+
+def undeliverable(stream: str, error: Exception) -> CaseRow:
+    """The case of a contract whose events can't be delivered although everybody answers; it goes with the next one."""
+    return CaseRow(
+        id=_undeliverable_case(stream),
+        contract=stream,
+        kind="undeliverable",
+        problem=type(error).__name__,
+        title="its events can't be delivered",
+        reasons=[f"each try ends in {type(error).__name__}"],
+        actor="engineer",
+        mend="find the error in the dispatcher's log; it is tried on, and the events keep their order",
+    )
+
+
+def _undeliverable_case(stream: str) -> str:
+    return f"undeliverable:{stream}"
 
 
 def look_anew(session: Session, contract: str, level: str) -> bool:

@@ -9,7 +9,7 @@ import structlog
 
 from domain.company import Company
 from domain.errors import TenureError
-from starter.delivery import Deliverer, Unreachable
+from starter.delivery import Deliverer, Unreachable, undeliverable
 from starter.hints import Hints
 from starter.logs import where
 from starter.process import connected, pause, run_process
@@ -19,6 +19,7 @@ from starter.routing import Router
 from starter.settings import Settings
 from starter.sources.reading import Sources
 from starter.sweep import sweep
+from store.cases import open_case
 from store.database import Database
 from store.streams import Streams
 
@@ -28,6 +29,7 @@ AT_ONCE = 16
 ROUND = 0.2
 SWEEP_EVERY = 1.0
 CALL_AGAIN_AFTER = 2.0
+CASE_AFTER = 5  # failures in a row
 
 
 class Dispatcher:
@@ -52,6 +54,7 @@ class Dispatcher:
         self._streams = Streams(database)
         self._poll = poll
         self._away: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
         self._under_way: dict[str, asyncio.Task[int]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,9 +103,17 @@ class Dispatcher:
                 log.warning("lifecycle can't be reached, its events wait", stream=stream, error=str(error))
             else:
                 log.error("events not delivered", stream=stream, error=type(error).__name__, where=where(error))
+                await self._failed(stream, error)
             self._away[stream] = asyncio.get_running_loop().time() + CALL_AGAIN_AFTER
             return 0
+        self._failures.pop(stream, None)
         return delivered
+
+    async def _failed(self, stream: str, error: Exception) -> None:
+        """A stream that fails again and again, with everybody there, is a case; it is tried on."""
+        self._failures[stream] = self._failures.get(stream, 0) + 1
+        if self._failures[stream] == CASE_AFTER:
+            await self._db.write(lambda session: open_case(session, undeliverable(stream, error)))
 
     async def _sweep(self) -> int:
         await self._db.write(lambda session: sweep(session, self._company))

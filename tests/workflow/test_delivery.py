@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from domain.messages import CancelOrder
 from domain.view import Stage
 from starter.delivery import Deliverer, Unreachable
+from starter.dispatcher import CASE_AFTER
 from starter.routing import begin_lifecycle
 from store.database import Database, change
 from store.tables import DeliveryRow
@@ -334,3 +335,30 @@ async def test_events_that_cannot_be_delivered_hold_up_nobody_else(post: Post) -
     await post.settle()
     assert sorted(await post.states(broken)) == ["delivered", "pending"]
     assert await post.states(sound) == ["delivered", "delivered"]
+
+
+async def test_events_that_can_not_be_delivered_again_and_again_are_a_case_until_they_are(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starter.dispatcher.CALL_AGAIN_AFTER", 0.0)
+    life = await post.win("006-r")
+    await post.milestone(life, "kick-off")
+    await post.desk.route()
+    [row] = [each for each in await post.deliveries(life) if each.state == "pending"]
+
+    async def say(payload: dict[str, Any]) -> None:
+        said = update(DeliveryRow).where(col(DeliveryRow.id) == row.id).values(payload=payload)
+        await post.house.database.write(lambda session: change(session, said))
+
+    await say({"kind": "nonsense"})
+    dispatcher = post.dispatcher()
+    seen = []
+    for _ in range(CASE_AFTER):
+        seen.append([case.kind for case in await post.cases.list()])
+        await dispatcher.route_and_deliver()
+        await dispatcher.finish()
+    assert seen == [[]] * CASE_AFTER
+    assert [case.kind for case in await post.cases.list()] == ["undeliverable"]
+    await say(row.payload)
+    await post.settle(dispatcher)
+    assert await post.cases.list() == []

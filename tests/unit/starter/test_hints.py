@@ -331,7 +331,7 @@ async def test_a_gap_is_filled_with_what_changed_meanwhile_and_only_once(bell: B
 
 
 async def test_a_gap_that_the_source_announces_is_filled_by_a_query(bell: Bell) -> None:
-    """Change data capture as Salesforce has it: one event may name many records, or say that it has lost some."""
+    """As in change data capture: one event may name many records, or say that some were lost."""
     declared = {
         "connection": "crm",
         "secrets": [{"value": "s3cret"}],
