@@ -80,9 +80,10 @@ def the_gateway(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     figures = [_throughput(home, sqlite, sizes)]
     with own_postgres() as url:
         figures.append(_throughput(home, url, sizes))
-    steady = gateway.steady(home, sqlite, seconds=sizes.steady_seconds)
-    p50, p99 = steady.percentile(0.5) * 1000, steady.percentile(0.99) * 1000
-    figures.append(Figure("gateway: p50 / p99 at 200/s, SQLite", f"{p50:.1f} / {p99:.1f} ms", "p99 < 25 ms", p99 < 25))
+    bare, ours = gateway.steady(home, sqlite, seconds=sizes.steady_seconds)
+    p50, p99, floor = (each * 1000 for each in (ours.percentile(0.5), ours.percentile(0.99), bare.percentile(0.99)))
+    latency = f"{p50:.1f} / {p99:.1f} ms (p99 of the bare route: {floor:.1f} ms)"
+    figures.append(Figure("gateway: p50 / p99 at 200/s, SQLite", latency, "p99 < 25 ms", p99 < 25))
     seen = gateway.memory(home, sqlite, events=sizes.memory[-1], looks=sizes.memory)
     grown = max(seen.values()) / min(seen.values())
     held = ", ".join(f"{megabytes:.0f} MB after {events}" for events, megabytes in seen.items())

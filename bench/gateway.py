@@ -64,11 +64,13 @@ def throughput(home: Path, store_url: str, *, rounds: int, requests: int) -> Thr
     return Throughput(kind, tuple(bare), tuple(ours))
 
 
-def steady(home: Path, store_url: str, *, seconds: int) -> Measured:
-    """Open loop at STEADY requests per second."""
-    with _gateway(home, store_url) as gateway, _sender() as send:
-        _all_taken(send(_closed, gateway, 200))
-        return _all_taken(send(_open, gateway, int(STEADY * seconds)))
+def steady(home: Path, store_url: str, *, seconds: int) -> tuple[Measured, Measured]:
+    """Open loop at STEADY requests per second: the floor on SQLite, and the gateway."""
+    with _gateway(home, store_url) as gateway, _floor(home, "sqlite", store_url) as floor, _sender() as send:
+        for target in (floor, gateway):
+            _all_taken(send(_closed, target, 200))
+        count = int(STEADY * seconds)
+        return _all_taken(send(_open, floor, count)), _all_taken(send(_open, gateway, count))
 
 
 def memory(home: Path, store_url: str, *, events: int, looks: Sequence[int]) -> dict[int, float]:

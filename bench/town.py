@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -41,6 +43,16 @@ class Town:
         if await asyncio.to_thread(self.stack.kill, name) is None:
             raise RuntimeError(f"{name} did not run; the end of its log is in {self.stack.log_file(name)}")
 
+    async def stop(self, name: str) -> None:
+        """As an operator does: with time for a clean end."""
+
+        def until_stopped() -> None:
+            self.stack.kill(name, signal.SIGTERM)
+            while any(each.name == name and each.state != "stopped" for each in self.stack.status()):
+                time.sleep(0.05)
+
+        await asyncio.to_thread(until_stopped)
+
     async def start(self, name: str) -> None:
         await asyncio.to_thread(self.stack.start, name)
 
@@ -57,9 +69,12 @@ class Town:
 
 @asynccontextmanager
 async def open_town(
-    home: Path, *, store_url: str | None = None, gateways: int = 1, dispatchers: int = 1
+    home: Path, *, store_url: str | None = None, gateways: int = 1, dispatchers: int = 1, redelivers: bool = True
 ) -> AsyncIterator[Town]:
-    """Bring a stack up, and take it down again whatever happens. Its box sends no webhooks: the bench does."""
+    """Bring a stack up, and take it down again whatever happens. Its box sends no webhooks: the bench does.
+
+    `redelivers`: a Temporal that did not end by itself gets its last minutes again, as it should.
+    """
     with _own_environment(home):
         ports = [free_port() for _ in range(gateways)]
         settings = load_settings(
@@ -73,7 +88,11 @@ async def open_town(
         )
 
         def specs(settings: Settings, *, time_travel: bool) -> Sequence[ProcessSpec]:
-            return list(_multiplied(local_specs(settings, time_travel=time_travel), ports, dispatchers))
+            plain = [
+                spec if redelivers else replace(spec, after_unclean_stop=None)
+                for spec in local_specs(settings, time_travel=time_travel)
+            ]
+            return list(_multiplied(plain, ports, dispatchers))
 
         stack = LocalStack(settings, specs)
         try:
