@@ -12,7 +12,6 @@ from starter.case_steps import move_on
 from starter.mistakes import Mistake
 from starter.office import Office
 from store.database import change
-from store.dead_letters import resolve_moot
 from store.inbox import mark_dead
 from store.tables import InboxRow, utc_now
 from tests.dispatch import CRM, Post
@@ -115,11 +114,6 @@ async def test_a_corrected_deal_that_is_used_makes_the_broken_one_moot(post: Pos
         "deal.closed_won", deal(Id="006-cd", AccountId="acc-cd", SystemModstamp="2026-11-26T09:00:00.000+0000")
     )
     assert (broken.state, mended.state) == ("dead", "routed")
-
-    def resolve(session: Session) -> int:
-        return resolve_moot(session, session.get_one(InboxRow, mended.id), post.house.mapping)
-
-    assert await post.house.database.write(resolve) == 1
     assert await listed(desk) == [f"event:{other.id}"]
     assert (await post.desk.row(broken.event_id)).state == "ignored"
 

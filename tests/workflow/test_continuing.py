@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from domain.messages import AmendmentWon, EndContract, LifecycleEvent, MilestoneReached, SupportChanged
+from domain.messages import AmendmentWon, EndContract, EventBatch, LifecycleEvent, MilestoneReached, SupportChanged
 from domain.view import Stage
 from store.views import SqlViews
 from tests.conftest import FAST
@@ -63,6 +64,19 @@ async def served(house: House) -> Life:
     return life
 
 
+async def persist(life: Life, event: LifecycleEvent) -> set[str]:
+    """As the dispatcher does: a task that fails at the turn to a new run fails its updates too; they are sent again."""
+    life.seq += 1
+    event.seq = life.seq
+    while True:
+        try:
+            answer = await life.handle.execute_update(CustomerLifecycle.deliver, EventBatch(events=[event]))
+        except RPCError:
+            await asyncio.sleep(0.1)
+        else:
+            return {each.outcome for each in answer.answers}
+
+
 async def test_nothing_is_lost_or_doubled_while_a_lifecycle_continues_as_new(house: House) -> None:
     life = await served(house)
     signalled = [f"checked-{number}" for number in range(20)]
@@ -72,7 +86,7 @@ async def test_nothing_is_lost_or_doubled_while_a_lifecycle_continues_as_new(hou
             event: LifecycleEvent = AmendmentWon(
                 deal=f"UP-{number}", mode="difference", changes={"PLATFORM": Decimal(1)}
             )
-            assert await life.tell(event) == ["applied"]
+            assert await persist(life, event) <= {"applied", "stale"}
 
     async def signal_milestones() -> None:
         for name in signalled:
