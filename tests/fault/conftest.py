@@ -24,7 +24,7 @@ from domain.ports import Ref
 from store.database import Database
 from store.ledger import SqlLedger
 
-DEADLINE, COMMITS_WITHIN, MARGIN, PATIENCE = 0.8, 0.2, 1.0, 1.5  # seconds; a lease is 2.6 s
+DEADLINE, COMMITS_WITHIN, MARGIN, PATIENCE = 0.8, 0.2, 2.0, 1.5  # seconds; a lease is 3.6 s
 ROOT = Path(__file__).parents[2]
 
 
