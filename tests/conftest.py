@@ -25,15 +25,6 @@ FAST = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist, what shares a stack of processes goes to the worker that has it."""
-    for item in items:
-        if item.path.parent.name == "e2e":
-            shared = "stack" if "running" in getattr(item, "fixturenames", ()) else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 async def temporal() -> AsyncIterator[Client]:
     """A client of the run's embedded server."""

@@ -51,14 +51,18 @@ async def test_eight_tasks_at_once(guarantee: Guarantee, retry: Once, vendor: Ve
 
 
 @pytest.mark.parametrize("guarantee", [LOOKUP, NONE])
-async def test_two_processes_at_once(guarantee: Guarantee, vendor: Vendors, start_child: Callable[..., Any]) -> None:
+async def test_two_processes_at_once(
+    guarantee: Guarantee, vendor: Vendors, start_child: Callable[..., Any], retry: Once, call: Any
+) -> None:
     outside = vendor(guarantee)
-    keys = [{"key": key} for key in ("a", "b", "c", "d")]
-    children = [start_child(outside, *keys), start_child(outside, *keys)]
-    for results in zip(*[await child.result() for child in children], strict=True):
-        assert set(results) <= {"r1", "r2", "r3", "r4", "BUSY"}
+    keys = ("a", "b", "c", "d")
+    children = [start_child(outside, *({"key": key} for key in keys)) for _ in range(2)]
+    for key, results in zip(keys, zip(*[await child.result() for child in children], strict=True), strict=True):
+        # on a machine that is at work one may not come to send in time, and says so, having sent nothing
+        assert set(results) <= {"r1", "r2", "r3", "r4", "BUSY", "SOURCE_UNAVAILABLE"}
         assert results != ("BUSY", "BUSY")
-    assert [outside.commits(each["key"]) for each in keys] == [1, 1, 1, 1]
+        await retry(call(outside, key).effect())
+        assert outside.commits(key) == 1
 
 
 async def test_the_answer_is_lost_and_the_key_is_sent_again_at_once(once: Once, vendor: Vendors, call: Any) -> None:
