@@ -18,7 +18,7 @@ from domain.messages import AmendmentWon, OrderCorrected, RenewalLost, RenewalWo
 from starter.slips import Slip
 from store.cases import open_case, resolve_case
 from store.facts import known_fact, learn
-from store.inbox import mark_ignored, unpark
+from store.inbox import mark_ignored, reconsider, unpark
 from store.lifecycles import add_lifecycle, find_contract, link
 from store.orders import add_order, newest_order
 from store.subjects import open_of_account
@@ -92,6 +92,8 @@ class Intake:
         learn(session, contract, _as_fact(deal, document))
         resolve_case(session, _unlinked_case(deal))
         slip.start(session, contract)
+        # that it was lost may have come before that it was won, and concerned nobody then
+        reconsider(session, [DealLost.type], deal.deal_id)
 
     def _again(self, session: Session, slip: Slip, record: dict[str, Any], deal: Deal, contract: str) -> None:
         """A deal that has its contract already was reported once more: it may have changed since."""

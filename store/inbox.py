@@ -1,6 +1,6 @@
 """The inbox: durable before it is acknowledged, each event once. The session functions belong to the dispatcher."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlmodel import Session, and_, col, func, select, update
@@ -56,6 +56,7 @@ class Inbox:
         return await self._db.write(lambda session: put_back(session, inbox_id, payload))
 
 
+LATELY = 100_000  # events
 ROUTING = "routing"  # the turn of whatever decides what an event is about, or makes an alias that events wait for
 
 
@@ -90,6 +91,14 @@ def mark_parked(session: Session, inbox_id: int, *, parked_for: str, reason: str
     """It came before the record that tells its contract: it waits for that alias: `<system>:<kind>:<foreign id>`."""
     _mark(session, inbox_id, state="parked", reason=reason, parked_for=parked_for)
     settle(session, inbox_id, f"it can be used when {parked_for} is known", still_early=True)
+
+
+def reconsider(session: Session, types: Collection[str], subject: str) -> int:
+    """Put back what was ignored lately because nobody knew what it is about; returns how many."""
+    newest = session.exec(select(func.max(InboxRow.id))).one() or 0
+    lately = and_(col(InboxRow.state) == "ignored", col(InboxRow.id) > newest - LATELY)
+    about = and_(col(InboxRow.type).in_(types), col(InboxRow.subject) == subject, col(InboxRow.problem) == "")
+    return change(session, update(InboxRow).where(lately, about).values(state="received", reason=""))
 
 
 def unpark(session: Session, waits_for: str) -> int:

@@ -43,7 +43,7 @@ class Desk:
         self.router = Router(company, mapping, "crm")
         self.inbox = Inbox(database)
 
-    async def receive(self, type: str, data: dict[str, Any], *, event_id: str | None = None) -> str:
+    async def receive(self, type: str, data: dict[str, Any], *, event_id: str | None = None, subject: str = "") -> str:
         """One event, not yet routed; returns its id."""
         event_id = event_id or str(uuid.uuid4())
         body: dict[str, Any] = {
@@ -53,15 +53,15 @@ class Desk:
             "type": f"tenure.{type}.v1",
             "data": data,
         }
-        await self.inbox.accept("test", event_id, body["type"], "", json.dumps(body))
+        await self.inbox.accept("test", event_id, body["type"], subject, json.dumps(body))
         return event_id
 
     async def route(self) -> int:
         return await self.database.write(self.router.route)
 
-    async def arrive(self, type: str, data: dict[str, Any]) -> InboxRow:
+    async def arrive(self, type: str, data: dict[str, Any], *, subject: str = "") -> InboxRow:
         """One event, routed."""
-        event_id = await self.receive(type, data)
+        event_id = await self.receive(type, data, subject=subject)
         await self.route()
         return await self.row(event_id)
 

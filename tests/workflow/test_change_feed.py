@@ -238,7 +238,7 @@ async def test_an_event_that_can_not_be_used_does_not_hold_the_feed_up(ear: Ear)
             return self.page if cursor == "start" else ChangePage(events=(), cursor=cursor, more=False)
 
         async def back_fill(self, since: datetime | None, position: str, limit: int) -> ChangePage:
-            raise NotImplementedError
+            raise AssertionError("nothing is to be filled in")
 
     ear.port = Odd({"id": "1", "type": "tenure.no.such.v1"}, {"data": "\0 and \ud800"}, {"id": 7})
     assert (await ear.fire()).new == 3

@@ -127,6 +127,18 @@ async def test_a_reopened_deal_that_nobody_knows_waits_for_its_contract(desk: De
     assert await cases(desk) == ["deal_withdrawn"]
 
 
+@pytest.mark.parametrize(("stamp", "asked"), [(LATER, ["deal_withdrawn"]), ("2026-11-01T09:00:00.000+0000", [])])
+async def test_a_deal_that_was_lost_before_anybody_knew_that_it_was_won_is_asked_about(
+    desk: Desk, stamp: str, asked: list[str]
+) -> None:
+    lost = deal(SystemModstamp=stamp, StageName="Closed Lost", IsWon=False)
+    early = await desk.arrive("deal.lost", lost, subject=DEAL)
+    assert early.state == "ignored"
+    await desk.arrive("deal.closed_won", deal())
+    await desk.route()
+    assert await cases(desk) == asked
+
+
 async def test_a_refused_correction_is_told_again_when_it_is_put_back(customer: Desk) -> None:
     row = await customer.arrive("deal.corrected", deal(SystemModstamp=LATER, Purchase_Order__c="PO-7"))
     streams = Streams(customer.database)
