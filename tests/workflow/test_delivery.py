@@ -338,7 +338,7 @@ async def test_events_that_can_not_be_delivered_again_and_again_are_a_case_until
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("starter.dispatcher.CALL_AGAIN_AFTER", 0.0)
-    life = await post.win("006-r")
+    life = await post.win("006-again")
     await post.milestone(life, "kick-off")
     await post.desk.route()
     [row] = [each for each in await post.deliveries(life) if each.state == "pending"]
