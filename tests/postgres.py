@@ -21,6 +21,13 @@ from sqlalchemy import URL, make_url
 
 from store.migrate import migrate
 
+# The wheel's lock file would lie where every user of the machine has one name for it, and whoever came first owns it.
+if "XDG_RUNTIME_DIR" not in os.environ:
+    RUNTIME = Path(tempfile.gettempdir(), f"tenure-runtime-{os.getuid()}")
+    os.environ["XDG_RUNTIME_DIR"] = str(RUNTIME)
+    for directory in (RUNTIME, RUNTIME / "python_PostgresServer"):
+        directory.mkdir(mode=0o700, exist_ok=True)
+
 OWN = "TENURE_TEST_POSTGRES_URL"
 
 # Waits until the run has ended, however it did, and leaves nothing of its server.
