@@ -27,7 +27,7 @@ from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
-from store.facts import facts_of, learn, tell, told
+from store.facts import DOUBT, facts_of, learn, tell, told
 from store.inbox import add_delivery
 from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
@@ -38,7 +38,6 @@ from workflows.lifecycle import CustomerLifecycle
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
 BATCH = 50
-DOUBT = "in_doubt"
 
 log = structlog.get_logger()
 
