@@ -49,8 +49,8 @@ FEED = ActivityConfig(
 )
 FEED_RUN = timedelta(hours=1)  # a run that nobody works on must not hold the next ones up for ever
 
-# After a failure that stays, the lifecycle tries again by itself: 15 minutes, growing to 6 hours.
-FIRST_RETRY = timedelta(minutes=15)
+# After a failure that stays, the lifecycle tries again by itself: 1 minute, doubling to 6 hours.
+FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
 
 
