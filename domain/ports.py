@@ -17,6 +17,30 @@ from domain.feeds import ChangePage
 from domain.order import Address
 from domain.terms import ChargeType, Frequency
 
+# ── every system ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Problem(Frozen):
+    """Something that is wrong with a connection, and how to mend it, each in one line for a person."""
+
+    what: str
+    mend: str
+
+
+class Probed(Frozen):
+    """What a look at a connected system found. `clock` is what it is o'clock there, when it tells."""
+
+    problems: tuple[Problem, ...] = ()
+    clock: datetime | None = None
+
+
+class Probe(Protocol):
+    """Every adapter can be tried: whether it may do what it is there for. Changes nothing. Raises AuthFailed,
+    SourceUnavailable and the other errors when it can't even ask."""
+
+    async def probe(self) -> Probed: ...
+
+
 # ── CRM ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -113,6 +137,22 @@ class NewCustomer(Frozen):
     email: str | None = None
     tax_id: str | None = None
     parent_account: str | None = None
+
+
+class CustomerCandidate(Frozen):
+    """A customer of the ERP that may be the one to be made, and the kind of likeness that says so."""
+
+    id: str
+    name: str
+    alike: Literal["domain", "name"]
+
+
+class CreditHold(Frozen):
+    """Whether a customer gets nothing more on credit: a LEVEL, set whole."""
+
+    customer: str
+    held: bool
+    reason: str
 
 
 class SubscriptionLine(Frozen):
@@ -213,11 +253,71 @@ class BillingHistory(Frozen):
     overdue_amount: Decimal
 
 
+class Invoice(Frozen):
+    """An invoice as the ERP has it today. `open_amount` is what is still to be paid of `total`; both with tax."""
+
+    id: str
+    number: str | None
+    status: Literal["draft", "posted", "paid", "cancelled"]
+    currency: str
+    total: Decimal
+    open_amount: Decimal
+    issued_on: date | None
+    due_on: date | None
+    contract: str | None = None
+
+
+class InvoicePage(Frozen):
+    """`cursor` leads to the next page; None: this was the last."""
+
+    invoices: tuple[Invoice, ...]
+    cursor: str | None = None
+
+
+class Balance(Frozen):
+    """What a customer owes one selling entity today, and how much of it is past due."""
+
+    currency: str
+    open_amount: Decimal
+    overdue_amount: Decimal
+
+
+class LineState(Frozen):
+    """`billed_from` is None until billing has started; `revenue` says how far the schedule that the acceptance date
+    triggered has come: none (nothing triggered it), scheduled, running, complete."""
+
+    line: str
+    quantity: Decimal
+    billed_from: date | None
+    accepted_on: date | None
+    revenue: Literal["none", "scheduled", "running", "complete"]
+
+
+class SubscriptionState(Frozen):
+    """A subscription as the ERP has it today. `entitled`: whether the customer may use it now; `ends` exclusive."""
+
+    id: str
+    status: Literal["draft", "active", "ended", "cancelled"]
+    entitled: bool
+    starts: date | None
+    ends: date | None
+    lines: tuple[LineState, ...]
+
+
 class Erp(Protocol):
+    """The system that keeps customers, subscriptions and billing: an ERP, or a billing system that does all of it.
+
+    `create_customer` answers with the customer that stands for (account, selling entity) already: the one with our
+    external id, else the one with this tax id, which gets our external id. `similar_customers` proposes, by domain and
+    name, those that may be meant and are not known to be; it changes nothing.
+    """
+
     effects: Mapping[str, EffectClass]
 
     async def create_customer(self, new: NewCustomer, *, key: str) -> Ref: ...
     async def find_customer(self, key: str) -> Ref | None: ...
+    async def similar_customers(self, new: NewCustomer) -> tuple[CustomerCandidate, ...]: ...
+    async def set_credit_hold(self, hold: CreditHold) -> None: ...
     async def create_subscription(self, new: NewSubscription, *, key: str) -> Ref: ...
     async def activate_order(self, activation: Activation, *, key: str) -> Activated: ...
     async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted: ...
@@ -226,6 +326,11 @@ class Erp(Protocol):
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref: ...
     async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref: ...
     async def billing_history(self, customer: str) -> BillingHistory: ...
+    async def subscription_state(self, subscription: str) -> SubscriptionState: ...
+    async def balance(self, customer: str) -> Balance: ...
+    async def invoices(self, customer: str, cursor: str | None = None, limit: int = 100) -> InvoicePage:
+        """Every invoice of a customer, oldest first."""
+        ...
 
 
 # ── customer success ─────────────────────────────────────────────────────────────────────────────────────────────
