@@ -156,7 +156,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             sources=sources,
         )
         router = Router(company, mapping, settings.connection_of("crm"), sources)
-        async with wiring.connect_readers(settings) as readers, asyncio.TaskGroup() as loops:
+        async with (
+            wiring.open_limits(database) as limits,
+            wiring.connect_readers(settings, limits) as readers,
+            asyncio.TaskGroup() as loops,
+        ):
             hints = Hints(database, readers)
             dispatcher = Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll, hints=hints)
             announce_ready()
