@@ -30,9 +30,10 @@ from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.feeds.sandbox import SandboxFeed
-from adapters.limits import LimitedTransport, Limits
+from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
 from adapters.support.sandbox import SandboxSupport
+from adapters.turns import Limits
 from adapters.usage.sandbox import SandboxUsage
 from domain.company import Company, load_company
 from domain.limits import Turns
