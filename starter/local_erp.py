@@ -38,7 +38,9 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
     if system == "sandbox":
         return settings.model_copy(update={"erp": erp})
     if taken := [name for table in (settings.connections, settings.feeds) for name in table if name == TRYTON]:
-        raise Mistake(f"connections.{taken[0]}: the name is the local ERP's; give yours another, or choose no local ERP")
+        raise Mistake(
+            f"connections.{taken[0]}: the name is the local ERP's; give yours another, or choose no local ERP"
+        )
     connection = Connection(
         kind="erp",
         adapter="tryton",
@@ -55,6 +57,16 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
             "feeds": {**settings.feeds, TRYTON: feed},
         }
     )
+
+
+def parse_erp(name: str | None) -> ErpName | None:
+    """The ERP that a person names; None for none. Raises Mistake when there is no such."""
+    for each in ERPS:
+        if name == each:
+            return each
+    if name:
+        raise Mistake(f"--erp: {name!r} is not one of {', '.join(ERPS)}")
+    return None
 
 
 def remember(settings: "Settings") -> None:

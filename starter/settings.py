@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from starter.local_erp import LocalErp, with_local_erp
+from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
     KINDS,
@@ -254,10 +254,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"connections: there is no {name!r}; known: {', '.join(self.connections)}") from None
 
 
-def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+def load_settings(config: Path | None = None, *, local_erp: ErpName | None = None, **overrides: Any) -> Settings:
     """Read the file (`config`, else `TENURE_CONFIG`, else `./tenure.toml` if it exists) and the environment.
 
-    `overrides` replace the file's top-level keys, not the environment's. Raises SettingsError, in one line.
+    `local_erp`: the stack's ERP, whatever is configured or remembered. `overrides` replace the file's top-level keys,
+    not the environment's. Raises SettingsError, in one line.
     """
     named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     file = (named or Path("tenure.toml")).expanduser().resolve()
@@ -280,7 +281,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{source}: {error}") from None
     if found:
         settings._base_dir, settings._config_file = file.parent, file
-    return with_local_erp(settings)
+    return with_local_erp(settings, local_erp)
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The local stack: Temporal, sandbox, a real ERP where one is chosen, gateway, dispatcher and worker as background processes of one machine."""
+"""The local stack: Temporal, sandbox and ERP, gateway, dispatcher, worker: background processes of one machine."""
 
 import contextlib
 import fcntl
@@ -80,7 +80,7 @@ class LocalStack:
             return self._start(specs, missing, on_progress)
 
     def down(self) -> tuple[str, ...]:
-        """Stop every process that a stack in this `state_dir` started: asked first, then SIGKILL. Returns their names."""
+        """Stop every process that a stack in this `state_dir` started: asked, then killed. Returns their names."""
         with self._prepared():
             names = {file.stem for file in self._run.glob("*.json")} - {self._options_file.stem}
             # Those that need others go first, so that they can still say goodbye to them.

@@ -64,7 +64,7 @@ class Ground:
         self.serving = Serving(self._environment, self._home / "trytond.conf", settings.erp.port)
 
     def prepare(self, say: Say) -> None:
-        """Environment, data and passwords are there, as this source tree wants them. Seconds, but for the first time."""
+        """Environment, data and passwords are there, as this source tree wants them. In seconds, but the first time."""
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with alone(self._home / "lock", say):
             make_socket_home(self.cluster.data)
