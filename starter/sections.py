@@ -90,16 +90,39 @@ class Reader(Section):
         return self
 
 
-class Connection(Section):
-    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token.
+class ConnectionLimits(Section):
+    """How much is asked of a system, by all processes together: calls per second on average, calls at once after a
+    pause (`burst`), and calls under way at one time. What is not given is not limited.
+    """
 
-    `reader`, of a CRM: where its deals are read back, when that is another API than the one that is written to.
+    per_second: float | None = Field(None, gt=0)
+    burst: int = Field(1, ge=1)
+    concurrent: int | None = Field(None, ge=1)
+
+
+class Connection(Section):
+    """One outside system. With the adapter `sandbox`, and without `base_url`, it is the local sandbox's of that kind.
+
+    Which of `token`, `user`, `password`, `database`, `url` (an SQLAlchemy URL) and `query` (SQL, or the path of an .sql
+    file) is needed, the adapter says. `fields`: our name of a field → the vendor's; `options`: what only this vendor
+    knows. `limits`: how much is asked of it. `default`: of several connections of a kind the one that serves what was
+    begun before there were several. `reader`, of a CRM: where its deals are read back, when that is another API than
+    the one that is written to.
     """
 
     kind: Kind
     adapter: str = "sandbox"
-    base_url: str | None = None
+    base_url: str | None = Field(None, pattern=r"^https?://[^/\s@]+(/[^\s]*)?$")
     token: Secret | None = None
+    user: str | None = Field(None, min_length=1)
+    password: Secret | None = None
+    database: str | None = Field(None, min_length=1)
+    url: Secret | None = None
+    query: str | None = Field(None, min_length=1)
+    fields: dict[str, str] = {}
+    options: dict[str, str] = {}
+    limits: ConnectionLimits = ConnectionLimits()
+    default: bool = False
     mapping: Path | None = None
     reader: Reader | None = None
 

@@ -155,15 +155,33 @@ class Settings(BaseSettings):
             )
         return names[0]
 
+    def connections_of(self, kind: Kind) -> tuple[str, ...]:
+        """The names of the connections of a kind, in the file's order."""
+        return tuple(name for name, connection in self.connections.items() if connection.kind == kind)
+
+    def home_of(self, kind: Kind) -> str | None:
+        """The connection that `default` marks, or that is named as its kind: what was begun before the connection of
+        each contract was recorded lives there.
+        """
+        names = self.connections_of(kind)
+        marked = [name for name in names if self.connections[name].default]
+        return marked[0] if marked else kind if kind in names else None
+
+    def default_of(self, kind: Kind) -> str | None:
+        """The connection to which what names none goes: its home, or the only one there is."""
+        names = self.connections_of(kind)
+        return self.home_of(kind) or (names[0] if len(names) == 1 else None)
+
     def base_url(self, connection: str) -> str:
-        """Base URL of an outside system's API, without a slash at the end."""
+        """Base URL of an outside system's API, without a slash at the end; empty where the adapter knows it itself."""
         chosen = self._connection(connection)
-        return (chosen.base_url or f"{self.sandbox_url}/{chosen.kind}").rstrip("/")
+        local = f"{self.sandbox_url}/{chosen.kind}" if chosen.adapter == "sandbox" else ""
+        return (chosen.base_url or local).rstrip("/")
 
     def token(self, connection: str) -> str:
-        """The bearer token of a connection. Raises SettingsError when it can't be read."""
+        """The bearer token of a connection. Raises SettingsError when there is none, or when it can't be read."""
         chosen = self._connection(connection)
-        if chosen.token is None and chosen.base_url is not None:
+        if chosen.token is None and (chosen.base_url is not None or chosen.adapter != "sandbox"):
             raise SettingsError(f"connections.{connection}.token: needed beside base_url")
         return self.read_secret(chosen.token or self.sandbox.token, f"connections.{connection}.token")
 

@@ -19,6 +19,11 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import wiring
+from adapters.crm.sandbox import SandboxCrm
+from adapters.cs.sandbox import SandboxCs
+from adapters.erp.sandbox import SandboxErp
+from adapters.support.sandbox import SandboxSupport
+from adapters.usage.sandbox import SandboxUsage
 from domain import keys
 from domain.company import Company, load_company
 from domain.document import apply_fixes
@@ -27,6 +32,7 @@ from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from sandbox.app import create_app
+from starter.sections import KINDS
 from starter.travel import fast_forward
 from store.database import Database
 from store.migrate import migrate
@@ -152,9 +158,14 @@ async def open_house(client: Client, home: Path, *, task_queue: str | None = Non
                 )
             )
 
-        systems = wiring.Systems(
-            **{kind: wiring.ADAPTERS[kind]["sandbox"](await to(f"/{kind}/")) for kind in wiring.ADAPTERS}
-        )
+        ports: dict[str, Any] = {
+            "crm": SandboxCrm(await to("/crm/")),
+            "erp": SandboxErp(await to("/erp/")),
+            "cs": SandboxCs(await to("/cs/")),
+            "support": SandboxSupport(await to("/support/")),
+            "usage": SandboxUsage(await to("/usage/")),
+        }
+        systems: wiring.Systems = {kind: wiring.System(kind, kind, ports[kind]) for kind in KINDS}
         for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
             await stack.enter_async_context(worker)
         yield House(client, database, company, mapping, await to(""), queue, systems)
