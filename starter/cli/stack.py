@@ -6,17 +6,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from starter.cli.running import Json, connect, run, show
-from starter.local_erp import ERPS, parse_erp, remember
+from starter.cli.running import Erp, Json, connect, run, show
+from starter.local_erp import parse_erp, remember
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 TimeTravel = Annotated[bool, typer.Option("--time-travel", help="Let `tenure fast-forward` move lifecycles' clocks.")]
-
-
-LocalErp = Annotated[
-    str | None, typer.Option("--erp", help=f"{' or '.join(ERPS)}; default: the one of last time.", metavar="ERP")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +19,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up(time_travel: TimeTravel = False, erp: LocalErp = None, as_json: Json = False) -> None:
+def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) -> None:
     """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up.
 
     With `--erp tryton` a real ERP, too: Tryton on PostgreSQL, which new orders then go to.

@@ -125,9 +125,7 @@ class TrytonWorld:
         if new.email is not None:
             values["contact_mechanisms"] = [["create", [{"type": "email", "value": new.email}]]]
         [party] = await self.admin("model.party.party.create", [values], {})
-        [(company,)] = self.tryton.sql(
-            "SELECT id FROM company_company WHERE tenure_code = %s", new.selling_entity
-        )
+        [(company,)] = self.tryton.sql("SELECT id FROM company_company WHERE tenure_code = %s", new.selling_entity)
         return f"{party}-{company}"
 
     async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
