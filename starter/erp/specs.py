@@ -10,7 +10,7 @@ from starter.erp.guard import Guarded
 from starter.erp.places import Say, alone, data_home, make_socket_home, server_account
 from starter.erp.tryton import (
     ADMINISTRATOR,
-    MODULES,
+    MODULE_NAME,
     TECHNICAL_USER,
     Serving,
     set_passwords,
@@ -88,7 +88,7 @@ class Ground:
             self.cluster.start(guarded, log)
             if found["environment"] != self._environment.path.name:
                 say("bringing the ERP's tables up to this version of our module")
-                update(self._environment, self.serving.configuration, *MODULES)
+                update(self._environment, self.serving.configuration, MODULE_NAME)
         set_passwords(self.cluster, self._passwords())
 
     def _found(self) -> dict[str, str] | None:

@@ -5,14 +5,15 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from starter.erp.cluster import CARELESS, START_SECONDS, Cluster
-from starter.erp.environment import Environment, environment
+from starter.erp.environment import REQUIREMENTS, Environment, environment
 from starter.erp.guard import Guarded, last_words
 from starter.erp.places import SOURCE, ErpError, Say, alone, cache_home, fingerprint, make_directory
 
@@ -20,7 +21,8 @@ SEED = SOURCE / "tryton" / "seed.py"
 PASSWORDS = SOURCE / "tryton" / "passwords.py"
 DATABASE = "tenure"
 TECHNICAL_USER, ADMINISTRATOR = "tenure", "admin"
-MODULES = ("tenure", "account_dunning")
+MODULE_NAME = "tenure"
+STOCK = ("account_dunning", "sale_subscription")
 
 CONFIGURATION = """\
 [database]
@@ -44,46 +46,41 @@ def write_configuration(cluster: Cluster, file: Path, database: str = DATABASE) 
 
 @dataclass(frozen=True)
 class Template:
-    """A cluster at rest with one initialised, seeded database `tenure`, named by all that it is made of."""
+    """A cluster at rest with one database `tenure`, named by all that it is made of. `build` makes what is in it."""
 
     path: Path
-    company: Path
     environment: Environment
+    build: Callable[["Template", Say], None]
 
     @property
     def data(self) -> Path:
         return self.path / "data"
 
     @property
+    def cluster(self) -> Cluster:
+        return Cluster(self.data, self.environment)
+
+    @property
+    def configuration(self) -> Path:
+        return self.path / "trytond.conf"
+
+    @property
     def complete(self) -> bool:
         return (self.path / ".complete").exists() and (self.data / "global" / "pg_control").exists()
 
     def make(self, say: Say) -> None:
-        """Initialise and seed it, once; a broken one is made again. About a minute."""
+        """Build it, once; a broken one is made again."""
+        self.environment.make(say)
         if self.complete:
             return
         with alone(self.path.with_suffix(".lock"), say):
             if self.complete:
                 return
-            self.environment.make(say)
-            say("initialising and seeding the ERP's database (once, about a minute)")
             shutil.rmtree(self.path, ignore_errors=True)
             make_directory(self.path)
-            self._build(Cluster(self.data, self.environment))
+            write_configuration(self.cluster, self.configuration)
+            self.build(self, say)
             (self.path / ".complete").touch()
-
-    def _build(self, cluster: Cluster) -> None:
-        configuration, log = self.path / "trytond.conf", self.path / "postgres.log"
-        cluster.create()
-        write_configuration(cluster, configuration)
-        with cluster.running(log, *CARELESS):
-            cluster.execute(f"CREATE DATABASE {DATABASE}")
-            update(self.environment, configuration, *MODULES)
-            seeding = [str(self.environment.python), str(SEED), str(configuration), DATABASE, str(self.company)]
-            _must(seeding, "the ERP can't be seeded", {"TRYTOND_CONFIG": str(configuration)})
-            # nobody knows this one: whoever copies the template sets passwords of their own
-            set_passwords(cluster, {name: secrets.token_urlsafe(24) for name in (TECHNICAL_USER, ADMINISTRATOR)})
-            cluster.execute("CHECKPOINT")
 
     def discard(self) -> None:
         """Forget it, because copies of it don't start."""
@@ -91,10 +88,41 @@ class Template:
 
 
 def template(company: Path) -> Template:
-    """The template that this source tree and this company want. Nothing is made yet."""
-    made_in = environment()
-    sources = (str(made_in.path), SEED, company, *MODULES, CONFIGURATION)
-    return Template(cache_home() / "tryton" / f"template-{fingerprint(*sources)}", company, made_in)
+    """The template that this source tree and this company want. Nothing is made yet: about a minute the first time,
+    and half of it when only our module, the seed or the company have changed.
+    """
+    made_in, home = environment(), cache_home() / "tryton"
+    stock = Template(home / f"stock-{fingerprint(REQUIREMENTS, *STOCK)}", made_in, _initialise)
+    name = f"template-{fingerprint(str(stock.path), str(made_in.path), SEED, company, CONFIGURATION)}"
+    return Template(home / name, made_in, partial(_seed, stock, company))
+
+
+def _initialise(made: Template, say: Say) -> None:
+    """Tryton and the modules that ours needs, without ours."""
+    say("initialising the ERP's database (once)")
+    made.cluster.create()
+    with made.cluster.running(made.path / "postgres.log", *CARELESS):
+        made.cluster.execute(f"CREATE DATABASE {DATABASE}")
+        password = made.path / ".password"  # of the administrator, for now
+        password.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        command = [str(made.environment.program("trytond-admin")), "-c", str(made.configuration), "-d", DATABASE]
+        command += ["-u", *STOCK, "--activate-dependencies", "--email", "erp@example.com"]
+        _must(command, "the ERP's database can't be initialised", {"TRYTONPASSFILE": str(password)})
+        password.unlink()
+        made.cluster.execute("CHECKPOINT")
+
+
+def _seed(stock: Template, company: Path, made: Template, say: Say) -> None:
+    stock.make(say)
+    say("installing our module and seeding the company (once)")
+    with Guarded() as guarded:
+        cluster = start_copy(stock, made.data, guarded, made.path / "postgres.log", say, *CARELESS)
+        update(made.environment, made.configuration, MODULE_NAME)
+        command = [str(made.environment.python), str(SEED), str(made.configuration), DATABASE, str(company)]
+        _must(command, "the ERP can't be seeded", {"TRYTOND_CONFIG": str(made.configuration)})
+        # nobody knows these: whoever copies the template sets passwords of their own
+        set_passwords(cluster, {name: secrets.token_urlsafe(24) for name in (TECHNICAL_USER, ADMINISTRATOR)})
+        cluster.execute("CHECKPOINT")
 
 
 def start_copy(wanted: Template, data: Path, guarded: Guarded, log: Path, say: Say, *options: str) -> Cluster:
@@ -122,15 +150,9 @@ def start_copy(wanted: Template, data: Path, guarded: Guarded, log: Path, say: S
 
 
 def update(made_in: Environment, configuration: Path, *modules: str) -> None:
-    """Initialise modules, or bring their tables up to the code that is installed."""
-    password = configuration.with_name(".password")
-    password.write_text(secrets.token_urlsafe(24), encoding="ascii")
-    try:
-        command = [str(made_in.program("trytond-admin")), "-c", str(configuration), "-d", DATABASE, "-u", *modules]
-        command += ["--activate-dependencies", "--email", "erp@example.com"]
-        _must(command, "the ERP's database can't be initialised", {"TRYTONPASSFILE": str(password)})
-    finally:
-        password.unlink()
+    """Add modules to an initialised database, or bring their tables up to the code that is installed."""
+    command = [str(made_in.program("trytond-admin")), "-c", str(configuration), "-d", DATABASE, "-u", *modules]
+    _must([*command, "--activate-dependencies"], "the ERP's database can't be brought up to date", {})
 
 
 def set_passwords(cluster: Cluster, passwords: Mapping[str, str], database: str = DATABASE) -> None:
