@@ -36,6 +36,7 @@ from domain.company import Company, load_company
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import asked_for, load_mapping
 from domain.ports import ChangeFeed, CrmReader
+from domain.routes import Landscape, foreign_words
 from starter.sections import KINDS, Connection, Kind, Reader
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
@@ -154,13 +155,15 @@ TOKEN_PATHS = {"salesforce": "/services/oauth2/token", "hubspot": "/oauth/v1/tok
 class System:
     """One connected system. `port` is its adapter, by domain/ports.py: Crm, Erp, CustomerSuccess, Support or Usage.
 
-    `serves_kind`: what names no connection (lifecycles from before there were several) goes to it.
+    `serves_kind`: what names no connection (lifecycles from before they were recorded) goes to it. `scope`: what keeps
+    its records apart from those of another system of its kind (domain/routes.py).
     """
 
     name: str
     kind: Kind
     port: Any
     serves_kind: bool = True
+    scope: str = ""
 
 
 Systems = Mapping[str, System]
@@ -187,6 +190,13 @@ def read_company(settings: Settings) -> Company:
         return load_company(settings.company_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"{settings.company_path}: {_one_line(error)}") from None
+
+
+def read_landscape(settings: Settings, company: Company) -> Landscape:
+    """Where orders go. Raises SettingsError when a route names what the company has not."""
+    for mistake in foreign_words(settings.routes, company):
+        raise SettingsError(mistake)
+    return settings.landscape
 
 
 def read_mapping(settings: Settings) -> FieldMapping:
@@ -222,7 +232,9 @@ async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
         for name, connection in settings.connections.items():
             client = await clients.enter_async_context(_http_client(settings, name))
             port = open_adapter(Opening(name, connection, client, settings))
-            systems[name] = System(name, connection.kind, port, name == settings.default_of(connection.kind))
+            kind = connection.kind
+            scope = "" if name == settings.home_of(kind) else name
+            systems[name] = System(name, kind, port, name == settings.default_of(kind), scope)
         yield systems
 
 
@@ -310,6 +322,7 @@ def workers(
     company: Company,
     *,
     task_queue: str,
+    landscape: Landscape | None = None,
     sticky_timeout: float = 2.0,
     max_cached_workflows: int = 500,
     graceful: float = 10.0,
@@ -320,11 +333,12 @@ def workers(
     def activities(system: System) -> object:
         match system.kind:
             case "crm":
-                return CrmActivities(system.port, effects, orders, company)
+                return CrmActivities(system.port, effects, orders, company, connection=system.name, landscape=landscape)
             case "erp":
-                return ErpActivities(system.port, effects, orders)
+                return ErpActivities(system.port, effects, orders, connection=system.name)
             case "cs":
-                return CsActivities(system.port, effects, orders, company, SqlAccountHealth(database))
+                health = SqlAccountHealth(database, system.scope)
+                return CsActivities(system.port, effects, orders, company, health, connection=system.name)
             case "support":
                 return SupportActivities(system.port)
             case "usage":

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Work until told to stop; attempts under way are finished within the grace period."""
     company = wiring.read_company(settings)
+    landscape = wiring.read_landscape(settings, company)
     database = wiring.open_store(settings)
     try:
         client = await connected(lambda: wiring.connect(settings), stop)
@@ -32,6 +33,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 systems,
                 company,
                 task_queue=settings.temporal.task_queue_prefix,
+                landscape=landscape,
                 sticky_timeout=settings.tuning.sticky_timeout,
                 max_cached_workflows=settings.tuning.max_cached_workflows,
                 graceful=settings.tuning.grace,

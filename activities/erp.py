@@ -53,9 +53,10 @@ class CancellationOf(Frozen):
 
 
 class ErpActivities:
-    """Runs on the ERP's task queue."""
+    """Runs on the task queue of one connection to an ERP, which is named `connection`."""
 
-    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook) -> None:
+    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook, *, connection: str = "erp") -> None:
+        self._connection = connection
         self._erp = erp
         self._effects = effects
         self._orders = orders
@@ -68,6 +69,7 @@ class ErpActivities:
             new = customer_of(await self._order(request.contract, step.revision))
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_customer"],
                 CustomerOf(account=new.account, selling_entity=new.selling_entity),
@@ -84,6 +86,7 @@ class ErpActivities:
             new = subscription_of(await self._order(request.contract, step.revision), request.contract, step)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_subscription"],
                 new,
@@ -99,6 +102,7 @@ class ErpActivities:
             activation = Activation(subscription=step.subscription, on=step.on, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["activate_order"],
                 activation,
@@ -117,6 +121,7 @@ class ErpActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["start_billing"],
                 start,
@@ -132,6 +137,7 @@ class ErpActivities:
             amendment = Amendment(subscription=step.subscription, effective=step.effective, quantities=step.quantities)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["amend_subscription"],
                 amendment,
@@ -147,6 +153,7 @@ class ErpActivities:
             renewal = Renewal(subscription=step.subscription, term=step.term, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["renew_subscription"],
                 renewal,
@@ -162,6 +169,7 @@ class ErpActivities:
             ending = Ending(subscription=step.subscription, ends=step.ends, reason=step.reason)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["end_subscription"],
                 ending,
@@ -177,6 +185,7 @@ class ErpActivities:
             step = step_of(request, CancelSubscription)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["cancel_subscription"],
                 CancellationOf(subscription=step.subscription, reason=step.reason),

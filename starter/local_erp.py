@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from domain.routes import Route
 from starter.mistakes import Mistake
 from starter.sections import Connection, Feed, Secret, Section
 
@@ -54,6 +55,7 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
         update={
             "erp": erp,
             "connections": {**settings.connections, TRYTON: connection},
+            "routes": (Route(kind="erp", connection=TRYTON), *settings.routes),
             "feeds": {**settings.feeds, TRYTON: feed},
         }
     )

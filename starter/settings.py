@@ -2,13 +2,14 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from domain.routes import Landscape, Route, route_mistakes
 from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
@@ -31,6 +32,7 @@ CONFIG_VARIABLE = "TENURE_CONFIG"
 READY_FILE_VARIABLE = "TENURE_READY_FILE"
 SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+RESERVED = ("all", "feeds", "tenure")  # of the kill switch, of a task queue, of our own events
 STORES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
@@ -59,7 +61,8 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     sandbox: Sandbox = Sandbox()
     erp: LocalErp = LocalErp()
-    connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
+    connections: dict[Annotated[str, Field(pattern=NAME)], Connection] = Field(default_factory=_sandbox_connections)
+    routes: tuple[Route, ...] = ()
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
     subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
@@ -71,6 +74,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
+        for mistake in self._mistakes_in_routing():
+            raise ValueError(mistake)
         for source, webhook in self.webhooks.items():
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
@@ -90,6 +95,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} and {ports[port]} are both {port}")
             ports[port] = name
         return self
+
+    def _mistakes_in_routing(self) -> Iterator[str]:
+        for name, connection in self.connections.items():
+            if name in RESERVED or (name in KINDS and name != connection.kind):
+                yield f"connections.{name}: the name is taken; give it another"
+        for kind in KINDS:
+            names = self.connections_of(kind)
+            homes = [name for name in names if self.connections[name].default or name == kind]
+            if len(homes) > 1:
+                yield f"connections: only one of kind {kind} can be the default, and {' and '.join(homes)} are"
+            if len(names) > 1 and not any(route.kind == kind for route in self.routes):
+                yield (
+                    f"connections: {', '.join(names)} are all of kind {kind}: say in [[routes]] which orders go where"
+                    if kind != "crm"
+                    else f"connections: exactly one of kind 'crm' is needed, found: {', '.join(names)}"
+                )
+        yield from route_mistakes(self.routes, {name: each.kind for name, each in self.connections.items()})
 
     @classmethod
     def settings_customise_sources(
@@ -133,6 +155,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"store_url: it must begin with {' or '.join(f'{each}://' for each in STORES[:2])}")
         return url
 
+    def store_exists(self) -> bool:
+        """False before anything was ever kept here. A database elsewhere is taken to exist."""
+        scheme, _, path = self.database_url.partition(":///")
+        return scheme != "sqlite" or Path(path).exists()
+
     @property
     def company_path(self) -> Path:
         return self.path(self.company)
@@ -174,6 +201,13 @@ class Settings(BaseSettings):
         """The connection to which what names none goes: its home, or the only one there is."""
         names = self.connections_of(kind)
         return self.home_of(kind) or (names[0] if len(names) == 1 else None)
+
+    @property
+    def landscape(self) -> Landscape:
+        """The systems that there are, and which orders go where."""
+        homes = {kind: home for kind in KINDS if (home := self.home_of(kind))}
+        kinds: dict[str, str] = {name: connection.kind for name, connection in self.connections.items()}
+        return Landscape(connections=kinds, homes=homes, routes=self.routes)
 
     def base_url(self, connection: str) -> str:
         """Base URL of an outside system's API, without a slash at the end; empty where the adapter knows it itself."""

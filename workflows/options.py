@@ -53,10 +53,14 @@ FEED_RUN = timedelta(hours=1)  # a run that nobody works on must not hold the ne
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
 
+# While a connection is frozen nothing can be expected: the dispatcher has the step tried again after the thaw, and this
+# is for the case that nobody does.
+WHILE_FROZEN = timedelta(minutes=10)
 
-def at(system: str, summary: str, options: ActivityConfig) -> ActivityConfig:
-    """Options on a system's own task queue, beside the lifecycles' queue; the summary is read in the Temporal UI."""
-    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{system}", "summary": summary})
+
+def at(connection: str, summary: str, options: ActivityConfig) -> ActivityConfig:
+    """Options on a connection's own task queue, beside the lifecycles'; the summary is read in the Temporal UI."""
+    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{connection}", "summary": summary})
 
 
 def feed(summary: str) -> ActivityConfig:

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.errors import TenureError
 from starter.cli.running import Erp, Json, connect, run, show
 from starter.local_erp import parse_erp, remember
 from starter.mistakes import Mistake
@@ -51,15 +52,23 @@ def down(as_json: Json = False) -> None:
 
 def status(as_json: Json = False) -> None:
     """Show each process of the local stack."""
+    from starter.cli.freezing import frozen_in
     from starter.stack import LocalStack
 
-    found = LocalStack(load_settings()).status()
+    settings = load_settings()
+    found = LocalStack(settings).status()
+    try:
+        frozen = [f"{name} ({why})" if why else name for name, why in frozen_in(settings).items()]
+    except (Mistake, TenureError) as error:
+        frozen = [f"nobody knows what: {error}"]
 
     def text() -> None:
         table = Table("process", "state", "pid", "port", "address")
         for each in found:
             table.add_row(each.name, each.state, str(each.pid or ""), str(each.port or ""), each.url or "")
         Console().print(table)
+        for each in frozen:
+            print(f"frozen: {each}")
 
     fields = ("name", "state", "pid", "port", "url")
     show(as_json, [{name: getattr(each, name) for name in fields} for each in found], text)
