@@ -1,5 +1,6 @@
 """The live Tryton as a kit's world: disturbed by a proxy, seen by SQL in its own tables."""
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
@@ -32,7 +33,7 @@ COUNTS: Mapping[str, LiteralString] = {
     "create_subscription": "SELECT count(*) FROM sale_subscription",
     "activate_order": "SELECT count(*) FROM sale_subscription WHERE tenure_activated_on IS NOT NULL",
     "start_billing": "SELECT count(*) FROM sale_subscription_line WHERE tenure_billed_from IS NOT NULL",
-    "amend_subscription": "SELECT count(*) FROM tenure_subscription_quantity",
+    "amend_subscription": "SELECT count(*) FROM tenure_subscription_quantity WHERE effective > '1900-01-01'",
     "renew_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_term > 1",
     "end_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_ended",
     "cancel_subscription": "SELECT count(*) FROM sale_subscription WHERE state = 'cancelled'",
@@ -121,13 +122,12 @@ class TrytonWorld:
         address = {"street": new.billing_address.street, "city": new.billing_address.city, "country": country[0]}
         values: dict[str, Any] = {"name": new.name, "addresses": [["create", [address]]]}
         if new.tax_id is not None:
-            values["identifiers"] = [["create", [{"type": "at_uid", "code": new.tax_id}]]]
+            kind = {"AT": "at_uid", "DE": "de_vat"}[new.tax_id[:2]]
+            values["identifiers"] = [["create", [{"type": kind, "code": new.tax_id}]]]
         if new.email is not None:
             values["contact_mechanisms"] = [["create", [{"type": "email", "value": new.email}]]]
         [party] = await self.admin("model.party.party.create", [values], {})
-        [(company,)] = self.tryton.sql(
-            "SELECT id FROM company_company WHERE tenure_code = %s", new.selling_entity
-        )
+        [(company,)] = self.tryton.sql("SELECT id FROM company_company WHERE tenure_code = %s", new.selling_entity)
         return f"{party}-{company}"
 
     async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
@@ -175,8 +175,6 @@ class TrytonWorld:
     async def admin(self, method: str, *params: Any) -> Any:
         """What somebody in accounting does in Tryton's own client."""
         if self._session is None:
-            import base64
-
             login = await self._call("common.db.login", self.tryton.admin, {"password": self.tryton.admin_password})
             given = f"{self.tryton.admin}:{login[0]}:{login[1]}"
             self._session = f"Session {base64.b64encode(given.encode()).decode()}"
