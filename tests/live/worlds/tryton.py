@@ -151,17 +151,23 @@ class TrytonWorld:
         [made] = await self.admin("model.account.invoice.create", [values], context)
         await self.admin("model.account.invoice.post", [made], context)
         if overdue:
-            late = _day(await self.today() - timedelta(days=20))
-            lines = [
-                row[0]
-                for row in self.tryton.sql(
-                    "SELECT l.id FROM account_move_line l JOIN account_invoice i ON i.move = l.move"
-                    " WHERE i.id = %s AND l.account = i.account",
-                    made,
-                )
-            ]
-            await self.admin("model.account.move.line.write", lines, {"maturity_date": late}, context)
+            await self.let_be_due(str(made), await self.today() - timedelta(days=20))
         return str(made)
+
+    async def let_be_due(self, invoice: str, day: date) -> None:
+        """Accounting moves the last day to pay of a posted invoice."""
+        found = self.tryton.sql(
+            "SELECT l.id, i.company FROM account_move_line l JOIN account_invoice i ON i.move = l.move"
+            " WHERE i.id = %s AND l.account = i.account",
+            int(invoice),
+        )
+        lines, context = [line for line, _ in found], {"company": found[0][1]}
+        await self.admin("model.account.move.line.write", lines, {"maturity_date": _day(day)}, context)
+
+    async def forget(self) -> None:
+        """The scheduler's nightly run: what is old is forgotten."""
+        [(cron,)] = self.tryton.sql("SELECT id FROM ir_cron WHERE method = 'tenure.outbox|prune'")
+        await self.admin("model.ir.cron.run_once", [cron], {})
 
     async def pay(self, invoice: str) -> None:
         [(total,)] = self.tryton.sql("SELECT total_amount_cache FROM account_invoice WHERE id = %s", int(invoice))
