@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
     KINDS,
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     temporal: Temporal = Temporal()
     gateway: Gateway = Gateway()
     sandbox: Sandbox = Sandbox()
+    erp: LocalErp = LocalErp()
     connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
             "temporal.port": self.temporal.port,
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
+            "erp.port": self.erp.port,
             "gateway.port": self.gateway.port,
         }
 
@@ -236,6 +239,7 @@ class Settings(BaseSettings):
             "TENURE_LOG_LEVEL": self.log_level,
             "TENURE_GATEWAY__HOST": self.gateway.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
+            "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
         }
         for name, port in self.ports().items():
             variables[PREFIX + name.upper().replace(".", "__")] = str(port)
@@ -250,10 +254,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"connections: there is no {name!r}; known: {', '.join(self.connections)}") from None
 
 
-def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+def load_settings(config: Path | None = None, *, local_erp: ErpName | None = None, **overrides: Any) -> Settings:
     """Read the file (`config`, else `TENURE_CONFIG`, else `./tenure.toml` if it exists) and the environment.
 
-    `overrides` replace the file's top-level keys, not the environment's. Raises SettingsError, in one line.
+    `local_erp`: the stack's ERP, whatever is configured or remembered. `overrides` replace the file's top-level keys,
+    not the environment's. Raises SettingsError, in one line.
     """
     named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     file = (named or Path("tenure.toml")).expanduser().resolve()
@@ -276,7 +281,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{source}: {error}") from None
     if found:
         settings._base_dir, settings._config_file = file.parent, file
-    return settings
+    return with_local_erp(settings, local_erp)
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

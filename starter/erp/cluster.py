@@ -16,7 +16,7 @@ from psycopg import sql
 
 from starter.erp.environment import Environment
 from starter.erp.guard import Guarded, last_words
-from starter.erp.places import ErpError, give_to_server, make_directory, server_account, socket_home
+from starter.erp.places import ErpError, give_to_server, make_directory, make_socket_home, server_account, socket_home
 
 USER = "postgres"
 STOP = Signals.SIGINT  # "fast": with SIGTERM it would wait until every client has gone
@@ -90,6 +90,7 @@ class Cluster:
 
     def start(self, guarded: Guarded, log: Path, *options: str) -> None:
         """Start it for as long as `guarded` lasts, and wait until it answers. Raises ErpError with its log's end."""
+        make_socket_home(self.data)
         process = guarded.start((*self.command, *options), log, stop=STOP, as_server=True)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():

