@@ -138,8 +138,11 @@ class Life:
 
 
 @asynccontextmanager
-async def open_house(client: Client, home: Path, *, task_queue: str | None = None) -> AsyncIterator[House]:
-    """Bring a house up, with workers running, and take it down again."""
+async def open_house(
+    client: Client, home: Path, *, task_queue: str | None = None, instead: dict[str, Any] | None = None
+) -> AsyncIterator[House]:
+    """Bring a house up, with workers running, and take it down again. `instead`: adapters of other systems than the
+    box's, by kind."""
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
@@ -164,6 +167,7 @@ async def open_house(client: Client, home: Path, *, task_queue: str | None = Non
             "cs": SandboxCs(await to("/cs/")),
             "support": SandboxSupport(await to("/support/")),
             "usage": SandboxUsage(await to("/usage/")),
+            **(instead or {}),
         }
         systems: wiring.Systems = {kind: wiring.System(kind, kind, ports[kind]) for kind in KINDS}
         for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):

@@ -1,5 +1,6 @@
 """The live Tryton as a kit's world: disturbed by a proxy, seen by SQL in its own tables."""
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
@@ -32,7 +33,7 @@ COUNTS: Mapping[str, LiteralString] = {
     "create_subscription": "SELECT count(*) FROM sale_subscription",
     "activate_order": "SELECT count(*) FROM sale_subscription WHERE tenure_activated_on IS NOT NULL",
     "start_billing": "SELECT count(*) FROM sale_subscription_line WHERE tenure_billed_from IS NOT NULL",
-    "amend_subscription": "SELECT count(*) FROM tenure_subscription_quantity",
+    "amend_subscription": "SELECT count(*) FROM tenure_subscription_quantity WHERE effective > '1900-01-01'",
     "renew_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_term > 1",
     "end_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_ended",
     "cancel_subscription": "SELECT count(*) FROM sale_subscription WHERE state = 'cancelled'",
@@ -121,7 +122,8 @@ class TrytonWorld:
         address = {"street": new.billing_address.street, "city": new.billing_address.city, "country": country[0]}
         values: dict[str, Any] = {"name": new.name, "addresses": [["create", [address]]]}
         if new.tax_id is not None:
-            values["identifiers"] = [["create", [{"type": "at_uid", "code": new.tax_id}]]]
+            kind = {"AT": "at_uid", "DE": "de_vat"}[new.tax_id[:2]]
+            values["identifiers"] = [["create", [{"type": kind, "code": new.tax_id}]]]
         if new.email is not None:
             values["contact_mechanisms"] = [["create", [{"type": "email", "value": new.email}]]]
         [party] = await self.admin("model.party.party.create", [values], {})
@@ -149,17 +151,23 @@ class TrytonWorld:
         [made] = await self.admin("model.account.invoice.create", [values], context)
         await self.admin("model.account.invoice.post", [made], context)
         if overdue:
-            late = _day(await self.today() - timedelta(days=20))
-            lines = [
-                row[0]
-                for row in self.tryton.sql(
-                    "SELECT l.id FROM account_move_line l JOIN account_invoice i ON i.move = l.move"
-                    " WHERE i.id = %s AND l.account = i.account",
-                    made,
-                )
-            ]
-            await self.admin("model.account.move.line.write", lines, {"maturity_date": late}, context)
+            await self.let_be_due(str(made), await self.today() - timedelta(days=20))
         return str(made)
+
+    async def let_be_due(self, invoice: str, day: date) -> None:
+        """Accounting moves the last day to pay of a posted invoice."""
+        found = self.tryton.sql(
+            "SELECT l.id, i.company FROM account_move_line l JOIN account_invoice i ON i.move = l.move"
+            " WHERE i.id = %s AND l.account = i.account",
+            int(invoice),
+        )
+        lines, context = [line for line, _ in found], {"company": found[0][1]}
+        await self.admin("model.account.move.line.write", lines, {"maturity_date": _day(day)}, context)
+
+    async def forget(self) -> None:
+        """The scheduler's nightly run: what is old is forgotten."""
+        [(cron,)] = self.tryton.sql("SELECT id FROM ir_cron WHERE method = 'tenure.outbox|prune'")
+        await self.admin("model.ir.cron.run_once", [cron], {})
 
     async def pay(self, invoice: str) -> None:
         [(total,)] = self.tryton.sql("SELECT total_amount_cache FROM account_invoice WHERE id = %s", int(invoice))
@@ -173,8 +181,6 @@ class TrytonWorld:
     async def admin(self, method: str, *params: Any) -> Any:
         """What somebody in accounting does in Tryton's own client."""
         if self._session is None:
-            import base64
-
             login = await self._call("common.db.login", self.tryton.admin, {"password": self.tryton.admin_password})
             given = f"{self.tryton.admin}:{login[0]}:{login[1]}"
             self._session = f"Session {base64.b64encode(given.encode()).decode()}"
