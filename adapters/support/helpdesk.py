@@ -29,7 +29,7 @@ PAGE = 200  # its server looks at every open ticket for each page that is asked 
 
 # critical, high, normal, low, very low
 SEVERITY = {1: 1, 2: 2, 3: 3, 4: 4, 5: 4}
-OPEN = (1, 2)  # open, reopened
+OPEN: tuple[int, ...] = (1, 2)  # open, reopened
 
 _TICKETS = "api/tickets/"
 
@@ -82,9 +82,8 @@ class HelpdeskSupport:
         answer = await self._api.read("probe", _TICKETS, {"page_size": "1"})
         with self._api.shape("probe"):
             count, tickets = int(answer["count"]), list(answer["results"])
-        known = tickets[0] if tickets else await self._described()
         problems = []
-        if not self._queues and known is not None and self._field not in known:
+        if tickets and not self._queues and self._field not in tickets[0]:
             problems.append(
                 Problem(
                     what=f"tickets have no custom field {self._name}",
@@ -144,13 +143,6 @@ class HelpdeskSupport:
         if priority not in self._severity:
             raise ContractBroken(f"helpdesk.open_cases: no severity is known for priority {priority!r:.20}")
         return self._severity[priority]
-
-    async def _described(self) -> Json | None:
-        """The fields of a ticket as the API describes them, where it tells them to this user."""
-        answer = await self._api.read("probe", _TICKETS, method="OPTIONS")
-        with self._api.shape("probe"):
-            fields: Json | None = answer.get("actions", {}).get("POST")
-        return fields
 
     async def _note_clock(self, response: httpx.Response) -> None:
         try:

@@ -1,1 +1,1 @@
-"""A minimal Django project around django-helpdesk, for live tests: SQLite, and of its ways in only the REST API is used."""
+"""A minimal Django project around django-helpdesk, for live tests: SQLite; only the REST API is used."""
