@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from starter.office import Office
+    from store.database import Database
 
 T = TypeVar("T")
 
@@ -124,6 +125,21 @@ def in_office(work: Callable[["Office"], Awaitable[T]]) -> T:
     async def done() -> T:
         async with open_office() as office:
             return await work(office)
+
+    return asyncio.run(done())
+
+
+def in_store(work: Callable[["Database"], Awaitable[T]]) -> T:
+    """Do one thing with the store alone: Temporal may be away."""
+
+    async def done() -> T:
+        import wiring
+
+        database = wiring.open_store(load_settings())
+        try:
+            return await work(database)
+        finally:
+            database.close()
 
     return asyncio.run(done())
 
