@@ -162,10 +162,7 @@ class StripeBilling:
             contract.require("active")
             if contract.ends is not None and contract.ends <= start.starts:
                 raise Rejected(f"the subscription ends on {contract.ends}, before the line would be billed")
-            if line.recurs:
-                by = await self._lines.schedule(op, contract, line, start.starts, key=key, mark=mark)
-            else:
-                by = await self._lines.invoice(op, contract, line, start, key=key, mark=mark)
+            by = await self._lines.bill(op, contract, start, key=key, mark=mark)
             billed = Billed(starts=start.starts, accepted_on=start.accepted_on, by=by, mark=mark)
             changed = contract.with_line(line.model_copy(update={"billed": billed}))
             await self._record(op, contract, changed, key)
@@ -217,7 +214,7 @@ class StripeBilling:
             lines = [_line_state(line, schedules, ends, today) for line in contract.lines]
             runs = contract.starts is not None and contract.starts <= today and (ends is None or today < ends)
             # Somebody may have ended every line of it at Stripe.
-            billing = [schedules[line.billed.by] for line in contract.lines if line.billed and line.recurs]
+            billing = [schedules[line.billed.by] for line in contract.lines if line.billed and line.billed.scheduled]
             gone = bool(billing) and all(each["status"] == "canceled" for each in billing)
             status = "ended" if contract.status == "active" and gone else contract.status
             return SubscriptionState(
@@ -279,7 +276,7 @@ def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, to
     delivered = not line.recurs or (ends is not None and ends <= today)
     return LineState(
         line=line.id,
-        quantity=_quantity(line, schedules[billed.by], today) if line.recurs else line.quantity(today),
+        quantity=_quantity(line, schedules[billed.by], today) if billed.scheduled else line.quantity(today),
         billed_from=billed.starts,
         accepted_on=billed.accepted_on,
         revenue="scheduled" if today < billed.accepted_on else "complete" if delivered else "running",

@@ -38,6 +38,10 @@ class Billed(Frozen):
     by: str
     mark: str
 
+    @property
+    def scheduled(self) -> bool:
+        return self.by.startswith("sub_sched_")
+
 
 class Line(Frozen):
     """`quantities`: from which day on which one holds, the first from the beginning."""

@@ -1,8 +1,10 @@
 """Stripe's customers and what they owe: look-up, adoption by tax id, likeness, credit hold, invoices, balance."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_key, set_once
@@ -12,6 +14,7 @@ from adapters.billing.stripe_values import (
     HOLD_REASON,
     KEY,
     LONGEST_VALUE,
+    PARENT,
     Days,
     bare,
     claim,
@@ -25,7 +28,7 @@ from adapters.billing.stripe_values import (
     quoted,
 )
 from adapters.http import Json
-from domain.errors import ContractBroken, NotFound, Rejected
+from domain.errors import AlreadyExists, ContractBroken, NotFound, Rejected
 from domain.likeness import company_domain
 from domain.ports import (
     Balance,
@@ -38,6 +41,8 @@ from domain.ports import (
 )
 
 YEAR = timedelta(days=365)
+SEARCH_LAG = timedelta(hours=1)
+"""Stripe: a minute as a rule, up to an hour in an outage."""
 PAGE = 100
 Page = Callable[[Json], Awaitable[Any]]
 
@@ -52,16 +57,22 @@ class StripeCustomers:
 
     async def create(self, new: NewCustomer, key: str) -> Ref:
         async with self._calls.operation("create_customer") as op:
-            known = await self._with_key(op, key) or await self._adopted(op, new, key)
-            if known is None:
-                params: Any = customer(new, key)
-                made = self._v1.customers.create_async(params, {"idempotency_key": idempotency_key(key)})
-                known = Ref(id=(await op.write(made))["id"])
-            return known
+            known = await self._known(op, key)
+            if known is not None and known["metadata"].get(KEY) == key:
+                if claim(new, key).items() - known["metadata"].items() - {(PARENT, new.parent_account)}:
+                    raise Rejected("this key is done with other arguments; a new intention needs a new key")
+                return Ref(id=known["id"])
+            known = known or await self._unclaimed(op, new, key)
+            if known is not None:
+                return await self._adopt(op, known["id"], new, key)
+            params: Any = customer(new, key)
+            made = self._v1.customers.create_async(params, {"idempotency_key": idempotency_key(key)})
+            return Ref(id=(await op.write(made))["id"])
 
     async def find(self, key: str) -> Ref | None:
         async with self._calls.operation("find_customer") as op:
-            return await self._with_key(op, key)
+            known = await self._known(op, key)
+            return Ref(id=known["id"]) if known else None
 
     async def similar(self, new: NewCustomer) -> tuple[CustomerCandidate, ...]:
         async with self._calls.operation("similar_customers") as op:
@@ -96,7 +107,7 @@ class StripeCustomers:
         """Invoices of the last year, and overdue ones of any age."""
         async with self._calls.operation("billing_history") as op:
             currency = _currency(await self.read(op, customer_id))
-            since = int((datetime.now(UTC) - YEAR).timestamp())
+            since = int((op.at - YEAR).timestamp())
             recent = await self._invoices(op, customer_id, created={"gte": since})
             open_ = await self._invoices(op, customer_id, status="open")
             late = overdue(open_, self._days.today(op.at), self._days)
@@ -154,23 +165,47 @@ class StripeCustomers:
 
         return await self.pages(op, page)
 
-    async def _with_key(self, op: Operation, key: str) -> Ref | None:
-        """By Stripe's search, which knows a customer about a minute after it was made."""
-        found = await self._search(op, f"metadata[{quoted(KEY)}]:{quoted(key)}")
-        return Ref(id=found[0]["id"]) if found else None
+    async def _known(self, op: Operation, key: str) -> Json | None:
+        """The customer of a key: among the latest, by the link of one that was adopted, else by Stripe's search, which
+        knows only what is a while old."""
+        since = int((op.at - SEARCH_LAG).timestamp())
 
-    async def _adopted(self, op: Operation, new: NewCustomer, key: str) -> Ref | None:
-        """The customer of nobody's that has this tax id; it is given our key."""
-        if not bare(new.tax_id):
-            return None
-        known = [each for each in await self._alike(op, new) if _has_tax_id(each, new)]
+        def page(after: Json) -> Awaitable[Any]:
+            params: Any = {"created": {"gte": since}, "limit": PAGE, **after}
+            return self._v1.customers.list_async(params)
+
+        for each in await self.pages(op, page):
+            if each["metadata"].get(KEY) == key:
+                return each
+        try:
+            link = await op.read(self._v1.products.retrieve_async(_link(key)))
+            return await self.read(op, link["metadata"]["customer"])
+        except NotFound:
+            found = await self._search(op, f"metadata[{quoted(KEY)}]:{quoted(key)}")
+            return found[0] if found else None
+
+    async def _unclaimed(self, op: Operation, new: NewCustomer, key: str) -> Json | None:
+        """The customer of nobody's that has this tax id. That it is the one is noted first: our key on it could not be
+        looked up at once."""
+        known = [each for each in await self._alike(op, new) if _has_tax_id(each, new)] if bare(new.tax_id) else []
         if len(known) > 1:
             raise Rejected("several customers have this tax id")
         if not known:
             return None
+        link: Any = {
+            "id": _link(key),
+            "name": f"Customer of account {new.account}",
+            "active": False,
+            "metadata": {"customer": known[0]["id"], **claim(new, key)},
+        }
+        with suppress(AlreadyExists):
+            await op.write(self._v1.products.create_async(link, {"idempotency_key": idempotency_key(key, "link")}))
+        return known[0]
+
+    async def _adopt(self, op: Operation, customer_id: str, new: NewCustomer, key: str) -> Ref:
         params: Any = {"metadata": claim(new, key)}
-        keyed: Any = {"idempotency_key": set_once(key, "adopt", [known[0]["id"], params])}
-        return Ref(id=(await op.write(self._v1.customers.update_async(known[0]["id"], params, keyed)))["id"])
+        keyed: Any = {"idempotency_key": set_once(key, "adopt", [customer_id, params])}
+        return Ref(id=(await op.write(self._v1.customers.update_async(customer_id, params, keyed)))["id"])
 
     async def _alike(self, op: Operation, new: NewCustomer) -> list[Json]:
         """Customers of nobody's, alike by e-mail domain or name: Stripe has no search by tax id."""
@@ -185,6 +220,10 @@ class StripeCustomers:
         params: Any = {"query": query, "limit": PAGE, **more}
         found: list[Json] = (await op.read(self._v1.customers.search_async(params)))["data"]
         return found
+
+
+def _link(key: str) -> str:
+    return f"tenure_customer_{sha256(key.encode()).hexdigest()[:24]}"
 
 
 def _held(record: Json) -> bool:

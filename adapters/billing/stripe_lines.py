@@ -45,6 +45,14 @@ class StripeLines:
 
         return {each["id"]: each for each in await self._customers.pages(op, page)}
 
+    async def bill(self, op: Operation, contract: Contract, start: BillingStart, *, key: str, mark: str) -> str:
+        """The id of what bills the line from now on; an invoice, too, where its whole term is over already."""
+        line = contract.line(start.line)
+        times = self._billing.intervals(contract, line, start.starts, op.at) if line.recurs else 1
+        if times:
+            return await self.invoice(op, contract, line, start, times, key=key, mark=mark)
+        return await self.schedule(op, contract, line, start.starts, key=key, mark=mark)
+
     async def schedule(
         self, op: Operation, contract: Contract, line: Line, starts: date, *, key: str, mark: str
     ) -> str:
@@ -53,13 +61,13 @@ class StripeLines:
             if known["metadata"].get(KEY) == key:
                 same_key(known["metadata"][MARK], mark)
                 return str(known["id"])
-        item = await self._item(op, contract, line)
+        item = await self._item(op, contract, line, recurs=True)
         params: Any = self._billing.created(contract, line, item, starts, key=key, mark=mark)
         keyed: Any = {"idempotency_key": idempotency_key(key)}
         return str((await op.write(self._v1.subscription_schedules.create_async(params, keyed)))["id"])
 
     async def invoice(
-        self, op: Operation, contract: Contract, line: Line, start: BillingStart, *, key: str, mark: str
+        self, op: Operation, contract: Contract, line: Line, start: BillingStart, times: int, *, key: str, mark: str
     ) -> str:
         """An invoice for a line that is charged once. It goes out only when its one item is on it."""
         invoice = await self._customers.invoice_with(op, contract.customer, key)
@@ -72,9 +80,9 @@ class StripeLines:
         if invoice["status"] != "draft":
             return str(invoice["id"])
         if not invoice["lines"]["data"]:
-            params = await self._item(op, contract, line)
+            params = await self._item(op, contract, line, recurs=False)
             params |= {"customer": contract.customer, "invoice": invoice["id"], "metadata": of_line(contract, line)}
-            params["quantity_decimal"] = format(line.quantity(start.starts).normalize(), "f")
+            params["quantity_decimal"] = format((line.quantity(start.starts) * times).normalize(), "f")
             keyed = {"idempotency_key": idempotency_key(key, "item")}
             await op.write(self._v1.invoice_items.create_async(params, keyed))
         params, due = {"auto_advance": True}, self._billing.days.start(start.starts)
@@ -112,27 +120,32 @@ class StripeLines:
         self, op: Operation, contract: Contract, line: Line, schedules: Mapping[str, Json], key: str
     ) -> Line:
         billed = line.billing()
-        if not line.recurs:
+        over = contract.status == "cancelled" or self._billing.ends_now(contract, op.at)
+        if not billed.scheduled:
             if contract.status == "cancelled":
                 await self._uninvoice(op, billed.by, key)
-            return line
+            return line if over or not line.recurs else await self._anew(op, contract, line, key)
         schedule = schedules[billed.by]
         if schedule["status"] == "released":
             schedule = await self._recaptured(op, schedule, key)
-        if contract.status == "cancelled" or self._billing.ends_now(contract, op.at):
+        if over:
             if not is_over(schedule):
                 stop: Any = {"invoice_now": False, "prorate": True}
                 keyed: Any = {"idempotency_key": set_once(key, f"stop:{line.id}", schedule["id"])}
                 await op.write(self._v1.subscription_schedules.cancel_async(schedule["id"], stop, keyed))
             return line.billed_by(schedule["id"])
         if is_over(schedule):  # its term ended before the renewal came
-            starts = max(contract.term_starts or billed.starts, billed.starts)
-            again = await self.schedule(op, contract, line, starts, key=f"{key}#{line.id}", mark=billed.mark)
-            return line.billed_by(again)
-        params: Any = self._billing.updated(contract, line, await self._item(op, contract, line), schedule, op.at)
+            return await self._anew(op, contract, line, key)
+        item = await self._item(op, contract, line, recurs=True)
+        params: Any = self._billing.updated(contract, line, item, schedule, op.at)
         keyed = {"idempotency_key": set_once(key, f"line:{line.id}", params)}
         await op.write(self._v1.subscription_schedules.update_async(schedule["id"], params, keyed))
         return line.billed_by(schedule["id"])
+
+    async def _anew(self, op: Operation, contract: Contract, line: Line, key: str) -> Line:
+        billed = line.billing()
+        starts = max(contract.term_starts or billed.starts, billed.starts)
+        return line.billed_by(await self.schedule(op, contract, line, starts, key=f"{key}#{line.id}", mark=billed.mark))
 
     async def _recaptured(self, op: Operation, schedule: Json, key: str) -> Json:
         """An evergreen line's schedule has let go of its subscription, which gets one again."""
@@ -157,15 +170,15 @@ class StripeLines:
             keyed: Any = {"idempotency_key": idempotency_key(key, f"void:{invoice}")}
             await op.write(self._v1.invoices.void_invoice_async(invoice, {}, keyed))
 
-    async def _item(self, op: Operation, contract: Contract, line: Line) -> Json:
+    async def _item(self, op: Operation, contract: Contract, line: Line, *, recurs: bool) -> Json:
         """At the price that was agreed, or at one of Stripe's own: for usage, which needs a meter, and without one."""
         if line.unit_price is not None and line.charge is not ChargeType.USAGE:
-            return self._billing.item(contract, line, line.unit_price, self._product(line))
+            return self._billing.item(contract, line, line.unit_price, self._product(line), recurs=recurs)
         prices = await op.read(self._v1.prices.list_async({"lookup_keys": [line.product], "active": True}))
         if not prices["data"]:
             raise Rejected(f"line {line.id}: Stripe has no active price with the lookup key {line.product}")
         price = prices["data"][0]["id"]
-        return {"price": price} if line.recurs else {"pricing": {"price": price}}
+        return {"price": price} if recurs else {"pricing": {"price": price}}
 
     def _product(self, line: Line) -> str:
         return self._products.get(line.product, line.product)

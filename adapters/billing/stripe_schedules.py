@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from dateutil.relativedelta import relativedelta
+
 from adapters.billing.stripe_contracts import Contract, Line
 from adapters.billing.stripe_values import CONTRACT, CUSTOMER, INTERVALS, KEY, LINE, SUBSCRIPTION, Days, minor, whole
 from adapters.http import Json
@@ -49,17 +51,28 @@ class Billing:
     def ends_now(self, contract: Contract, at: datetime) -> bool:
         return contract.ends is not None and self.days.start(contract.ends) <= at.timestamp()
 
-    def item(self, contract: Contract, line: Line, unit_price: Decimal, product: str) -> Json:
+    def item(self, contract: Contract, line: Line, unit_price: Decimal, product: str, *, recurs: bool) -> Json:
         """The line at the price that it was sold for."""
         price: Json = {
             "currency": contract.currency.lower(),
             "product": product,
             "unit_amount_decimal": format(minor(unit_price, contract.currency), "f"),
         }
-        if line.recurs:
+        if recurs:
             interval, count = INTERVALS[line.frequency]
             price["recurring"] = {"interval": interval, "interval_count": count}
         return {"price_data": price}
+
+    def intervals(self, contract: Contract, line: Line, starts: date, at: datetime) -> int:
+        """How often Stripe would have billed a term that is over: once for each interval that began. 0: it is not."""
+        if contract.ends is None or not self.ends_now(contract, at):
+            return 0
+        unit, count = INTERVALS[line.frequency]
+        step = relativedelta(months=count if unit == "month" else 12 * count)
+        begun = 0
+        while starts + step * begun < contract.ends:
+            begun += 1
+        return begun
 
     def invoice(self, contract: Contract, line: Line, *, key: str, mark: str) -> Json:
         """The parameters of the invoice of a line that is charged once; it is a draft until it is told to go on."""

@@ -56,7 +56,9 @@ def _flag(params: Record, name: str, default: bool) -> bool:
 @route("GET", "/v1/customers/search", p.CustomerSearchParams, stripe.Customer)
 def search_customers(shop: Shop, params: Record) -> Record:
     """`metadata["a"]:"b"`, and `name~"x" OR email~"y"`: substrings of at least three characters, whatever the case."""
-    terms = [re.fullmatch(r'(name|email|metadata\["(\w+)"\])([~:])"(.*)"', each) for each in params["query"].split(" OR ")]
+    terms = [
+        re.fullmatch(r'(name|email|metadata\["(\w+)"\])([~:])"(.*)"', each) for each in params["query"].split(" OR ")
+    ]
     if not all(terms):
         raise Refused("We were unable to parse your search query.")
     found = [
@@ -85,7 +87,9 @@ def _expanded(customer: Record, params: Record) -> Record:
 
 @route("GET", "/v1/customers", p.CustomerListParams, stripe.Customer)
 def list_customers(shop: Shop, params: Record) -> Record:
-    return shop.page([_expanded(each, params) for each in shop.all("customer")], params, "/v1/customers")
+    since = int(params.get("created", {}).get("gte", 0))
+    found = [_expanded(each, params) for each in shop.all("customer") if each["created"] >= since]
+    return shop.page(found, params, "/v1/customers")
 
 
 @route("POST", "/v1/customers", p.CustomerCreateParams, stripe.Customer)
@@ -349,7 +353,7 @@ def create_invoice_item(shop: Shop, params: Record) -> Record:
     price = shop.price(params.get("pricing", params))
     if price["recurring"] is not None:
         raise Refused("The price must be one-time")
-    quantity = Decimal(params.get("quantity_decimal", params.get("quantity", "1")))
+    quantity = Decimal(str(params.get("quantity_decimal") or params.get("quantity", 1)))
     amount = cents(Decimal(price["unit_amount_decimal"]) * quantity)
     said = {"customer": params["customer"], "invoice": invoice["id"], "amount": amount, "currency": price["currency"]}
     item = shop.put(stripe.InvoiceItem, shop.new_id("ii"), quantity_decimal=str(quantity), **said)

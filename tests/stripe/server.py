@@ -6,12 +6,10 @@ search that is not, schedules that start, go through their phases and end as tim
 only (these, and the wording of errors) is from its documentation; it was never held against the real thing.
 """
 
-import asyncio
 import json
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
@@ -21,10 +19,9 @@ from tests.stripe.shop import Refused, Shop
 from tests.stripe.typed import nested, wrong_fields, wrong_parameters
 
 KEY_LIFE = timedelta(hours=24)
-Scope = dict[str, Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Asked = tuple[Route, dict[str, str], Any]
-Disturb = Callable[[Route, Any], Awaitable[tuple[int, dict[str, str], bytes] | None]]
+Message = MutableMapping[str, Any]
+Instead = tuple[int, dict[str, str], bytes]
+Disturb = Callable[[Route, tuple[dict[str, str], Any, str | None]], Awaitable[Instead | None]]
 
 
 class StandIn:
@@ -33,17 +30,18 @@ class StandIn:
     `disturb` may answer in the place of Stripe, or raise, for a request that is as it should be.
     """
 
-    def __init__(self, secret: str = "sk_test_1") -> None:
-        self.secret = secret
+    def __init__(self) -> None:
+        self.secret = "sk_test_1"
         self.lacks: set[str] = set()
         self.shop = Shop()
         self.requests: list[tuple[str, str, Any, str | None]] = []
-        self.counted: Counter[str] = Counter()
         self.disturb: Disturb | None = None
         self._answers: dict[str, tuple[datetime, str, tuple[int, bytes]]] = {}
         self._running: set[str] = set()
 
-    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
         assert scope["type"] == "http"
         body, more = b"", True
         while more:
@@ -57,9 +55,7 @@ class StandIn:
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _answer(
-        self, method: str, path: str, headers: dict[str, str], encoded: str
-    ) -> tuple[int, dict[str, str], bytes]:
+    async def _answer(self, method: str, path: str, headers: dict[str, str], encoded: str) -> Instead:
         if headers.get("authorization") != f"Bearer {self.secret}":
             return _error(401, "invalid_request_error", message="Invalid API Key provided")
         route, ids = _route(method, path)
@@ -77,9 +73,7 @@ class StandIn:
             return instead
         return self.perform(route, ids, params, key)
 
-    async def _disturbed(
-        self, route: Route, ids: dict[str, str], params: Any, key: str | None
-    ) -> tuple[int, dict[str, str], bytes] | None:
+    async def _disturbed(self, route: Route, ids: dict[str, str], params: Any, key: str | None) -> Instead | None:
         """While it hangs, its key is taken."""
         if key is not None and key in self._running:
             return _error(409, "idempotency_error", code="idempotency_key_in_use", message="in use")
@@ -90,16 +84,16 @@ class StandIn:
         finally:
             self._running -= {key} if key else set()
 
-    def perform(
-        self, route: Route, ids: dict[str, str], params: Any, key: str | None
-    ) -> tuple[int, dict[str, str], bytes]:
+    def perform(self, route: Route, ids: dict[str, str], params: Any, key: str | None) -> Instead:
         """What Stripe does and answers; the same for a key that it knows."""
         self._answers = {k: known for k, known in self._answers.items() if self.shop.now - known[0] < KEY_LIFE}
         asked = json.dumps([route.pattern, ids, params], sort_keys=True)
         if key is not None and key in self._answers:
             _, before, (status, body) = self._answers[key]
             if before != asked:
-                return _error(400, "idempotency_error", message=f"Keys can only be used with the same parameters: {key}")
+                return _error(
+                    400, "idempotency_error", message=f"Keys can only be used with the same parameters: {key}"
+                )
             return status, {"idempotent-replayed": "true"}, body
         try:
             answer = route.handler(self.shop, params, **ids)
@@ -128,15 +122,6 @@ def _route(method: str, path: str) -> tuple[Route | None, dict[str, str]]:
     return None, {}
 
 
-def _error(status: int, type_: str, **said: str | None) -> tuple[int, dict[str, str], bytes]:
+def _error(status: int, type_: str, **said: str | None) -> Instead:
     error = {"type": type_, **{name: value for name, value in said.items() if value is not None}}
     return status, {"request-id": "req_standin"}, json.dumps({"error": error}).encode()
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def later(seconds: float, work: Callable[[], object]) -> None:
-    await asyncio.sleep(seconds)
-    work()

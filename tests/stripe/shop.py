@@ -67,11 +67,17 @@ class Shop:
         try:
             return self.records[kind][record_id]
         except KeyError:
-            raise Refused(f"No such {kind}: '{record_id}'", status=400 if param else 404, code="resource_missing")
+            status = 400 if param else 404
+            raise Refused(f"No such {kind}: '{record_id}'", status=status, code="resource_missing") from None
 
     def searchable(self, kind: str) -> list[Record]:
         """The search knows what was made, or changed, a while ago."""
         return [each for each in self.all(kind) if self.now - self._made_at[each["id"]] >= SEARCH_LAG]
+
+    def age(self, record: Record, by: timedelta) -> None:
+        """It was made a while ago."""
+        self._made_at[record["id"]] -= by
+        record["created"] -= int(by.total_seconds())
 
     def touched(self, record: Record) -> None:
         self._made_at[record["id"]] = self.now
@@ -130,9 +136,8 @@ class Shop:
             return
         for phase in schedule["phases"]:
             if phase["start_date"] <= self.seconds < phase["end_date"]:
-                current = schedule["current_phase"]
                 span = {"start_date": phase["start_date"], "end_date": phase["end_date"]}
-                self._enter(schedule, phase, billed=current is None)
+                self._enter(schedule, phase)
                 schedule["current_phase"] = span
                 return
         schedule["current_phase"] = None
@@ -160,7 +165,7 @@ class Shop:
         made["items"] = {"object": "list", "data": [], "has_more": False, "url": "/v1/subscription_items"}
         return made
 
-    def _enter(self, schedule: Record, phase: Record, *, billed: bool) -> None:
+    def _enter(self, schedule: Record, phase: Record) -> None:
         subscription = self.get("subscription", schedule["subscription"])
         subscription["metadata"] = dict(phase["metadata"])
         items = []
@@ -171,8 +176,6 @@ class Shop:
             made |= {"current_period_start": phase["start_date"], "current_period_end": phase["end_date"]}
             items.append(made)
         subscription["items"]["data"] = items
-        if billed:
-            self.bill(subscription)
 
     def bill(self, subscription: Record) -> Record:
         """An open invoice for the subscription's items, due by its terms."""

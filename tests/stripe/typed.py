@@ -139,9 +139,9 @@ def _annotations(resource: type) -> Mapping[str, Any]:
 
 def _wrong(value: Any, hint: Any, path: str, owner: type) -> Iterator[str]:
     hint = _resolved(hint, owner)
-    origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return
+    origin, args = get_origin(hint), get_args(hint)
     if origin in _UNIONS:
         found = [list(_wrong(value, option, path, owner)) for option in _closed(args)]
         if all(found):
@@ -156,7 +156,7 @@ def _wrong(value: Any, hint: Any, path: str, owner: type) -> Iterator[str]:
             return
         for n, one in enumerate(each):
             yield from _wrong(one, args[0], f"{path}[{n}]", owner)
-    elif origin is dict or (isinstance(origin, type) and issubclass(origin, StripeObject)):
+    elif isinstance(origin, type) and issubclass(origin, dict | StripeObject):
         if not isinstance(value, dict):
             yield f"{path} is no hash"
     elif isinstance(hint, type) and issubclass(hint, StripeObject):

@@ -4,36 +4,44 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import stripe
+from stripe._encode import _api_encode
 
 from adapters.billing.stripe import StripeBilling
 from adapters.billing.stripe_contracts import LETTERS
+from adapters.billing.stripe_values import customer
+from domain.order import Address
+from domain.ports import NewCustomer
+from tests.kits.samples import ErpSample
 from tests.kits.world import Disturbance
 from tests.stripe.routes import Route
-from tests.stripe.server import StandIn
+from tests.stripe.server import Instead, StandIn
 from tests.stripe.shop import Record, Shop
 
-Instead = tuple[int, dict[str, str], bytes]
 _GARBAGE = b"<html>It works!</html>"
 _BY_LETTER = {letter: operation for operation, letter in LETTERS.items()}
 
 
 class StripeWorld:
-    """`sold`: ids of the products that the shop has."""
+    """A Stripe account with the kit's two products."""
 
-    def __init__(self, sold: tuple[str, ...] = (), **options: str) -> None:
+    sample = ErpSample()
+
+    def __init__(self, **options: str) -> None:
         self.stand_in = StandIn()
         self.shop: Shop = self.stand_in.shop
-        for product in sold:
+        for product in (self.sample.recurring, self.sample.one_time):
             self.shop.put(stripe.Product, product, name=product, active=True)
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.stand_in), base_url="https://stripe.test")
         self.port = StripeBilling(self._client, self.stand_in.secret, options)
         self.stranger = StripeBilling(self._client, "sk_test_wrong", options)
+        self._authorized = {"authorization": f"Bearer {self.stand_in.secret}"}
         self._armed: dict[str, Disturbance] = {}
         self._arrived: Counter[str] = Counter()
         self._late: set[asyncio.Task[None]] = set()
@@ -59,12 +67,50 @@ class StripeWorld:
                 return sum(mark[0] == LETTERS[operation] for mark in done)
 
     async def value(self, operation: str, record: str) -> Mapping[str, object]:
-        metadata = self.shop.get("customer", record)["metadata"]
+        shown = self.shop.get("customer", record)
+        metadata = shown["metadata"]
+        if operation == "create_customer":
+            return {
+                "name": shown["name"],
+                "email": shown["email"],
+                "billing_address": _address(shown["address"]),
+                "shipping_address": _address((shown["shipping"] or {}).get("address")),
+                "tax_id": next((each["value"] for each in shown["tax_ids"]["data"]), None),
+                "parent_account": metadata.get("tenure_parent_account"),
+            }
         held = metadata.get("tenure_credit_hold") == "true"
         return {"held": held, "reason": metadata.get("tenure_credit_hold_reason", "")}
 
     async def calls(self, operation: str) -> int:
         return self._arrived[operation]
+
+    async def today(self) -> date:
+        return self.shop.now.date()
+
+    async def put_customer(self, new: NewCustomer) -> str:
+        """A while ago, so that the search knows it."""
+        made = customer(new, "")
+        del made["metadata"]
+        response = await self._client.post("/v1/customers", content=_form(made), headers=self._authorized)
+        shown: Record = response.raise_for_status().json()
+        self.shop.age(self.shop.get("customer", shown["id"]), timedelta(days=1))
+        return str(shown["id"])
+
+    async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
+        """As Stripe bills a contract's schedule; the stand-in does not bill by itself."""
+        contract = self.shop.get("product", subscription)
+        [schedule] = [
+            each
+            for each in self.shop.all("subscription_schedule")
+            if each["metadata"].get("erp_subscription") == contract["id"]
+        ]
+        made = self.shop.bill(self.shop.get("subscription", schedule["subscription"]))
+        if overdue:
+            made["due_date"] = self.shop.seconds - 10 * 86_400
+        return str(made["id"])
+
+    async def pay(self, invoice: str) -> None:
+        self.shop.pay(self.shop.get("invoice", invoice))
 
     async def close(self) -> None:
         await asyncio.gather(*self._late)
@@ -125,11 +171,13 @@ class StripeWorld:
     def _operation(self, route: Route, params: Any) -> str:
         """Which operation of the port has its effect, or its answer, in this request."""
         match route.name:
-            case "POST /v1/customers":
+            case "POST /v1/customers" if "metadata" in params:
+                return "create_customer"
+            case "POST /v1/customers/{customer}" if "tenure_key" in params["metadata"]:
                 return "create_customer"
             case "POST /v1/customers/{customer}" if "tenure_credit_hold" in params["metadata"]:
                 return "set_credit_hold"
-            case "POST /v1/products":
+            case "POST /v1/products" if "tenure_contract" in params["metadata"]:
                 return "create_subscription"
             case "POST /v1/subscription_schedules" | "POST /v1/invoices":
                 return "start_billing"
@@ -137,20 +185,36 @@ class StripeWorld:
                 marks = " ".join(each for name, each in params["metadata"].items() if name.startswith("done_"))
                 return _BY_LETTER[marks.split()[-1][0]] if marks else "record"
             case "GET /v1/customers/search":
-                return "find_customer" if params["query"].startswith("metadata") else "similar_customers"
+                return route.name if params["query"].startswith("metadata") else "similar_customers"
             case "GET /v1/subscription_schedules" if "expand" in params:
                 return "subscription_state"
             case "GET /v1/invoices":
                 return "billing_history" if "created" in params else "balance" if "status" in params else "invoices"
             case "GET /v1/customers":
-                return "probe"
+                return "find_customer" if "created" in params else "probe"
             case _:
                 return route.name
 
 
+def _address(shown: Record | None) -> Address:
+    if shown is None:
+        return Address()
+    return Address(
+        street=shown["line1"],
+        city=shown["city"],
+        postal_code=shown["postal_code"],
+        state=shown["state"],
+        country=shown["country"],
+    )
+
+
+def _form(params: Record) -> str:
+    return urlencode(list(_api_encode(params)))
+
+
 @asynccontextmanager
-async def stripe_world(*sold: str, **options: str) -> AsyncIterator[StripeWorld]:
-    world = StripeWorld(sold, **options)
+async def stripe_world() -> AsyncIterator[StripeWorld]:
+    world = StripeWorld()
     try:
         yield world
     finally:
