@@ -142,9 +142,15 @@ class Life:
 
 @asynccontextmanager
 async def open_house(
-    client: Client, home: Path, *, task_queue: str | None = None, limited: Mapping[str, Limit] | None = None
+    client: Client,
+    home: Path,
+    *,
+    task_queue: str | None = None,
+    limited: Mapping[str, Limit] | None = None,
+    instead: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
-    """Bring a house up, with workers running, and take it down again. `limited`: by kind of system."""
+    """Bring a house up, with workers running, and take it down again. `limited`: by kind of system. `instead`: adapters
+    of other systems than the box's, by kind."""
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
@@ -172,6 +178,7 @@ async def open_house(
             "cs": SandboxCs(await to("/cs/")),
             "support": SandboxSupport(await to("/support/")),
             "usage": SandboxUsage(await to("/usage/")),
+            **(instead or {}),
         }
         systems: wiring.Systems = {kind: wiring.System(kind, kind, ports[kind], turns=turns[kind]) for kind in KINDS}
         for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
