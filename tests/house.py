@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,12 +22,15 @@ import wiring
 from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
+from adapters.limits import LimitedTransport
 from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain import keys
 from domain.company import Company, load_company
 from domain.document import apply_fixes
-from domain.mapping import Mapping, canonical, load_mapping
+from domain.limits import Limit
+from domain.mapping import Mapping as FieldMapping
+from domain.mapping import canonical, load_mapping
 from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
 from domain.routes import Landscape, Route
 from domain.state import LifecycleState
@@ -54,7 +57,7 @@ class House:
     client: Client
     database: Database
     company: Company
-    mapping: Mapping
+    mapping: FieldMapping
     http: httpx.AsyncClient
     task_queue: str
     systems: wiring.Systems
@@ -153,10 +156,12 @@ async def open_house(
     routes: Sequence[Route] = (),
     home_erp: str = "erp",
     recorded: bool = True,
+    limited: Mapping[str, Limit] | None = None,
 ) -> AsyncIterator[House]:
     """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
 
     Without `recorded`, lifecycles are not told which connections are theirs, as it was before there were several.
+    `limited`: by connection.
     """
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
@@ -166,11 +171,15 @@ async def open_house(
     apps = [create_app(str(home / f"box{number}.db")) for number, _ in enumerate(erps)]
     queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as stack:
+        limits = await stack.enter_async_context(wiring.open_limits(database))
+        names = [*erps, *(kind for kind in KINDS if kind != "erp")]
+        turns = {name: limits.of(name, (limited or {}).get(name, Limit())) for name in names}
 
-        async def to(path: str, number: int = 0) -> httpx.AsyncClient:
+        async def to(path: str, number: int = 0, connection: str = "") -> httpx.AsyncClient:
+            out = httpx.ASGITransport(app=apps[number])
             return await stack.enter_async_context(
                 httpx.AsyncClient(
-                    transport=httpx.ASGITransport(app=apps[number]),
+                    transport=LimitedTransport(out, turns[connection]) if connection else out,
                     base_url=f"http://box{path}",
                     headers={"Authorization": "Bearer sandbox"},
                 )
@@ -184,16 +193,16 @@ async def open_house(
 
         def system(name: str, kind: Kind, port: Any) -> wiring.System:
             home = landscape.homes.get(kind) == name
-            return wiring.System(name, kind, port, serves_kind=home, scope="" if home else name)
+            return wiring.System(name, kind, port, serves_kind=home, scope="" if home else name, turns=turns[name])
 
         systems = {
-            "crm": system("crm", "crm", SandboxCrm(await to("/crm/"))),
-            "cs": system("cs", "cs", SandboxCs(await to("/cs/"))),
-            "support": system("support", "support", SandboxSupport(await to("/support/"))),
-            "usage": system("usage", "usage", SandboxUsage(await to("/usage/"))),
+            "crm": system("crm", "crm", SandboxCrm(await to("/crm/", connection="crm"))),
+            "cs": system("cs", "cs", SandboxCs(await to("/cs/", connection="cs"))),
+            "support": system("support", "support", SandboxSupport(await to("/support/", connection="support"))),
+            "usage": system("usage", "usage", SandboxUsage(await to("/usage/", connection="usage"))),
         }
         for number, name in enumerate(erps):
-            systems[name] = system(name, "erp", SandboxErp(await to("/erp/", number)))
+            systems[name] = system(name, "erp", SandboxErp(await to("/erp/", number, name)))
         for worker in wiring.workers(
             client,
             database,
