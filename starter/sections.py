@@ -149,7 +149,7 @@ class Feed(Section):
     """
 
     connection: str
-    adapter: Literal["sandbox", "postgres_outbox"] = "sandbox"
+    adapter: Literal["sandbox", "postgres_outbox", "tryton"] = "sandbox"
     every: float = Field(30.0, ge=1, le=30 * 86_400)
     jitter: float = Field(5.0, ge=0, le=86_400)
     source: str | None = Field(None, min_length=1, max_length=100)

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.routes import Landscape, Route, route_mistakes
+from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
     KINDS,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     temporal: Temporal = Temporal()
     gateway: Gateway = Gateway()
     sandbox: Sandbox = Sandbox()
+    erp: LocalErp = LocalErp()
     connections: dict[Annotated[str, Field(pattern=NAME)], Connection] = Field(default_factory=_sandbox_connections)
     routes: tuple[Route, ...] = ()
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
@@ -129,6 +131,7 @@ class Settings(BaseSettings):
             "temporal.port": self.temporal.port,
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
+            "erp.port": self.erp.port,
             "gateway.port": self.gateway.port,
         }
 
@@ -270,6 +273,7 @@ class Settings(BaseSettings):
             "TENURE_LOG_LEVEL": self.log_level,
             "TENURE_GATEWAY__HOST": self.gateway.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
+            "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
         }
         for name, port in self.ports().items():
             variables[PREFIX + name.upper().replace(".", "__")] = str(port)
@@ -284,10 +288,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"connections: there is no {name!r}; known: {', '.join(self.connections)}") from None
 
 
-def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+def load_settings(config: Path | None = None, *, local_erp: ErpName | None = None, **overrides: Any) -> Settings:
     """Read the file (`config`, else `TENURE_CONFIG`, else `./tenure.toml` if it exists) and the environment.
 
-    `overrides` replace the file's top-level keys, not the environment's. Raises SettingsError, in one line.
+    `local_erp`: the stack's ERP, whatever is configured or remembered. `overrides` replace the file's top-level keys,
+    not the environment's. Raises SettingsError, in one line.
     """
     named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     file = (named or Path("tenure.toml")).expanduser().resolve()
@@ -310,7 +315,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{source}: {error}") from None
     if found:
         settings._base_dir, settings._config_file = file.parent, file
-    return settings
+    return with_local_erp(settings, local_erp)
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.errors import TenureError
-from starter.cli.running import Json, connect, run, show
+from starter.cli.running import Erp, Json, connect, run, show
+from starter.local_erp import parse_erp, remember
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
@@ -19,14 +20,18 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up(time_travel: TimeTravel = False, as_json: Json = False) -> None:
-    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up."""
+def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) -> None:
+    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up.
+
+    With `--erp tryton` a real ERP, too: Tryton on PostgreSQL, which new orders then go to.
+    """
     from starter.stack import LocalStack
 
-    settings = load_settings()
+    settings = load_settings(local_erp=parse_erp(erp))
     stack = LocalStack(settings)
     say = Console(stderr=True).print
     started = stack.up(time_travel=time_travel, on_progress=(lambda _: None) if as_json else say)
+    remember(settings)
     show(
         as_json,
         {"started": started},

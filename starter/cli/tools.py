@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from starter.cli.lifecycles import read_document
-from starter.cli.running import Contract, Json, in_office, parse_date, run, show
+from starter.cli.running import Contract, Erp, Json, in_office, parse_date, run, show
+from starter.local_erp import parse_erp
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
@@ -115,8 +116,8 @@ def fast_forward(
     show(as_json, done, text)
 
 
-def demo(as_json: Json = False) -> None:
+def demo(erp: Erp = None, as_json: Json = False) -> None:
     """Play one customer's life on the local stack, and leave it running."""
     from starter.demo import play
 
-    raise typer.Exit(run(play(load_settings(), as_json=as_json)))
+    raise typer.Exit(run(play(load_settings(local_erp=parse_erp(erp)), as_json=as_json)))
