@@ -77,7 +77,7 @@ class Effects:
 
         Raises what `send` raised; Busy with the time to wait; OutcomeUnknown at the deadline; InDoubt when a person
         must find out (a higher `generation` is the word to send again); Rejected when the key was done with other
-        arguments or refused; SourceUnavailable when frozen, or when the store does not answer.
+        arguments or refused; ConnectionFrozen; SourceUnavailable when the store does not answer.
         """
         claim = await self._claim(effect)
         if claim.state == "done":

@@ -54,9 +54,10 @@ class CancellationOf(Frozen):
 
 
 class ErpActivities:
-    """Runs on the ERP's task queue."""
+    """Runs on the task queue of one connection to an ERP, which is named `connection`."""
 
-    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook) -> None:
+    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook, *, connection: str = "erp") -> None:
+        self._connection = connection
         self._erp = erp
         self._effects = effects
         self._orders = orders
@@ -72,6 +73,7 @@ class ErpActivities:
                 await must_exist("customer", step.done_as, self._erp.balance)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_customer"],
                 CustomerOf(account=new.account, selling_entity=new.selling_entity),
@@ -92,6 +94,7 @@ class ErpActivities:
                 await must_exist("subscription", step.done_as, self._erp.subscription_state)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_subscription"],
                 new,
@@ -108,6 +111,7 @@ class ErpActivities:
             activation = Activation(subscription=step.subscription, on=step.on, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["activate_order"],
                 activation,
@@ -126,6 +130,7 @@ class ErpActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["start_billing"],
                 start,
@@ -141,6 +146,7 @@ class ErpActivities:
             amendment = Amendment(subscription=step.subscription, effective=step.effective, quantities=step.quantities)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["amend_subscription"],
                 amendment,
@@ -156,6 +162,7 @@ class ErpActivities:
             renewal = Renewal(subscription=step.subscription, term=step.term, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["renew_subscription"],
                 renewal,
@@ -171,6 +178,7 @@ class ErpActivities:
             ending = Ending(subscription=step.subscription, ends=step.ends, reason=step.reason)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["end_subscription"],
                 ending,
@@ -186,6 +194,7 @@ class ErpActivities:
             step = step_of(request, CancelSubscription)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["cancel_subscription"],
                 CancellationOf(subscription=step.subscription, reason=step.reason),
