@@ -118,6 +118,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         account=state.account,
         deal=state.deal,
         selling_entity=state.selling_entity,
+        connections=state.connections,
         zone=state.zone,
         term=state.term if term else 0,
         term_starts=term.starts if term else None,

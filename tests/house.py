@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,14 +19,23 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import wiring
+from adapters.crm.sandbox import SandboxCrm
+from adapters.cs.sandbox import SandboxCs
+from adapters.erp.sandbox import SandboxErp
+from adapters.limits import LimitedTransport
+from adapters.support.sandbox import SandboxSupport
+from adapters.usage.sandbox import SandboxUsage
 from domain import keys
 from domain.company import Company, load_company
 from domain.document import apply_fixes
-from domain.mapping import Mapping, canonical, load_mapping
+from domain.limits import Limit
+from domain.mapping import Mapping as FieldMapping
+from domain.mapping import canonical, load_mapping
 from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from sandbox.app import create_app
+from starter.sections import KINDS
 from starter.travel import fast_forward
 from store.database import Database
 from store.migrate import migrate
@@ -44,7 +53,7 @@ class House:
     client: Client
     database: Database
     company: Company
-    mapping: Mapping
+    mapping: FieldMapping
     http: httpx.AsyncClient
     task_queue: str
     systems: wiring.Systems
@@ -132,8 +141,16 @@ class Life:
 
 
 @asynccontextmanager
-async def open_house(client: Client, home: Path, *, task_queue: str | None = None) -> AsyncIterator[House]:
-    """Bring a house up, with workers running, and take it down again."""
+async def open_house(
+    client: Client,
+    home: Path,
+    *,
+    task_queue: str | None = None,
+    limited: Mapping[str, Limit] | None = None,
+    instead: Mapping[str, Any] | None = None,
+) -> AsyncIterator[House]:
+    """Bring a house up, with workers running, and take it down again. `limited`: by kind of system. `instead`: adapters
+    of other systems than the box's, by kind."""
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
@@ -142,19 +159,28 @@ async def open_house(client: Client, home: Path, *, task_queue: str | None = Non
     app = create_app(str(home / "box.db"))
     queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as stack:
+        limits = await stack.enter_async_context(wiring.open_limits(database))
+        turns = {kind: limits.of(kind, (limited or {}).get(kind, Limit())) for kind in KINDS}
 
         async def to(path: str) -> httpx.AsyncClient:
+            out, kind = httpx.ASGITransport(app=app), path.strip("/")
             return await stack.enter_async_context(
                 httpx.AsyncClient(
-                    transport=httpx.ASGITransport(app=app),
+                    transport=LimitedTransport(out, turns[kind]) if kind in turns else out,
                     base_url=f"http://box{path}",
                     headers={"Authorization": "Bearer sandbox"},
                 )
             )
 
-        systems = wiring.Systems(
-            **{kind: wiring.ADAPTERS[kind]["sandbox"](await to(f"/{kind}/")) for kind in wiring.ADAPTERS}
-        )
+        ports: dict[str, Any] = {
+            "crm": SandboxCrm(await to("/crm/")),
+            "erp": SandboxErp(await to("/erp/")),
+            "cs": SandboxCs(await to("/cs/")),
+            "support": SandboxSupport(await to("/support/")),
+            "usage": SandboxUsage(await to("/usage/")),
+            **(instead or {}),
+        }
+        systems: wiring.Systems = {kind: wiring.System(kind, kind, ports[kind], turns=turns[kind]) for kind in KINDS}
         for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
             await stack.enter_async_context(worker)
         yield House(client, database, company, mapping, await to(""), queue, systems)

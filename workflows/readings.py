@@ -33,7 +33,7 @@ async def assemble_readiness(state: LifecycleState, now: datetime) -> RenewalRea
             return await workflow.execute_activity_method(
                 activity,
                 Read(contract=state.contract, as_of=now, subject=subject),
-                **options.at(system, f"read {system} for the renewal", options.READING),
+                **options.at(state.connection(system), f"read {system} for the renewal", options.READING),
             )
         except ActivityError:
             return None

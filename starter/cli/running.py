@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from domain.errors import TenureError
+from starter.local_erp import ERPS
 from starter.mistakes import Mistake
 from starter.settings import Settings, load_settings
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Erp = Annotated[
+    str | None, typer.Option("--erp", metavar="ERP", help=f"{' or '.join(ERPS)}; default: the one of last time.")
+]
 Contract = Annotated[str, typer.Argument(help="Contract id, CRM deal id, or a unique part of either.")]
 
 MISTAKE = 2

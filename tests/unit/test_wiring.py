@@ -1,0 +1,74 @@
+"""Connections become adapters: what each vendor needs, and what a gap says in one line."""
+
+from pathlib import Path
+
+import pytest
+
+import wiring
+from adapters.erp.sandbox import SandboxErp
+from starter.settings import SettingsError, load_settings
+
+OTHERS = "".join(f'[connections.{kind}]\nkind = "{kind}"\n' for kind in ("crm", "cs", "support", "usage"))
+
+
+async def connect(tmp_path: Path, erp: str) -> wiring.Systems:
+    file = tmp_path / "tenure.toml"
+    file.write_text(f'{OTHERS}[connections.erp]\nkind = "erp"\n{erp}')
+    async with wiring.connect_systems(load_settings(file)) as systems:
+        return systems
+
+
+async def test_a_connection_without_more_is_the_sandbox(tmp_path: Path) -> None:
+    assert isinstance((await connect(tmp_path, ""))["erp"].port, SandboxErp)
+
+
+@pytest.mark.parametrize(
+    ("erp", "complaint"),
+    [
+        ('adapter = "sap"', "connections.erp.adapter: 'sap' is not one of sandbox, stripe, tryton"),
+        ('base_url = "http://127.0.0.1:1"', "connections.erp.token: needed beside base_url"),
+    ],
+)
+async def test_what_is_wrong_with_a_connection_is_one_line(tmp_path: Path, erp: str, complaint: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        await connect(tmp_path, erp)
+    assert str(error.value) == complaint
+
+
+async def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = wiring._vendor("a_library_that_nobody_has", "Adapter", lambda opening: {})
+    monkeypatch.setitem(wiring.ADAPTERS["erp"], "absent", absent)
+    with pytest.raises(SettingsError, match="'absent' needs a_library_that_nobody_has, which is not installed"):
+        await connect(tmp_path, 'adapter = "absent"')
+
+
+def opening(tmp_path: Path, erp: str) -> wiring.Opening:
+    file = tmp_path / "tenure.toml"
+    file.write_text(f'[connections.erp]\nkind = "erp"\n{erp}')
+    settings = load_settings(file)
+    client = wiring._http_client(settings, "erp")
+    return wiring.Opening("erp", settings.connections["erp"], client, settings)
+
+
+def test_an_opening_gives_the_secrets_and_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENURE_SECRET_ERP", "hunter2")
+    tryton = opening(
+        tmp_path,
+        'adapter = "tryton"\nbase_url = "http://127.0.0.1:1"\ndatabase = "erp"\n'
+        'password = { env = "TENURE_SECRET_ERP" }',
+    )
+    assert (tryton.text("database"), tryton.secret("password")) == ("erp", "hunter2")
+    assert str(tryton.client.base_url) == "http://127.0.0.1:1/"
+    assert "Authorization" not in tryton.client.headers
+    with pytest.raises(SettingsError, match=r"connections\.erp\.user: needed by the adapter 'tryton'"):
+        tryton.text("user")
+
+
+def test_a_query_is_text_or_a_file_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "usage.sql").write_text("select 1")
+    assert opening(tmp_path, 'query = "select 2"').query() == "select 2"
+    assert opening(tmp_path, 'query = "usage.sql"').query() == "select 1"
+    with pytest.raises(SettingsError, match=r"connections\.erp\.query: can't read .*gone\.sql"):
+        opening(tmp_path, 'query = "gone.sql"').query()
