@@ -1,10 +1,12 @@
 """What a contract becomes at Stripe as time passes, seen in the stand-in's own records."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 import stripe
 
@@ -284,5 +286,18 @@ async def test_connection_options_say_how_it_bills() -> None:
     price = world.shop.get("price", schedule["phases"][0]["items"][0]["price"])
     assert price["product"] == "prod_9"
     await world.close()
-    with pytest.raises(InvalidInput, match="collection"):
-        StripeBilling(world._client, "sk_test_1", {"collection": "barter"})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"collection": "barter"}, "options.collection: 'barter' is not one of send_invoice, charge_automatically"),
+        ({"zone": "Europe/Nowhere"}, "options.zone: 'Europe/Nowhere' is no time zone"),
+        ({"automatic_tax": "maybe"}, "options.automatic_tax: 'maybe' is not one of true, false"),
+        ({"colection": "send_invoice"}, "options.colection: no such option of Stripe"),
+    ],
+)
+async def test_an_option_that_can_not_be_used_is_named(options: dict[str, str], said: str) -> None:
+    async with httpx.AsyncClient(base_url="https://stripe.test") as client:
+        with pytest.raises(ValueError, match=re.escape(said)):
+            StripeBilling(client, "sk_test_1", options)
