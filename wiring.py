@@ -21,6 +21,7 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
+from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.hubspot import HubSpotReader
 from adapters.crm.salesforce import API_VERSION, SalesforceReader
@@ -29,10 +30,13 @@ from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.feeds.sandbox import SandboxFeed
+from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
 from adapters.support.sandbox import SandboxSupport
+from adapters.turns import Limits
 from adapters.usage.sandbox import SandboxUsage
 from domain.company import Company, load_company
+from domain.limits import Turns
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import asked_for, load_mapping
 from domain.ports import ChangeFeed, CrmReader
@@ -44,6 +48,7 @@ from store.account_health import SqlAccountHealth
 from store.database import Database
 from store.feeds import SqlFeeds
 from store.ledger import SqlLedger
+from store.limits import SqlLimits
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
@@ -56,7 +61,7 @@ from workflows.options import LONGEST_DEADLINE
 class Opening:
     """What an adapter is made of: the connection as configured, and an HTTP client for it.
 
-    `client` has the connection's base URL, its bearer token where there is one, and time-outs.
+    `client` has the connection's base URL, its bearer token where there is one, time-outs, and the connection's limits.
     """
 
     name: str
@@ -106,19 +111,16 @@ def _vendor(module: str, name: str, arguments: Callable[[Opening], dict[str, Any
     return make
 
 
+def _tryton(opening: Opening) -> dict[str, Any]:
+    login = {"database": opening.text("database"), "user": opening.text("user")}
+    return {**login, "password": opening.secret("password")}
+
+
 ADAPTERS: dict[Kind, dict[str, Callable[[Opening], Any]]] = {
     "crm": {"sandbox": lambda opening: SandboxCrm(opening.client)},
     "erp": {
         "sandbox": lambda opening: SandboxErp(opening.client),
-        "tryton": _vendor(
-            "adapters.erp.tryton",
-            "TrytonErp",
-            lambda opening: {
-                "database": opening.text("database"),
-                "user": opening.text("user"),
-                "password": opening.secret("password"),
-            },
-        ),
+        "tryton": _vendor("adapters.erp.tryton", "TrytonErp", _tryton),
         "stripe": _vendor(
             "adapters.billing.stripe",
             "StripeBilling",
@@ -142,6 +144,11 @@ ADAPTERS: dict[Kind, dict[str, Callable[[Opening], Any]]] = {
     },
 }
 
+FEEDS: dict[str, Callable[[Opening], Any]] = {
+    "sandbox": lambda opening: SandboxFeed(opening.client, opening.connection.kind),
+    "tryton": _vendor("adapters.feeds.tryton", "TrytonFeed", _tryton),
+}
+
 READERS: dict[str, Callable[[httpx.AsyncClient, FieldMapping, Reader], CrmReader]] = {
     "salesforce": lambda client, mapping, reader: SalesforceReader(
         client, asked_for(mapping), version=reader.api_version or API_VERSION
@@ -156,7 +163,8 @@ class System:
     """One connected system. `port` is its adapter, by domain/ports.py: Crm, Erp, CustomerSuccess, Support or Usage.
 
     `serves_kind`: what names no connection (lifecycles from before they were recorded) goes to it. `scope`: what keeps
-    its records apart from those of another system of its kind (domain/routes.py).
+    its records apart from those of another system of its kind (domain/routes.py). `turns`: its limits, for which an
+    activity waits before it begins.
     """
 
     name: str
@@ -164,6 +172,7 @@ class System:
     port: Any
     serves_kind: bool = True
     scope: str = ""
+    turns: Turns | None = None
 
 
 Systems = Mapping[str, System]
@@ -222,7 +231,17 @@ async def connect(settings: Settings) -> Client:
 
 
 @asynccontextmanager
-async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
+async def open_limits(database: Database) -> AsyncIterator[Limits]:
+    """The limits of this process's connections, shared with every other process over the store."""
+    limits = Limits(SqlLimits(database))
+    try:
+        yield limits
+    finally:
+        await limits.close()
+
+
+@asynccontextmanager
+async def connect_systems(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Systems]:
     """Every connection that the settings name, each with an adapter and an HTTP client of its own."""
     for kind in KINDS:
         if not settings.connections_of(kind):
@@ -230,11 +249,12 @@ async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
     async with AsyncExitStack() as clients:
         systems = {}
         for name, connection in settings.connections.items():
-            client = await clients.enter_async_context(_http_client(settings, name))
+            client = await clients.enter_async_context(_http_client(settings, name, limits))
             port = open_adapter(Opening(name, connection, client, settings))
             kind = connection.kind
             scope = "" if name == settings.home_of(kind) else name
-            systems[name] = System(name, kind, port, name == settings.default_of(kind), scope)
+            turns = None if limits is None else limits.of(name, connection.limits)
+            systems[name] = System(name, kind, port, name == settings.default_of(kind), scope, turns)
         yield systems
 
 
@@ -248,7 +268,7 @@ def open_adapter(opening: Opening) -> Any:
 
 
 @asynccontextmanager
-async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedFeed]]:
+async def connect_feeds(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Sequence[ConnectedFeed]]:
     """The change feeds that the settings name."""
     async with AsyncExitStack() as clients:
         feeds = []
@@ -257,14 +277,15 @@ async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedF
             if feed.database is not None:
                 port = PostgresOutbox(settings.read_secret(feed.database, f"feeds.{name}.database"), feed.table)
             else:
-                client = await clients.enter_async_context(_http_client(settings, feed.connection))
-                port = SandboxFeed(client, settings.connections[feed.connection].kind)
+                connection = settings.connections[feed.connection]
+                client = await clients.enter_async_context(_http_client(settings, feed.connection, limits))
+                port = FEEDS[feed.adapter](Opening(feed.connection, connection, client, settings))
             feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
         yield feeds
 
 
 @asynccontextmanager
-async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmReader]]:
+async def connect_readers(settings: Settings, limits: Limits | None = None) -> AsyncIterator[dict[str, CrmReader]]:
     """Who reads a CRM's deals back: by the name of the connection, and of each source that is the connection's."""
     async with AsyncExitStack() as clients:
         readers: dict[str, CrmReader] = {}
@@ -272,17 +293,17 @@ async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmRead
             if connection.kind != "crm":
                 continue
             if connection.reader is not None:
-                client, make = _reader_client(settings, name, connection.reader), READERS[connection.reader.adapter]
-                mapping = _mapping_of(settings, name)
-                readers[name] = make(await clients.enter_async_context(client), mapping, connection.reader)
+                client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+                make = READERS[connection.reader.adapter]
+                readers[name] = make(client, _mapping_of(settings, name), connection.reader)
             elif connection.adapter == "sandbox":
-                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name)))
+                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
         sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
 
 
-def _reader_client(settings: Settings, connection: str, reader: Reader) -> httpx.AsyncClient:
+def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:
     where = f"connections.{connection}.reader"
     if reader.adapter not in READERS:
         raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
@@ -300,10 +321,13 @@ def _reader_client(settings: Settings, connection: str, reader: Reader) -> httpx
         )
     elif reader.token is not None:
         headers["Authorization"] = f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"
-    return httpx.AsyncClient(base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False)
+    transport = _transport(settings, connection, limits)
+    return httpx.AsyncClient(
+        base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False, transport=transport
+    )
 
 
-def _http_client(settings: Settings, connection: str) -> httpx.AsyncClient:
+def _http_client(settings: Settings, connection: str, limits: Limits | None = None) -> httpx.AsyncClient:
     chosen = settings.connections[connection]
     has_token = chosen.token is not None or chosen.adapter == "sandbox"
     base_url = settings.base_url(connection)
@@ -312,7 +336,16 @@ def _http_client(settings: Settings, connection: str) -> httpx.AsyncClient:
         headers={"Authorization": f"Bearer {settings.token(connection)}"} if has_token else {},
         timeout=LONGEST_DEADLINE.total_seconds(),
         trust_env=False,
+        transport=_transport(settings, connection, limits),
     )
+
+
+def _transport(settings: Settings, connection: str, limits: Limits | None) -> httpx.AsyncBaseTransport:
+    """The way out, within the connection's limits. Only who has no store has none, and may not need any."""
+    out, limit = httpx.AsyncHTTPTransport(trust_env=False), settings.connections[connection].limits
+    if limits is None and not limit.none:
+        raise SettingsError(f"connections.{connection}.limits: they need the store, which is not open here")
+    return out if limits is None else LimitedTransport(out, limits.of(connection, limit))
 
 
 def workers(
@@ -361,6 +394,7 @@ def workers(
                 client,
                 task_queue=f"{task_queue}-{queue}",
                 activities=activities_of(activities(system)),
+                interceptors=[Paced(system.turns)] if system.turns else [],
                 graceful_shutdown_timeout=grace,
             )
             for system in systems.values()

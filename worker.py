@@ -26,7 +26,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             return
         await check_search_attributes(client)
         async with AsyncExitStack() as stack:
-            systems = await stack.enter_async_context(wiring.connect_systems(settings))
+            limits = await stack.enter_async_context(wiring.open_limits(database))
+            systems = await stack.enter_async_context(wiring.connect_systems(settings, limits))
             for worker in wiring.workers(
                 client,
                 database,
@@ -39,7 +40,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 graceful=settings.tuning.grace,
             ):
                 await stack.enter_async_context(worker)
-            feeds = await stack.enter_async_context(wiring.connect_feeds(settings))
+            feeds = await stack.enter_async_context(wiring.connect_feeds(settings, limits))
             for worker in wiring.feed_workers(
                 client,
                 database,

@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from activities.customers import must_exist, nobody_alike
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
@@ -63,10 +64,13 @@ class ErpActivities:
 
     @activity.defn(name="erp.create_customer")
     async def create_customer(self, request: Perform) -> Performed:
-        """The customer of an account with a selling entity: one, however many contracts it has."""
+        """The customer of an account with a selling entity: one, however many contracts it has. Where others look like
+        it, a person says whether it is one of them."""
         with temporal_failures():
             step = step_of(request, CreateCustomer)
             new = customer_of(await self._order(request.contract, step.revision))
+            if step.done_as is not None:
+                await must_exist("customer", step.done_as, self._erp.balance)
             made = await perform_once(
                 self._effects,
                 self._connection,
@@ -76,6 +80,8 @@ class ErpActivities:
                 Ref,
                 lambda: self._erp.create_customer(new, key=step.key),
                 lambda: self._erp.find_customer(step.key),
+                None if step.anew else lambda: nobody_alike(self._erp, new, step.key),
+                None if step.done_as is None else Ref(id=step.done_as),
             )
             return Performed(id=made.id)
 
@@ -84,6 +90,8 @@ class ErpActivities:
         with temporal_failures():
             step = step_of(request, CreateSubscription)
             new = subscription_of(await self._order(request.contract, step.revision), request.contract, step)
+            if step.done_as is not None:
+                await must_exist("subscription", step.done_as, self._erp.subscription_state)
             made = await perform_once(
                 self._effects,
                 self._connection,
@@ -92,6 +100,7 @@ class ErpActivities:
                 new,
                 Ref,
                 lambda: self._erp.create_subscription(new, key=step.key),
+                taken=None if step.done_as is None else Ref(id=step.done_as),
             )
             return Performed(id=made.id)
 

@@ -27,6 +27,9 @@ from domain.errors import (
 
 Json = dict[str, Any]
 
+DEADLINE = "deadline"
+"""A request's extension: its asyncio.Timeout, which adapters.limits stops while the call waits for its turn."""
+
 _LONGEST_WAIT = timedelta(days=1)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _DEFINITE: dict[int, type[TenureError]] = {
@@ -144,8 +147,8 @@ class JsonApi:
         name = f"{self._system}.{operation}"
         try:
             # httpx bounds each read and write, never the whole call: a dripping answer would outlive its ledger lease.
-            async with asyncio.timeout(deadline.total_seconds()):
-                response = await self._client.request(method, path, **request)
+            async with asyncio.timeout(deadline.total_seconds()) as bound:
+                response = await self._client.request(method, path, extensions={DEADLINE: bound}, **request)
         except TimeoutError:
             raise doubt(f"{name}: no answer within {deadline.total_seconds():g} s") from None
         except _NOT_SENT as error:

@@ -21,6 +21,7 @@ from domain.steps import (
     StartBilling,
     StartPlaybook,
     Step,
+    TakenOver,
     ValidateOrder,
     WriteStatus,
     fingerprint,
@@ -130,21 +131,32 @@ def _mend(state: LifecycleState, step: Step, kind: str) -> str:
     retry = f"tenure fix {state.contract} --retry '{step.key}'"
     if kind == ConnectionFrozen.kind:
         return "tenure thaw, when the reason for the freeze is gone; then it goes on by itself"
-    return f"{retry} --done-as ID (it happened) or {retry} (it did not)" if kind == "IN_DOUBT" else retry
+    if kind != "IN_DOUBT":
+        return retry
+    if isinstance(step, CreateCustomer):
+        return f"{retry} --done-as ID (take that customer) or {retry} (it is none of them: make a new one)"
+    return f"{retry} --done-as ID (it happened) or {retry} (it did not)"
 
 
-def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime) -> None:
-    """A person moved a case on: the step is tried now, or taken as done outside under `done_as`."""
+def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime, *, recorded: bool = False) -> None:
+    """A person moved a case on: the step is tried now, or taken as done outside under `done_as`.
+
+    `recorded`: what others may share, or hear of by its id, is taken over by the step itself, which tells the ledger.
+    """
     case = state.cases[case_id]
     if case_id.startswith(NOTICES):
         del state.cases[case_id]
         return
     step, doubt = find_step(state, case_id), state.doubts.pop(case_id, None)
-    if done_as is not None and step is not None:
+    if recorded and isinstance(step, TakenOver):
+        step.done_as = done_as
+    elif done_as is not None and step is not None:
         done(state, step, Performed(id=done_as), now)
         return
     case.retry_at = now
     if doubt is not None:
+        if isinstance(doubt, CreateCustomer):
+            doubt.anew = done_as is None
         next_generation(state, case_id)
         state.queue.append(doubt)
 
@@ -200,6 +212,9 @@ def revised(state: LifecycleState, revision: int) -> None:
     for step in [each for each in state.queue if isinstance(each, ValidateOrder | CreateCustomer | CreateSubscription)]:
         state.queue.remove(step)
         state.cases.pop(step.key, None)
+    for key in [key for key, step in state.doubts.items() if isinstance(step, CreateCustomer)]:
+        del state.doubts[key]  # it is asked again, perhaps with the tax id that was missing; the ledger has its doubt
+        state.cases.pop(key, None)
 
 
 def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:

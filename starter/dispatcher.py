@@ -161,7 +161,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             sources=sources,
         )
         router = Router(company, mapping, settings.connection_of("crm"), sources, settings.landscape)
-        async with wiring.connect_readers(settings) as readers, asyncio.TaskGroup() as loops:
+        async with (
+            wiring.open_limits(database) as limits,
+            wiring.connect_readers(settings, limits) as readers,
+            asyncio.TaskGroup() as loops,
+        ):
             hints = Hints(database, readers)
             thawing = Thawing(database, client, settings.landscape)
             dispatcher = Dispatcher(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from domain.events import CATALOG
+from domain.limits import Limit
 from starter.sources.declaration import Declaration, Preset, over_preset
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
@@ -90,16 +91,6 @@ class Reader(Section):
         return self
 
 
-class ConnectionLimits(Section):
-    """How much is asked of a system, by all processes together: calls per second on average, calls at once after a
-    pause (`burst`), and calls under way at one time. What is not given is not limited.
-    """
-
-    per_second: float | None = Field(None, gt=0)
-    burst: int = Field(1, ge=1)
-    concurrent: int | None = Field(None, ge=1)
-
-
 class Connection(Section):
     """One outside system. With the adapter `sandbox`, and without `base_url`, it is the local sandbox's of that kind.
 
@@ -121,7 +112,7 @@ class Connection(Section):
     query: str | None = Field(None, min_length=1)
     fields: dict[str, str] = {}
     options: dict[str, str] = {}
-    limits: ConnectionLimits = ConnectionLimits()
+    limits: Limit = Limit()
     default: bool = False
     mapping: Path | None = None
     reader: Reader | None = None

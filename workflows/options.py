@@ -10,9 +10,14 @@ from temporalio.workflow import ActivityConfig, LocalActivityConfig, info
 LONGEST_DEADLINE = timedelta(seconds=5)
 ATTEMPT = 2 * LONGEST_DEADLINE + timedelta(seconds=5)
 
+# How long an attempt may wait for its connection's limit, before it begins. It heartbeats meanwhile and begins with a
+# heartbeat: from then on, and where there is no wait, the heartbeat timeout is what bounds the attempt.
+TURN = timedelta(minutes=10)
+
 # Five attempts within about a minute; then the lifecycle waits on its own timer, with an open case.
 EFFECT = ActivityConfig(
-    start_to_close_timeout=ATTEMPT,
+    start_to_close_timeout=TURN + ATTEMPT,
+    heartbeat_timeout=ATTEMPT,
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=3,
@@ -23,7 +28,8 @@ EFFECT = ActivityConfig(
 
 # With a case open already: look whether the system is back, and have room for one "busy, in 2 s".
 PROBE = ActivityConfig(
-    start_to_close_timeout=ATTEMPT,
+    start_to_close_timeout=TURN + ATTEMPT,
+    heartbeat_timeout=ATTEMPT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 

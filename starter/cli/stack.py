@@ -67,8 +67,8 @@ def status(as_json: Json = False) -> None:
         for each in found:
             table.add_row(each.name, each.state, str(each.pid or ""), str(each.port or ""), each.url or "")
         Console().print(table)
-        for line in frozen:
-            print(f"frozen: {line}")
+        for what in frozen:
+            print(f"frozen: {what}")
 
     fields = ("name", "state", "pid", "port", "url")
     show(as_json, [{name: getattr(each, name) for name in fields} for each in found], text)

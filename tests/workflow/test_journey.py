@@ -79,7 +79,8 @@ async def test_from_the_won_order_to_the_second_term(house: House) -> None:
 async def test_the_order_is_activated_step_by_step_and_the_deal_shows_it(house: House) -> None:
     life = await onboarding(house)
     made = [call["operation"] for call in await calls(house, "erp")]
-    assert made[:3] == ["create_customer", "create_subscription", "activate_order"]
+    asked = ["find_customer", "similar_customers"]
+    assert made[:5] == [*asked, "create_customer", "create_subscription", "activate_order"]
     in_cs = [call["operation"] for call in await calls(house, "cs")]
     assert in_cs.index("ensure_company") < in_cs.index("launch_onboarding")
     shown, view = await deal(life), await life.view()
