@@ -157,7 +157,7 @@ async def open_house(
     home_erp: str = "erp",
     recorded: bool = True,
     limited: Mapping[str, Limit] | None = None,
-    instead: dict[str, Any] | None = None,
+    instead: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
 
