@@ -93,7 +93,13 @@ def test_an_invoice_of_a_line_that_is_charged_once_names_it_too(sources: Sources
 
 
 def test_a_credit_note_settles_what_it_took_off_and_counts_once(sources: Sources) -> None:
-    note = {"id": "cn_1", "invoice": "in_1", "customer": "cus_9", "currency": "eur", "pre_payment_amount": 1_000_050}
+    note: dict[str, Any] = {
+        "id": "cn_1",
+        "invoice": "in_1",
+        "customer": "cus_9",
+        "currency": "eur",
+        "pre_payment_amount": 1_000_050,
+    }
     data = _became(sources, _event("credit_note.created", stripe.CreditNote, BY_HAND, **note))
     assert isinstance(data, InvoiceCredited)
     assert (data.invoice, data.credit_note, data.credited, data.customer) == (
@@ -106,7 +112,13 @@ def test_a_credit_note_settles_what_it_took_off_and_counts_once(sources: Sources
 
 
 def test_a_refund_by_credit_note_settles_nothing_and_one_taken_back_is_for_a_person(sources: Sources) -> None:
-    note = {"id": "cn_1", "invoice": "in_1", "customer": "cus_9", "currency": "eur", "post_payment_amount": 5}
+    note: dict[str, Any] = {
+        "id": "cn_1",
+        "invoice": "in_1",
+        "customer": "cus_9",
+        "currency": "eur",
+        "post_payment_amount": 5,
+    }
     assert _is_ignored(sources, _event("credit_note.created", stripe.CreditNote, BY_HAND, **note))
     with pytest.raises(Unreadable):
         sources.read("stripe", json.dumps(_event("credit_note.voided", stripe.CreditNote, BY_HAND, **note)))
@@ -136,7 +148,7 @@ def test_a_cancellation_for_a_day_to_come_is_told_with_that_day(sources: Sources
 
 
 def test_what_somebody_changed_at_stripe_is_told(sources: Sources) -> None:
-    changed = {"previous": {"items": {"data": []}}}
+    changed: dict[str, Any] = {"previous": {"items": {"data": []}}}
     data = _became(sources, _subscription("customer.subscription.updated", BY_HAND, **changed))
     assert data == ContractAmended(subscription="tenure_17", effective=date(2026, 11, 18))
     assert _is_ignored(sources, _subscription("customer.subscription.updated", BY_TENURE, **changed))

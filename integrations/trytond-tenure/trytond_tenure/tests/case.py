@@ -14,7 +14,7 @@ from . import world
 
 __all__ = ["OLD", "TODAY", "AccessError", "CommandTestCase"]
 
-TODAY = dt.date.today()  # noqa: DTZ011 - as Tryton counts
+TODAY = dt.date.today()
 OLD = (TODAY - relativedelta(months=3)).isoformat()
 
 _numbers = itertools.count(1)
