@@ -13,7 +13,7 @@ KIND = "unserved_connection"
 def check_served(session: Session, landscape: Landscape) -> list[str]:
     """Open a case for each connection that is gone though contracts live there, and resolve those of the others.
 
-    To be called when the configuration is read. Returns what is gone: by its name, or by its kind where contracts record
+    To be called when the configuration is read. Returns what is gone, by its name; by its kind where contracts record
     none.
     """
     gone = {}
