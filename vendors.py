@@ -126,7 +126,9 @@ ADAPTERS: dict[Kind, dict[str, Callable[[Opening], Any]]] = {
         "sql": _vendor(
             "adapters.usage.sql",
             "SqlUsage",
-            lambda adapter, opening: adapter(opening.secret("url"), opening.query()),
+            lambda adapter, opening: adapter(
+                opening.secret("url"), opening.query(), concurrent=opening.connection.limits.concurrent
+            ),
         ),
     },
 }
@@ -156,9 +158,12 @@ TOKEN_PATHS = {"salesforce": "/services/oauth2/token", "hubspot": "/oauth/v1/tok
 
 
 def open_adapter(opening: Opening) -> Any:
-    """The adapter of a connection. SettingsError when there is none by that name, or it lacks something."""
+    """The adapter of a connection. SettingsError when there is none by that name, or when it can't use its settings."""
     known, vendor = ADAPTERS[opening.connection.kind], opening.connection.adapter
     if vendor not in known:
         where = f"connections.{opening.name}.adapter"
         raise SettingsError(f"{where}: {vendor!r} is not one of {', '.join(sorted(known))}")
-    return known[vendor](opening)
+    try:
+        return known[vendor](opening)
+    except ValueError as error:  # an adapter names the setting, and never its value where that is a secret
+        raise SettingsError(f"connections.{opening.name}.{error}") from None

@@ -179,13 +179,31 @@ async def connect_readers(settings: Settings, limits: Limits | None = None) -> A
                 continue
             if connection.reader is not None:
                 client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
-                make = READERS[connection.reader.adapter]
-                readers[name] = make(client, _mapping_of(settings, name), connection.reader)
+                readers[name] = _open_reader(settings, name, connection.reader, client)
             elif connection.adapter == "sandbox":
                 readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
         sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
+
+
+@asynccontextmanager
+async def open_connection(
+    settings: Settings, name: str, limits: Limits
+) -> AsyncIterator[Sequence[tuple[Any, httpx.AsyncClient]]]:
+    """Every adapter of one connection, with its HTTP client: to try it. SettingsError when it can't be opened."""
+    connection = settings.connections[name]
+    async with AsyncExitStack() as clients:
+        client = await clients.enter_async_context(_http_client(settings, name, limits))
+        adapters = [(open_adapter(Opening(name, connection, client, settings)), client)]
+        if connection.reader is not None:
+            reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+            adapters.append((_open_reader(settings, name, connection.reader, reads), reads))
+        yield adapters
+
+
+def _open_reader(settings: Settings, connection: str, reader: Reader, client: httpx.AsyncClient) -> CrmReader:
+    return READERS[reader.adapter](client, _mapping_of(settings, connection), reader)
 
 
 def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:

@@ -162,7 +162,7 @@ async def open_house(
     """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
 
     Without `recorded`, lifecycles are not told which connections are theirs, as it was before there were several.
-    `limited`, and `instead` (adapters of other systems than the box's): by connection.
+    `limited`: by connection. `instead`: adapters of other systems than the box's, by connection.
     """
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
@@ -191,19 +191,21 @@ async def open_house(
             homes={kind: kind for kind in KINDS if kind != "erp"} | ({"erp": home_erp} if home_erp in erps else {}),
             routes=tuple(routes),
         )
-        ports: dict[str, Any] = {
-            "crm": SandboxCrm(await to("/crm/", connection="crm")),
-            "cs": SandboxCs(await to("/cs/", connection="cs")),
-            "support": SandboxSupport(await to("/support/", connection="support")),
-            "usage": SandboxUsage(await to("/usage/", connection="usage")),
-            **{name: SandboxErp(await to("/erp/", number, name)) for number, name in enumerate(erps)},
-            **(instead or {}),
+
+        def system(name: str, kind: Kind, port: Any) -> wiring.System:
+            home = landscape.homes.get(kind) == name
+            return wiring.System(name, kind, port, serves_kind=home, scope="" if home else name, turns=turns[name])
+
+        systems = {
+            "crm": system("crm", "crm", SandboxCrm(await to("/crm/", connection="crm"))),
+            "cs": system("cs", "cs", SandboxCs(await to("/cs/", connection="cs"))),
+            "support": system("support", "support", SandboxSupport(await to("/support/", connection="support"))),
+            "usage": system("usage", "usage", SandboxUsage(await to("/usage/", connection="usage"))),
         }
-        systems: dict[str, wiring.System] = {}
-        for name, port in ports.items():
-            kind: Kind = "erp" if name in erps else next(each for each in KINDS if each == name)
-            scope = "" if landscape.homes.get(kind) == name else name
-            systems[name] = wiring.System(name, kind, port, serves_kind=not scope, scope=scope, turns=turns[name])
+        for number, name in enumerate(erps):
+            systems[name] = system(name, "erp", SandboxErp(await to("/erp/", number, name)))
+        for name, port in (instead or {}).items():
+            systems[name] = system(name, systems[name].kind, port)
         for worker in wiring.workers(
             client,
             database,

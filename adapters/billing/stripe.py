@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal, cast
+from zoneinfo import ZoneInfoNotFoundError
 
 import httpx
 
@@ -17,7 +18,7 @@ from adapters.billing.stripe_schedules import Billing
 from adapters.billing.stripe_values import CONTRACT, Days, whole
 from adapters.http import Json
 from domain.effects import EffectClass, Guarantee
-from domain.errors import AlreadyExists, InvalidInput, NotFound, Rejected
+from domain.errors import AlreadyExists, NotFound, Rejected
 from domain.ports import (
     Activated,
     Activation,
@@ -43,6 +44,8 @@ from domain.terms import ChargeType
 DEADLINE = timedelta(seconds=5)
 KEY_LIFE = timedelta(hours=24)
 
+_YES_NO = ("true", "false")
+
 _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=DEADLINE)
 
 
@@ -52,7 +55,7 @@ class StripeBilling:
 
     `options`: `zone` in which days begin (UTC), `collection` (send_invoice, charge_automatically), `automatic_tax`
     (true, false), `account` (a connected account's id), `product:<code>` (the Stripe product of ours; the code itself
-    without it).
+    without it). Raises ValueError, naming the option, for what can't be used.
 
     A contract is an inactive product, whose id we choose, with its lines and what was done to it as metadata; a line
     whose billing has started is a subscription schedule of its own, or an invoice where it is charged once. What was
@@ -74,17 +77,10 @@ class StripeBilling:
     }
 
     def __init__(self, client: httpx.AsyncClient, api_key: str, options: Mapping[str, str] | None = None) -> None:
-        given = options or {}
-        account = given.get("account")
+        billing, account, products = _read(options or {})
         self._calls = StripeCalls(client, api_key, self.effects, read_deadline=DEADLINE, account=account)
         self._v1 = self._calls.v1
-        products = {name.removeprefix("product:"): each for name, each in given.items() if name.startswith("product:")}
-        self._days = Days(given.get("zone", "UTC"))
-        billing = Billing(
-            days=self._days,
-            collection=_collection(given.get("collection", "send_invoice")),
-            tax=given.get("automatic_tax", "false") == "true",
-        )
+        self._days = billing.days
         self._customers = StripeCustomers(self._calls, self._days)
         self._lines = StripeLines(self._calls, self._customers, billing, products)
 
@@ -261,10 +257,22 @@ class StripeBilling:
         Contract.read(before.id, answer["metadata"])
 
 
-def _collection(given: str) -> Literal["send_invoice", "charge_automatically"]:
-    if given not in ("send_invoice", "charge_automatically"):
-        raise InvalidInput(f"options.collection: {given!r} is neither send_invoice nor charge_automatically")
-    return cast(Literal["send_invoice", "charge_automatically"], given)
+def _read(options: Mapping[str, str]) -> tuple[Billing, str | None, dict[str, str]]:
+    """How it bills, the account, and products by code. Raises ValueError, naming the option that can't be used."""
+    products = {name.removeprefix("product:"): each for name, each in options.items() if name.startswith("product:")}
+    known = {"zone": "UTC", "collection": "send_invoice", "automatic_tax": "false", "account": ""}
+    given = known | {name: each for name, each in options.items() if not name.startswith("product:")}
+    for name in given.keys() - known.keys():
+        raise ValueError(f"options.{name}: no such option of Stripe")
+    try:
+        days = Days(given["zone"])
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"options.zone: {given['zone']!r} is no time zone") from None
+    for name, allowed in (("collection", ("send_invoice", "charge_automatically")), ("automatic_tax", _YES_NO)):
+        if given[name] not in allowed:
+            raise ValueError(f"options.{name}: {given[name]!r} is not one of {', '.join(allowed)}")
+    collection = cast(Literal["send_invoice", "charge_automatically"], given["collection"])
+    return Billing(days, collection, given["automatic_tax"] == "true"), given["account"] or None, products
 
 
 def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, today: date) -> LineState:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +16,7 @@ from urllib.parse import quote
 import httpx
 import stripe
 
-from adapters.http import Json, presentable, retry_after
+from adapters.http import DEADLINE, Json, presentable, retry_after
 from domain.effects import EffectClass
 from domain.errors import (
     AlreadyExists,
@@ -36,6 +37,8 @@ OURS = "tenure:"
 """What every Idempotency-Key of ours begins with: Stripe's events name the key of the request that caused them."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# The library hands nothing through to its HTTP client: the deadline of the operation in whose task a call is made.
+_BOUND: ContextVar[asyncio.Timeout | None] = ContextVar("bound", default=None)
 _SENT_ALONG = frozenset({"authorization", "content-type", "idempotency-key", "stripe-account", "stripe-version"})
 # What Stripe says of a request that is wrong in itself; every other 400 is a rule of the business.
 _MALFORMED = ("parameter_", "email_invalid", "tax_id_invalid", "url_invalid", "postal_code_invalid", "invalid_")
@@ -57,7 +60,9 @@ class _Transport(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         ours = {name: value for name, value in headers.items() if name.lower() in _SENT_ALONG}
-        response = await self._client.request(method.upper(), url, headers=ours, content=post_data or b"")
+        response = await self._client.request(
+            method.upper(), url, headers=ours, content=post_data or b"", extensions={DEADLINE: _BOUND.get()}
+        )
         return response.content, response.status_code, response.headers
 
 
@@ -84,6 +89,9 @@ class Operation:
         except stripe.StripeError as error:
             # Not chained: the cause carries the body, and the request's headers.
             raise error_of(self.name, error, doubtful=self.begun > 0) from None
+        except RateLimited:  # by the connection's own limits: it never left
+            self.begun -= writes
+            raise
         except _NOT_SENT as error:
             self.begun -= writes
             raise self._doubt()(f"{self.name}: no connection ({type(error).__name__})") from None
@@ -132,7 +140,8 @@ class StripeCalls:
         deadline = effect.deadline if effect else self._read_deadline
         operation = Operation(f"{SYSTEM}.{name}")
         try:
-            async with asyncio.timeout(deadline.total_seconds()):
+            async with asyncio.timeout(deadline.total_seconds()) as bound:
+                _BOUND.set(bound)
                 with shape(operation.name):
                     yield operation
         except TimeoutError:

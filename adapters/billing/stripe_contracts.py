@@ -216,7 +216,7 @@ def _line_sold(line: SubscriptionLine) -> Line:
         quantities=((date.min, line.quantity),),
     )
     if len(_line_text(sold)) > LONGEST_VALUE // 2:
-        raise InvalidInput(f"line {line.id}: its id and product are too long for Stripe's metadata")
+        raise InvalidInput(f"line {line.id[:40]}: its id and product are too long for Stripe's metadata")
     return sold
 
 

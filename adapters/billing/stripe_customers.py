@@ -22,6 +22,7 @@ from adapters.billing.stripe_values import (
     due_on,
     invoice,
     major,
+    metadata_of,
     overdue,
     paid_on,
     plain,
@@ -58,8 +59,8 @@ class StripeCustomers:
     async def create(self, new: NewCustomer, key: str) -> Ref:
         async with self._calls.operation("create_customer") as op:
             known = await self._known(op, key)
-            if known is not None and known["metadata"].get(KEY) == key:
-                if claim(new, key).items() - known["metadata"].items() - {(PARENT, new.parent_account)}:
+            if known is not None and metadata_of(known).get(KEY) == key:
+                if claim(new, key).items() - metadata_of(known).items() - {(PARENT, new.parent_account)}:
                     raise Rejected("this key is done with other arguments; a new intention needs a new key")
                 return Ref(id=known["id"])
             known = known or await self._unclaimed(op, new, key)
@@ -145,7 +146,7 @@ class StripeCustomers:
     async def invoice_with(self, op: Operation, customer_id: str, key: str) -> Json | None:
         """The invoice that was made under a key of ours."""
         every = await self._invoices(op, customer_id)
-        return next((each for each in every if (each["metadata"] or {}).get(KEY) == key), None)
+        return next((each for each in every if metadata_of(each).get(KEY) == key), None)
 
     async def pages(self, op: Operation, page: Page) -> list[Json]:
         """Everything that a list has. `page` asks for what comes after some parameters."""
@@ -175,7 +176,7 @@ class StripeCustomers:
             return self._v1.customers.list_async(params)
 
         for each in await self.pages(op, page):
-            if each["metadata"].get(KEY) == key:
+            if metadata_of(each).get(KEY) == key:
                 return each
         try:
             link = await op.read(self._v1.products.retrieve_async(_link(key)))
@@ -214,7 +215,7 @@ class StripeCustomers:
         if not terms:
             return []
         found = await self._search(op, " OR ".join(terms), expand=["data.tax_ids"])
-        return [each for each in found if not (each["metadata"] or {}).get(KEY)]
+        return [each for each in found if not metadata_of(each).get(KEY)]
 
     async def _search(self, op: Operation, query: str, **more: Any) -> list[Json]:
         params: Any = {"query": query, "limit": PAGE, **more}
@@ -227,12 +228,12 @@ def _link(key: str) -> str:
 
 
 def _held(record: Json) -> bool:
-    return bool(record["metadata"].get(HELD))
+    return bool(metadata_of(record).get(HELD))
 
 
 def _currency(record: Json) -> str:
     """What we made the customer with; one that was adopted has had its first invoice's."""
-    return str(record["metadata"].get(CURRENCY) or record["currency"]).upper()
+    return str(metadata_of(record).get(CURRENCY) or record["currency"]).upper()
 
 
 def _open(records: list[Json], currency: str) -> Decimal:

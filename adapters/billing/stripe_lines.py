@@ -9,7 +9,7 @@ from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_ke
 from adapters.billing.stripe_contracts import Contract, Line, same_key
 from adapters.billing.stripe_customers import StripeCustomers
 from adapters.billing.stripe_schedules import MARK, Billing, is_over, of_line
-from adapters.billing.stripe_values import KEY
+from adapters.billing.stripe_values import KEY, metadata_of
 from adapters.http import Json
 from domain.errors import NotFound, Rejected, TenureError
 from domain.ports import BillingStart
@@ -58,8 +58,8 @@ class StripeLines:
     ) -> str:
         """A schedule for the line, made now or by an earlier call with this key."""
         for known in (await self.schedules(op, contract.customer)).values():
-            if known["metadata"].get(KEY) == key:
-                same_key(known["metadata"][MARK], mark)
+            if metadata_of(known).get(KEY) == key:
+                same_key(metadata_of(known)[MARK], mark)
                 return str(known["id"])
         item = await self._item(op, contract, line, recurs=True)
         params: Any = self._billing.created(contract, line, item, starts, key=key, mark=mark)
@@ -76,7 +76,7 @@ class StripeLines:
             keyed: Any = {"idempotency_key": idempotency_key(key)}
             invoice = await op.write(self._v1.invoices.create_async(params, keyed))
         else:
-            same_key(invoice["metadata"][MARK], mark)
+            same_key(metadata_of(invoice)[MARK], mark)
         if invoice["status"] != "draft":
             return str(invoice["id"])
         if not invoice["lines"]["data"]:
