@@ -1,0 +1,1 @@
+"""The Tryton module `tenure`: what Tenure may do and read in an ERP, as commands that happen once."""
