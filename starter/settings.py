@@ -131,8 +131,8 @@ class Settings(BaseSettings):
             "temporal.port": self.temporal.port,
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
-            "erp.port": self.erp.port,
             "gateway.port": self.gateway.port,
+            **({"erp.port": self.erp.port} if self.erp.system == "tryton" else {}),
         }
 
     def path(self, path: Path) -> Path:

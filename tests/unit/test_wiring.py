@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import vendors
 import wiring
 from adapters.erp.sandbox import SandboxErp
 from starter.settings import SettingsError, load_settings
@@ -36,18 +37,18 @@ async def test_what_is_wrong_with_a_connection_is_one_line(tmp_path: Path, erp: 
 
 
 async def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = wiring._vendor("a_library_that_nobody_has", "Adapter", lambda opening: {})
-    monkeypatch.setitem(wiring.ADAPTERS["erp"], "absent", absent)
+    absent = vendors._vendor("a_library_that_nobody_has", "Adapter", lambda adapter, opening: adapter())
+    monkeypatch.setitem(vendors.ADAPTERS["erp"], "absent", absent)
     with pytest.raises(SettingsError, match="'absent' needs a_library_that_nobody_has, which is not installed"):
         await connect(tmp_path, 'adapter = "absent"')
 
 
-def opening(tmp_path: Path, erp: str) -> wiring.Opening:
+def opening(tmp_path: Path, erp: str) -> vendors.Opening:
     file = tmp_path / "tenure.toml"
     file.write_text(f'[connections.erp]\nkind = "erp"\n{erp}')
     settings = load_settings(file)
     client = wiring._http_client(settings, "erp")
-    return wiring.Opening("erp", settings.connections["erp"], client, settings)
+    return vendors.Opening("erp", settings.connections["erp"], client, settings)
 
 
 def test_an_opening_gives_the_secrets_and_names_what_is_missing(
