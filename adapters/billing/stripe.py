@@ -50,7 +50,7 @@ _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=DEADLINE)
 
 
 class StripeBilling:
-    """Contracts that are billed by Stripe. `client`: the base URL (https://api.stripe.com) and limits; `api_key`: a
+    """Contracts that are billed by Stripe. `client`: limits, and a base URL where it is not Stripe's own; `api_key`: a
     secret or restricted key.
 
     `options`: `zone` in which days begin (UTC), `collection` (send_invoice, charge_automatically), `automatic_tax`

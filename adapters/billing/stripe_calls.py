@@ -130,8 +130,8 @@ class Operation:
 
 
 class StripeCalls:
-    """`client` carries base URL and time-outs, and the limits of the connection; `api_key` is a secret or restricted
-    key. `v1` is the library's asynchronous API; nothing is ever retried here."""
+    """`client` carries time-outs, the connection's limits, and a base URL where it is not Stripe's own; `api_key` is a
+    secret or restricted key. `v1` is the library's asynchronous API; nothing is ever retried here."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class StripeCalls:
         self._stripe = stripe.StripeClient(
             api_key,
             stripe_account=account,
-            base_addresses={"api": str(client.base_url).rstrip("/")},
+            base_addresses={"api": str(client.base_url).rstrip("/") or stripe.DEFAULT_API_BASE},
             max_network_retries=0,
             http_client=_Transport(client),
         )

@@ -220,6 +220,23 @@ async def test_a_probe_finds_what_a_restricted_key_may_not(world: StripeWorld) -
         await world.port.probe()
 
 
+@pytest.mark.parametrize(
+    ("given", "host"), [("/", "api.stripe.com"), ("https://proxy.example/stripe/", "proxy.example")]
+)
+async def test_it_knows_where_stripe_is(given: str, host: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(401, json={"error": {"type": _INVALID}})
+
+    async with httpx.AsyncClient(base_url=given, transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(AuthFailed):
+            await StripeBilling(client, SECRET).probe()
+    assert [url.host for url in seen] == [host]
+    assert seen[0].path.endswith("/v1/customers")
+
+
 async def test_a_connected_account_is_named_with_each_request() -> None:
     world = StripeWorld(account="acct_9")
     seen: list[str | None] = []
