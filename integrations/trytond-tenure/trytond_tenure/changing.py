@@ -34,7 +34,8 @@ class Command(metaclass=PoolMeta):
         today = subscription.tenure_today()
         for line in lines:
             line.quantity = line.tenure_quantity(today)
-        Line.save(lines)
+        with cls.keeping("sale.subscription"):
+            Line.save(lines)
         return {"id": str(subscription.id)}
 
     @classmethod
@@ -56,7 +57,7 @@ class Command(metaclass=PoolMeta):
 
     @classmethod
     def do_end_subscription(cls, given):
-        """Nothing is billed from that day on. What was billed beyond it stays: crediting it is a decision of its own."""
+        """Nothing is billed from that day on. What was billed beyond it stays: a credit is a decision of its own."""
         subscription = cls.active_subscription_of(given)
         cls._end(subscription, given.day("ends"), given.text("reason"))
         return {"id": str(subscription.id)}
@@ -77,10 +78,11 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, "the subscription was invoiced: it can be ended, not cancelled")
         with Transaction().set_context(company=subscription.company.id):
             Consumption.tenure_undo(subscription)
-            Subscription.write([subscription], {
-                "tenure_reason": given.text("reason"),
-                "lines": [("write", [line.id for line in subscription.lines], {"next_consumption_date": None})],
-            })  # fmt: skip
+            with cls.keeping("sale.subscription"):
+                Subscription.write([subscription], {
+                    "tenure_reason": given.text("reason"),
+                    "lines": [("write", [line.id for line in subscription.lines], {"next_consumption_date": None})],
+                })  # fmt: skip
             if subscription.state == "running":
                 Subscription.draft([subscription])
             Subscription.cancel([subscription])
@@ -102,11 +104,12 @@ class Command(metaclass=PoolMeta):
         pool = Pool()
         Subscription, Line = pool.get("sale.subscription"), pool.get("sale.subscription.line")
         _, last = stock_term(subscription.start_date, ends)
-        Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
-        lines = Subscription(subscription.id).lines
-        for line in lines:
-            line.next_consumption_date = line.compute_next_consumption_date()
-        Line.save(lines)
+        with cls.keeping("sale.subscription"):
+            Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
+            lines = Subscription(subscription.id).lines
+            for line in lines:
+                line.next_consumption_date = line.compute_next_consumption_date()
+            Line.save(lines)
         cls._drop_counted(subscription, ends)
 
     @classmethod

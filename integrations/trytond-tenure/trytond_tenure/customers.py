@@ -1,12 +1,12 @@
 """Customers: made, adopted by tax id, or proposed where one looks alike.
 
-A customer is a party at a company: its id is `<party>-<company>`, whether or not we made it. A merged party is followed.
+A customer is a party at a company: its id is `<party>-<company>`, whoever made it. A merged party is followed.
 """
 
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, without_check_access
 
-from .errors import AMBIGUOUS, INVALID, NOT_FOUND, TenureError
+from .errors import AMBIGUOUS, NOT_FOUND, TenureError
 from .locks import alone
 from .matching import mail_domain, name_key, site_domain, tax_identifiers
 

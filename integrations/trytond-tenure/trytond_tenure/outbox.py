@@ -11,7 +11,7 @@ from trytond.transaction import Transaction, without_check_access
 
 
 def now():
-    return dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 class Outbox(ModelSingleton, ModelSQL):
@@ -31,19 +31,24 @@ class Outbox(ModelSingleton, ModelSQL):
     @contextmanager
     def collecting(cls):
         """Tell what happens within once, at its end: several writes of one command are one change."""
-        touched = {}
-        with Transaction().set_context(tenure_touched=touched):
+        # not in the context, which tasks take along that run later, on their own
+        transaction, touched = Transaction(), {}
+        transaction.tenure_touched = touched
+        try:
             yield
+        finally:
+            del transaction.tenure_touched
         cls._tell(touched)
 
     @classmethod
     def touch(cls, records):
         """These may have changed in a way that is to be told."""
-        touched = Transaction().context.get("tenure_touched")
+        touched = getattr(Transaction(), "tenure_touched", None)
+        names = dict.fromkeys((record.__name__, record.id) for record in records)
         if touched is not None:
-            touched.update(dict.fromkeys((record.__name__, record.id) for record in records))
+            touched.update(names)
         else:
-            cls._tell(dict.fromkeys((record.__name__, record.id) for record in records))
+            cls._tell(names)
 
     @classmethod
     @without_check_access
