@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from dateutil.relativedelta import relativedelta
 
@@ -112,6 +112,12 @@ class Billing:
         if contract.purchase_order:
             made["custom_fields"] = [_order_of(contract.purchase_order)]
         return made
+
+    def going_out(self, starts: date, at: datetime) -> Any:
+        """What lets that invoice go on: at once, or on the day from which the line is billed."""
+        due = self.days.start(starts)
+        waits = {"automatically_finalizes_at": due} if due > at.timestamp() else {}
+        return {"auto_advance": True, **waits}
 
     def _settings(self, contract: Contract) -> Json:
         invoices: Json = {}
