@@ -31,7 +31,7 @@ CUSTOMER_FIELDS = frozenset({"name", "billing_address", "shipping_address", "ema
 def austrian_tax_id() -> str:
     """A VAT number with a right check digit, new with every call."""
     number = f"{random.randrange(10**7):07d}"
-    return f"ATU{number}{uid.calc_check_digit(number)}"
+    return f"ATU{number}{uid.calc_check_digit(f'U{number}')}"
 
 
 @dataclass(frozen=True)

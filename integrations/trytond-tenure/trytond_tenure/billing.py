@@ -23,13 +23,14 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, f"the subscription is {subscription.tenure_status()}: nothing is billed")
         pool.get("ir.model.access").check("sale.subscription", "write")
         with Transaction().set_context(company=subscription.company.id), without_check_access():
-            counted = []
-            for line in subscription.lines:
+            counted, lines = [], list(subscription.lines)
+            for line in lines:
                 while line.next_consumption_date and line.next_consumption_date <= until:
-                    counted.append(line.get_consumption(line.next_consumption_date))
+                    if consumption := line.get_consumption(line.next_consumption_date):
+                        counted.append(consumption)
                     line.next_consumption_date = line.compute_next_consumption_date()
             Consumption.save(counted)
-            Line.save(subscription.lines)
+            Line.save(lines)
             invoices = cls._invoice(subscription)
             Subscription.process([Subscription(subscription.id)])
         return {"invoices": [str(invoice.id) for invoice in invoices]}

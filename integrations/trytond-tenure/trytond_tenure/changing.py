@@ -34,7 +34,8 @@ class Command(metaclass=PoolMeta):
         today = subscription.tenure_today()
         for line in lines:
             line.quantity = line.tenure_quantity(today)
-        Line.save(lines)
+        with cls.keeping("sale.subscription"):
+            Line.save(lines)
         return {"id": str(subscription.id)}
 
     @classmethod
@@ -50,13 +51,15 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, f"the term ends on {subscription.tenure_ends}: the next one must start then")
         with Transaction().set_context(company=subscription.company.id):
             if given.flag("as_new", False):
+                if not all(line.tenure_line for line in subscription.lines):
+                    raise TenureError(REJECTED, "the ERP's own people added lines: renew it as it is, or there")
                 return {"id": str(cls._renew_as_new(subscription, term, ends).id)}
             cls._set_end(subscription, ends, tenure_term=term)
         return {"id": str(subscription.id)}
 
     @classmethod
     def do_end_subscription(cls, given):
-        """Nothing is billed from that day on. What was billed beyond it stays: crediting it is a decision of its own."""
+        """Nothing is billed from that day on. What was billed beyond it stays: a credit is a decision of its own."""
         subscription = cls.active_subscription_of(given)
         cls._end(subscription, given.day("ends"), given.text("reason"))
         return {"id": str(subscription.id)}
@@ -77,10 +80,11 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, "the subscription was invoiced: it can be ended, not cancelled")
         with Transaction().set_context(company=subscription.company.id):
             Consumption.tenure_undo(subscription)
-            Subscription.write([subscription], {
-                "tenure_reason": given.text("reason"),
-                "lines": [("write", [line.id for line in subscription.lines], {"next_consumption_date": None})],
-            })  # fmt: skip
+            with cls.keeping("sale.subscription"):
+                Subscription.write([subscription], {
+                    "tenure_reason": given.text("reason"),
+                    "lines": [("write", [line.id for line in subscription.lines], {"next_consumption_date": None})],
+                })  # fmt: skip
             if subscription.state == "running":
                 Subscription.draft([subscription])
             Subscription.cancel([subscription])
@@ -102,11 +106,13 @@ class Command(metaclass=PoolMeta):
         pool = Pool()
         Subscription, Line = pool.get("sale.subscription"), pool.get("sale.subscription.line")
         _, last = stock_term(subscription.start_date, ends)
-        Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
-        lines = Subscription(subscription.id).lines
-        for line in lines:
-            line.next_consumption_date = line.compute_next_consumption_date()
-        Line.save(lines)
+        with cls.keeping("sale.subscription"):
+            Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
+            lines = Subscription(subscription.id).lines
+            for line in lines:
+                if line.tenure_line:  # the ERP's own lines are none of ours to set back
+                    line.next_consumption_date = line.compute_next_consumption_date()
+            Line.save(lines)
         cls._drop_counted(subscription, ends)
 
     @classmethod
@@ -134,7 +140,7 @@ class Command(metaclass=PoolMeta):
         new.tenure_purchase_order = old.tenure_purchase_order
         new.lines = []
         for line in old.lines:
-            if line.tenure_frequency == "once" or not line.tenure_line:
+            if line.tenure_frequency == "once":
                 continue
             copied = Line(service=line.service, unit=line.unit, unit_price=line.unit_price, start_date=first)
             for name in ("description", "consumption_recurrence", "tenure_line", "tenure_charge", "tenure_frequency"):

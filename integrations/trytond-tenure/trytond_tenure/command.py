@@ -3,9 +3,9 @@
 import datetime as dt
 import hashlib
 import json
+from contextlib import contextmanager
 
 from sql import Conflict
-
 from trytond.model import Model, ModelSQL, Unique, fields
 from trytond.pool import Pool
 from trytond.rpc import RPC
@@ -40,7 +40,7 @@ class Request(ModelSQL):
         """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        values = [key, operation, digest, Transaction().user, dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)]
+        values = [key, operation, digest, Transaction().user, dt.datetime.now(dt.UTC).replace(tzinfo=None)]
         columns = [table.key, table.operation, table.digest, table.create_uid, table.create_date]
         cursor.execute(*table.insert(columns, [values], on_conflict=Conflict(table)))
         ours = cursor.rowcount == 1
@@ -88,7 +88,7 @@ class Command(Model):
         row, answer = Request.claim(key, operation, cls._digest(operation, arguments))
         if answer is not None:
             return answer
-        with coded(), Outbox.collecting(), Transaction().set_context(tenure_key=key):
+        with coded(), Outbox.collecting(), Transaction().set_context(_tenure_key=key):
             answer = work(given)
         Request.finish(row, answer)
         return answer
@@ -116,9 +116,18 @@ class Command(Model):
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
+    @contextmanager
+    def keeping(cls, model, mode="write"):
+        """Write what only the module itself may: its fields are read-only to everybody. The right to write the model
+        is the user's all the same."""
+        Pool().get("ir.model.access").check(model, mode)
+        with without_check_access():
+            yield
+
+    @classmethod
     def key(cls):
         """The key of the command that is being performed."""
-        return Transaction().context["tenure_key"]
+        return Transaction().context["_tenure_key"]
 
     @classmethod
     @without_check_access

@@ -42,7 +42,7 @@ class Command(metaclass=PoolMeta):
                 where=where,
                 order_by=[table.xid, table.id],
                 limit=limit,
-            )  # fmt: skip
+            )
         )
         events = [
             {"id": name, "cursor": f"{xid}:{event}", "kind": kind, "at": _instant(at), "data": json.loads(data)}
@@ -77,7 +77,7 @@ class Command(metaclass=PoolMeta):
             except ValueError:
                 raise given.invalid("since", "an instant like 2027-01-31T00:00:00Z is needed") from None
             if moment.tzinfo:
-                moment = moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+                moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
             changed = ["OR", ("write_date", ">=", moment), [("write_date", "=", None), ("create_date", ">=", moment)]]
         model, _, last = (position or f"{_ORDER[0]}:0").partition(":")
         if model not in _ORDER or not last.isdigit():
@@ -119,4 +119,4 @@ def _place(cursor):
 
 
 def _instant(moment):
-    return moment.replace(tzinfo=dt.timezone.utc).isoformat()
+    return moment.replace(tzinfo=dt.UTC).isoformat()

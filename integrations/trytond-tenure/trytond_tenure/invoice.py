@@ -100,9 +100,16 @@ class Invoice(metaclass=PoolMeta):
         return _STATUS.get(self.state, self.state)
 
     def tenure_subscriptions(self):
-        Line = Pool().get("sale.subscription.line")
-        origins = (line.origin for line in self.lines)
-        return {line.subscription for line in origins if isinstance(line, Line) and line.id >= 0}
+        pool = Pool()
+        Line, InvoiceLine = pool.get("sale.subscription.line"), pool.get("account.invoice.line")
+        found = set()
+        for line in self.lines:
+            origin = line.origin
+            if isinstance(origin, InvoiceLine):  # of a credit note
+                origin = origin.origin
+            if isinstance(origin, Line) and origin.id >= 0:
+                found.add(origin.subscription)
+        return found
 
     def tenure_subscription(self):
         """The one subscription that it bills; None where it bills several, or none."""
@@ -235,6 +242,16 @@ class Invoice(metaclass=PoolMeta):
         }
 
 
+class Move(metaclass=PoolMeta):
+    __name__ = "account.move"
+
+    @classmethod
+    def on_modification(cls, mode, moves, field_names=None):
+        super().on_modification(mode, moves, field_names=field_names)
+        if mode == "write" and (field_names is None or "state" in field_names):
+            _touch_invoices_of({move.id for move in moves})
+
+
 class MoveLine(metaclass=PoolMeta):
     __name__ = "account.move.line"
 
@@ -242,14 +259,14 @@ class MoveLine(metaclass=PoolMeta):
     def on_modification(cls, mode, lines, field_names=None):
         super().on_modification(mode, lines, field_names=field_names)
         if mode == "write" and (field_names is None or "maturity_date" in field_names):
-            pool = Pool()
-            Invoice = pool.get("account.invoice")
-            moves = {line.move.id for line in lines}
-            with without_check_access():
-                invoices = Invoice.search([
-                    ["OR", ("move", "in", moves), ("additional_moves", "in", moves)], ("type", "=", "out"),
-                ])  # fmt: skip
-            pool.get("tenure.outbox").touch(invoices)
+            _touch_invoices_of({line.move.id for line in lines})
+
+
+@without_check_access
+def _touch_invoices_of(moves):
+    pool = Pool()
+    of_moves = ["OR", ("move", "in", moves), ("additional_moves", "in", moves)]
+    pool.get("tenure.outbox").touch(pool.get("account.invoice").search([of_moves, ("type", "=", "out")]))
 
 
 def refuse_unless_posted(invoice):

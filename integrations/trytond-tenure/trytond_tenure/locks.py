@@ -2,14 +2,13 @@
 
 Transactions of Tryton see the database as it was when they began (REPEATABLE READ). So to have waited for a lock is of
 no use within a transaction: what the lock guards has changed unseen. Hence three steps: ask for the lock without
-waiting; if it is taken, wait for it *between* two transactions; and touch a row, which fails where somebody else had the
-lock since our transaction began. The server runs a transaction again that failed so.
+waiting; if it is taken, wait for it *between* two transactions; and touch a row, which fails where somebody else had
+the lock since our transaction began. The server runs a transaction again that failed so.
 """
 
 import hashlib
 
 from sql import Conflict
-
 from trytond import backend
 from trytond.model import ModelSQL, Unique, fields
 from trytond.pool import Pool

@@ -20,20 +20,23 @@ _TYPES = {
     "SV": "sv_nit", "TH": "th_moa", "TN": "tn_mf", "TR": "tr_vkn", "TW": "tw_ubn", "UA": "ua_edrpou", "US": "us_ein",
     "UY": "uy_rut", "VE": "ve_rif", "VN": "vn_mst", "ZA": "za_tin",
 }  # fmt: skip
-_EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI".split())
+_UNION = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI"
+_EU = frozenset(_UNION.split())
 # Everybody's mail, so nobody's domain.
-_PUBLIC_MAIL = frozenset(
-    """aol.com fastmail.com free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com
-    hotmail.co.uk hotmail.com hotmail.de hotmail.fr icloud.com laposte.net libero.it live.com mac.com mail.com mail.ru
-    me.com msn.com naver.com orange.fr outlook.com outlook.de outlook.fr proton.me protonmail.com qq.com t-online.de
-    tutanota.com ukr.net wanadoo.fr web.de yahoo.co.jp yahoo.co.uk yahoo.com yahoo.de yahoo.fr yandex.com yandex.ru
-    zoho.com 126.com 163.com""".split()
-)
-_LEGAL_FORMS = frozenset(
-    """ab ag aps as asa bhd bv co company corp corporation doo eg ek eood ev gbr gesellschaft gmbh group holding inc
+_PROVIDERS = """
+    126.com 163.com aol.com fastmail.com free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net
+    googlemail.com hey.com hotmail.co.uk hotmail.com hotmail.de hotmail.fr icloud.com laposte.net libero.it live.com
+    mac.com mail.com mail.ru me.com msn.com naver.com orange.fr outlook.com outlook.de outlook.fr proton.me
+    protonmail.com qq.com t-online.de tutanota.com ukr.net wanadoo.fr web.de yahoo.co.jp yahoo.co.uk yahoo.com
+    yahoo.de yahoo.fr yandex.com yandex.ru zoho.com
+"""
+_PUBLIC_MAIL = frozenset(_PROVIDERS.split())
+_FORMS = """
+    ab ag aps as asa bhd bv co company corp corporation doo eg ek eood ev gbr gesellschaft gmbh group holding inc
     incorporated kft kg kgaa kk limited llc llp lp ltd ltda mbh nv ohg oy oyj pllc plc pte pty pvt sa sab sarl sas
-    sasu se sl slu sp spa spzoo srl sro ug und and the""".split()
-)
+    sasu se sl slu sp spa spzoo srl sro ug und and the
+"""
+_LEGAL_FORMS = frozenset(_FORMS.split())
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
 
 

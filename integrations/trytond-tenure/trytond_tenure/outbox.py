@@ -11,7 +11,7 @@ from trytond.transaction import Transaction, without_check_access
 
 
 def now():
-    return dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 class Outbox(ModelSingleton, ModelSQL):
@@ -31,19 +31,24 @@ class Outbox(ModelSingleton, ModelSQL):
     @contextmanager
     def collecting(cls):
         """Tell what happens within once, at its end: several writes of one command are one change."""
-        touched = {}
-        with Transaction().set_context(tenure_touched=touched):
+        # not in the context, which tasks take along that run later, on their own
+        transaction, touched = Transaction(), {}
+        transaction.tenure_touched = touched
+        try:
             yield
+        finally:
+            del transaction.tenure_touched
         cls._tell(touched)
 
     @classmethod
     def touch(cls, records):
         """These may have changed in a way that is to be told."""
-        touched = Transaction().context.get("tenure_touched")
+        touched = getattr(Transaction(), "tenure_touched", None)
+        names = dict.fromkeys((record.__name__, record.id) for record in records)
         if touched is not None:
-            touched.update(dict.fromkeys((record.__name__, record.id) for record in records))
+            touched.update(names)
         else:
-            cls._tell(dict.fromkeys((record.__name__, record.id) for record in records))
+            cls._tell(names)
 
     @classmethod
     @without_check_access
@@ -59,7 +64,7 @@ class Outbox(ModelSingleton, ModelSQL):
         """Forget events that are older than `keep_days`. Run by the scheduler."""
         Event = Pool().get("tenure.event")
         outbox = cls(1)
-        limit = now() - dt.timedelta(days=outbox.keep_days or cls.default_keep_days())
+        limit = now() - dt.timedelta(days=outbox.keep_days)
         cursor = Transaction().connection.cursor()
         table = Event.__table__()
         cursor.execute(
@@ -71,8 +76,12 @@ class Outbox(ModelSingleton, ModelSQL):
             # up to the newest of the old ones in the order of reading, so that no cursor points into a gap
             xid, event = last
             cursor.execute(*table.delete(where=(table.xid < xid) | ((table.xid == xid) & (table.id <= event))))
-            outbox.pruned_xid, outbox.pruned_event = xid, event
-            outbox.save()
+            # not by `save`: to make the one row there is of this table, Tryton would lock all of it
+            marks = cls.__table__()
+            columns, values = [marks.keep_days, marks.pruned_xid, marks.pruned_event], [outbox.keep_days, xid, event]
+            cursor.execute(*marks.update(columns, values))
+            if not cursor.rowcount:
+                cursor.execute(*marks.insert(columns, [values]))
 
 
 class Told(ModelSQL):

@@ -1,7 +1,6 @@
 """Parties and companies as Tenure knows them: cross-references, hierarchy, credit holds, codes of selling entities."""
 
 from sql import Literal
-
 from trytond.model import Index, ModelSQL, Unique, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval

@@ -5,7 +5,6 @@ from decimal import Decimal
 from importlib.metadata import version
 
 from dateutil.relativedelta import relativedelta
-
 from trytond.modules.account.exceptions import PeriodNotFoundError
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, without_check_access
@@ -107,7 +106,7 @@ class Command(metaclass=PoolMeta):
                 with Transaction().set_context(company=company.id), without_check_access():
                     problems += cls._problems(company)
         return {
-            "clock": dt.datetime.now(dt.timezone.utc).isoformat(),
+            "clock": dt.datetime.now(dt.UTC).isoformat(),
             "problems": [{"what": what, "mend": mend} for what, mend in problems],
             "module_version": version("trytond-tenure"),
         }

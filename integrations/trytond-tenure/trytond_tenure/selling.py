@@ -66,11 +66,12 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, "the customer is on credit hold")
         with Transaction().set_context(company=subscription.company.id):
             first, last = stock_term(starts, ends)
-            Subscription.write([subscription], {
-                "start_date": first, "end_date": last, "tenure_activated_on": on,
-                "tenure_starts": starts, "tenure_ends": ends, "tenure_term": 1,
-                "lines": [("write", [line.id for line in subscription.lines], {"start_date": first})],
-            })  # fmt: skip
+            with cls.keeping("sale.subscription"):
+                Subscription.write([subscription], {
+                    "start_date": first, "end_date": last, "tenure_activated_on": on,
+                    "tenure_starts": starts, "tenure_ends": ends, "tenure_term": 1,
+                    "lines": [("write", [line.id for line in subscription.lines], {"start_date": first})],
+                })  # fmt: skip
             if subscription.state == "draft":
                 Subscription.quote([subscription])
             Subscription.run([subscription])
@@ -92,7 +93,8 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, "billing can't start when the term is over")
         line.tenure_billed_from, line.tenure_accepted_on = starts, accepted
         line.next_consumption_date = line.compute_next_consumption_date()
-        Line.save([line])
+        with cls.keeping("sale.subscription"):
+            Line.save([line])
         return answer
 
     @classmethod

@@ -4,7 +4,6 @@ start, periods counted from the first billed day, quantities that change from a 
 import datetime as dt
 
 from dateutil.relativedelta import relativedelta
-
 from trytond.model import ModelSQL, Unique, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, without_check_access

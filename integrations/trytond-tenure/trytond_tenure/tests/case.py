@@ -3,21 +3,23 @@
 import datetime as dt
 import itertools
 
+from dateutil.relativedelta import relativedelta
 from trytond.exceptions import UserError
-from trytond.model.exceptions import AccessError
+from trytond.model.exceptions import AccessButtonError, AccessError
 from trytond.pool import Pool
 from trytond.tests.test_tryton import TestCase, activate_module, with_transaction
 from trytond.transaction import Transaction
 
 from . import world
 
-__all__ = ["AccessError", "CommandTestCase", "day"]
+__all__ = ["DENIED", "OLD", "TODAY", "CommandTestCase"]
+
+DENIED = (AccessError, AccessButtonError)
+
+TODAY = dt.date.today()
+OLD = (TODAY - relativedelta(months=3)).isoformat()
 
 _numbers = itertools.count(1)
-
-
-def day(text):
-    return dt.date.fromisoformat(text).isoformat()
 
 
 class CommandTestCase(TestCase):
@@ -37,7 +39,7 @@ class CommandTestCase(TestCase):
                 with Transaction().set_context(_check_access=True):
                     method()
 
-            setattr(self, name, with_transaction(self.user, {"company_filter": "all"})(inside))
+            setattr(self, name, with_transaction(self.user)(inside))
         return super().run(result)
 
     def perform(self, operation, arguments, key=None):
@@ -84,8 +86,35 @@ class CommandTestCase(TestCase):
     def bill(self, subscription, until):
         return self.perform("bill", {"subscription": subscription, "until": until})["invoices"]
 
+    def draft(self, contract="crm/006/1", customer=None, **changes):
+        """The first invoice of a subscription: 500.00 USD."""
+        made = self.billing(customer=customer or self.customer(contract), contract=contract, ends=None, **changes)
+        [invoice] = self.bill(made, "2026-01-01")
+        return invoice
+
+    def post(self, invoice, on=OLD):
+        return self.perform("post_invoice", {"invoice": invoice, "on": on})
+
+    def pay(self, invoice, amount, on=None, key=None):
+        asked = {"invoice": invoice, "amount": amount, "on": on or TODAY.isoformat()}
+        return self.perform("register_payment", asked, key)
+
+    def posted(self, on=OLD, **more):
+        invoice = self.draft(**more)
+        self.post(invoice, on)
+        return invoice
+
+    def customer_of(self, invoice):
+        record = self.record("account.invoice", invoice)
+        return f"{record.party.id}-{record.company.id}"
+
     def state(self, subscription):
         return self.read("subscription_state", subscription=subscription)
+
+    def as_company(self, subscription):
+        """As the ERP's scheduler works for the company of a subscription."""
+        company = self.record("sale.subscription", subscription).company
+        return Transaction().set_context(company=company.id)
 
     def record(self, model, record_id):
         return Pool().get(model)(int(record_id))
