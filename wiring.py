@@ -196,6 +196,8 @@ async def open_connection(
     async with AsyncExitStack() as clients:
         client = await clients.enter_async_context(_http_client(settings, name, limits))
         adapters = [(open_adapter(Opening(name, connection, client, settings)), client)]
+        if close := getattr(adapters[0][0], "close", None):
+            clients.push_async_callback(close)
         if connection.reader is not None:
             reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
             adapters.append((_open_reader(settings, name, connection.reader, reads), reads))

@@ -15,7 +15,8 @@ import httpx
 import pytest
 import uvicorn
 from google.protobuf.json_format import MessageToDict
-from sqlalchemy import MetaData, make_url, select
+from sqlalchemy import MetaData, make_url
+from sqlmodel import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import wiring
@@ -25,6 +26,7 @@ from starter.settings import Settings, load_settings
 from starter.stack import LocalStack
 from starter.stack_specs import ProcessSpec, local_specs
 from store.database import Database
+from store.tables import CaseRow
 from tests.planted import Planted, configuration, decoded, environment, everything, plant, whsec
 from tests.ports import free_port
 from tests.postgres import Postgres
@@ -32,6 +34,8 @@ from tests.stack import ROOT, RunningStack
 from tests.subscriber import open_subscriber
 
 US = "006US"
+TROUBLES = {"auth", "rejected", "contract_broken", "AUTH", "SOURCE_UNAVAILABLE"}
+"""Of lifecycles, and of feeds."""
 
 
 @dataclass
@@ -126,25 +130,22 @@ async def house(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPa
 
 
 async def live_through(house: House) -> None:
-    """Two orders: one that is refused, lost, answered with garbage and done at last; one whose ERP knows nobody."""
+    """Two orders: one that is broken off, lost, refused and answered with garbage; one whose ERP lets nobody in."""
     town = house.stack
     await town.fault("erp", "create_customer", "error", seconds=0, times=1)
     await town.fault("erp", "create_subscription", "lose_answer", seconds=0, times=1)
-    await town.fault("erp", "activate_order", "garbage", seconds=0, times=1)
-    await town.fault("cs", "ensure_company", "down", seconds=0, times=1)
-    await town.fault("crm", "update_opportunity", "rate_limit", seconds=0, times=1)
-    await town.fault("cs", "launch_onboarding", "refuse", seconds=0, times=1)
+    await town.fault("erp", "activate_order", "refuse", seconds=0, times=1)
+    await town.fault("crm", "update_opportunity", "garbage", seconds=0, times=1)
     [contract] = await town.win("006DE")
     record = json.loads((ROOT / "examples" / "payloads" / "salesforce_new_us.json").read_text())
     await town.post("/crm/opportunities", record | {"Id": US})
     await town.until(lambda: town.count(contract, "erp", "customers"), 1)
 
-    async def cases() -> bool:
-        shown = json.loads(await house.tenure("cases", "--json"))
-        kinds = {case["kind"] for case in shown}
-        return {"auth", "rejected"} <= kinds and any(kind.startswith(("feed", "unreadable")) for kind in kinds)
+    async def troubles() -> list[str]:
+        rows = await town.database.read(lambda session: session.exec(select(CaseRow.kind)).all())
+        return sorted({kind for kind in rows if kind in TROUBLES})
 
-    await town.until(cases, True, 90)
+    await town.until(troubles, sorted(TROUBLES), 90)
 
 
 async def ask_everybody(house: House) -> None:
@@ -155,12 +156,14 @@ async def ask_everybody(house: House) -> None:
     assert await house.gateway("POST", "/webhooks/erp", content=b"\xff{") in (400, 401)
     for path in ("/metrics", "/readyz", "/openapi.json"):
         assert await house.gateway("GET", path) == 200
-    tried = json.loads(await house.tenure("connections", "check", "--json"))
+    others = (["status"], ["subscribers"], ["show", US], ["cases", "list"], ["nonsense"])
+    answers = await asyncio.gather(
+        *(house.tenure(*command) for command in (["connections", "check", "--json"], *others))
+    )
+    tried = json.loads(answers[0])
     wrong = {each["name"] for each in tried if not each["fine"]}
     assert {"locked-books", "bills", "old-books", "support", "usage"} <= wrong
     assert all(problem["what"] and problem["mend"] for each in tried for problem in each["problems"])
-    for command in (["connections"], ["status"], ["list"], ["subscribers"], ["show", US], ["limits"]):
-        await house.tenure(*command)
 
 
 async def histories(house: House) -> AsyncIterator[bytes]:
@@ -178,11 +181,12 @@ def tables(database: Database) -> dict[str, list[str]]:
     with database.engine.connect() as connection:
         metadata.reflect(connection)
         return {
-            table.name: [json.dumps(list(row), default=str) for row in connection.execute(select(table))]
+            table.name: [json.dumps(list(row), default=str) for row in connection.execute(table.select())]
             for table in metadata.sorted_tables
         }
 
 
+@pytest.mark.timeout(400)  # a stack of its own, and a command line for every question
 async def test_no_secret_is_to_be_found_anywhere(house: House) -> None:
     planted = house.planted
     await live_through(house)
@@ -191,9 +195,7 @@ async def test_no_secret_is_to_be_found_anywhere(house: House) -> None:
     assert len(texts) > 1000
     assert planted.found_in(b"\n".join(texts)) == []
     rows = tables(house.stack.database)
-    assert {"effects", "cases", "inbox", "outgoing_deliveries", "feeds"} <= {
-        name for name, found in rows.items() if found
-    }
+    assert {"effects", "cases", "inbox", "outgoing_deliveries"} <= {name for name, found in rows.items() if found}
     assert {name: hits for name, found in rows.items() if (hits := planted.found_in("\n".join(found)))} == {}
     assert planted.found_in("\n".join(house.said)) == []
     assert len(house.heard.urls) > 50
@@ -203,17 +205,8 @@ async def test_no_secret_is_to_be_found_anywhere(house: House) -> None:
     logs = {path.stem: path.read_text() for path in (state / "logs").glob("*.log")}
     assert {"worker", "dispatcher", "gateway"} <= {name for name, log in logs.items() if "debug" in log}
     assert planted.in_files(state) == {}
-
-
-async def test_the_search_finds_what_it_is_for(house: House) -> None:
-    """The same search, where each of them does stand."""
-    planted, home = house.planted, house.home / "leaks"
-    home.mkdir()
-    for number, value in enumerate(planted.values):
-        (home / str(number)).write_text(json.dumps({"note": f"token={value}&x"}))
-        assert planted.found_in(json.dumps([f"https://u:{value}@host/"]))
-    assert len(planted.in_files(home)) == len(planted.values) == 16
+    # the same search does find what is there
     client = await house.stack.client()
-    await client.start_workflow("Nobody", f"a {plant('box')}", id="leak", task_queue="nobody")
+    leak = await client.start_workflow("Nobody", f"a {plant('box')}", id="leak", task_queue="nobody")
     assert planted.found_in(b"\n".join([text async for text in histories(house)]))
-    await client.get_workflow_handle("leak").terminate()
+    await leak.terminate()
