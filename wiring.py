@@ -1,7 +1,8 @@
-"""The composition root: the only file that names concrete adapters and the store. Everybody enters through it."""
+"""The composition root: the only file that puts adapters (vendors.py) and the store together. Everybody enters through
+it."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,60 +20,55 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
+from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
-from adapters.crm.hubspot import HubSpotReader
-from adapters.crm.salesforce import API_VERSION, SalesforceReader
 from adapters.crm.sandbox import SandboxCrm
-from adapters.cs.sandbox import SandboxCs
-from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.postgres_outbox import PostgresOutbox
-from adapters.feeds.sandbox import SandboxFeed
+from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
-from adapters.support.sandbox import SandboxSupport
-from adapters.usage.sandbox import SandboxUsage
+from adapters.turns import Limits
 from domain.company import Company, load_company
-from domain.mapping import Mapping, asked_for, load_mapping
-from domain.ports import ChangeFeed, Crm, CrmReader, CustomerSuccess, Erp, Support, Usage
-from starter.sections import Kind, Reader
+from domain.limits import Turns
+from domain.mapping import Mapping as FieldMapping
+from domain.mapping import load_mapping
+from domain.ports import ChangeFeed, CrmReader
+from domain.routes import Landscape, foreign_words
+from starter.sections import KINDS, Kind, Reader
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
 from store.account_health import SqlAccountHealth
 from store.database import Database
 from store.feeds import SqlFeeds
 from store.ledger import SqlLedger
+from store.limits import SqlLimits
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
+from vendors import FEEDS, READERS, TOKEN_PATHS, Opening, open_adapter
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
 
-ADAPTERS: dict[Kind, dict[str, Callable[[httpx.AsyncClient], Any]]] = {
-    "crm": {"sandbox": SandboxCrm},
-    "erp": {"sandbox": SandboxErp},
-    "cs": {"sandbox": SandboxCs},
-    "support": {"sandbox": SandboxSupport},
-    "usage": {"sandbox": SandboxUsage},
-}
-
-READERS: dict[str, Callable[[httpx.AsyncClient, Mapping, Reader], CrmReader]] = {
-    "salesforce": lambda client, mapping, reader: SalesforceReader(
-        client, asked_for(mapping), version=reader.api_version or API_VERSION
-    ),
-    "hubspot": lambda client, mapping, reader: HubSpotReader(client, asked_for(mapping)),
-}
-TOKEN_PATHS = {"salesforce": "/services/oauth2/token", "hubspot": "/oauth/v1/token"}
-
 
 @dataclass(frozen=True)
-class Systems:
-    """The outside systems that a company is connected to."""
+class System:
+    """One connected system. `port` is its adapter, by domain/ports.py: Crm, Erp, CustomerSuccess, Support or Usage.
 
-    crm: Crm
-    erp: Erp
-    cs: CustomerSuccess
-    support: Support
-    usage: Usage
+    `serves_kind`: what names no connection (lifecycles from before they were recorded) goes to it. `scope`: what keeps
+    its records apart from those of another system of its kind (domain/routes.py). `turns`: its limits, for which an
+    activity waits before it begins.
+    """
+
+    name: str
+    kind: Kind
+    port: Any
+    serves_kind: bool = True
+    scope: str = ""
+    turns: Turns | None = None
+
+
+Systems = Mapping[str, System]
+"""By the connection's name."""
 
 
 def open_store(settings: Settings) -> Database:
@@ -97,12 +93,19 @@ def read_company(settings: Settings) -> Company:
         raise SettingsError(f"{settings.company_path}: {_one_line(error)}") from None
 
 
-def read_mapping(settings: Settings) -> Mapping:
+def read_landscape(settings: Settings, company: Company) -> Landscape:
+    """Where orders go. Raises SettingsError when a route names what the company has not."""
+    for mistake in foreign_words(settings.routes, company):
+        raise SettingsError(mistake)
+    return settings.landscape
+
+
+def read_mapping(settings: Settings) -> FieldMapping:
     """The CRM's field mapping. Raises SettingsError with the file and what is wrong in it."""
     return _mapping_of(settings, settings.connection_of("crm"))
 
 
-def _mapping_of(settings: Settings, connection: str) -> Mapping:
+def _mapping_of(settings: Settings, connection: str) -> FieldMapping:
     path = settings.mapping_path(connection)
     try:
         return load_mapping(path.read_text(encoding="utf-8"))
@@ -120,21 +123,37 @@ async def connect(settings: Settings) -> Client:
 
 
 @asynccontextmanager
-async def connect_systems(settings: Settings) -> AsyncIterator[Systems]:
-    """The adapters that the settings name, each with an HTTP client of its own."""
-    async with AsyncExitStack() as clients:
-        adapters: dict[str, Any] = {}
-        for kind, known in ADAPTERS.items():
-            name = settings.connection_of(kind)
-            vendor = settings.connections[name].adapter
-            if vendor not in known:
-                raise SettingsError(f"connections.{name}.adapter: {vendor!r} is not one of {', '.join(sorted(known))}")
-            adapters[kind] = known[vendor](await clients.enter_async_context(_http_client(settings, name)))
-        yield Systems(**adapters)
+async def open_limits(database: Database) -> AsyncIterator[Limits]:
+    """The limits of this process's connections, shared with every other process over the store."""
+    limits = Limits(SqlLimits(database))
+    try:
+        yield limits
+    finally:
+        await limits.close()
 
 
 @asynccontextmanager
-async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedFeed]]:
+async def connect_systems(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Systems]:
+    """Every connection that the settings name, each with an adapter and an HTTP client of its own."""
+    for kind in KINDS:
+        if not settings.connections_of(kind):
+            raise SettingsError(f"connections: one of kind {kind!r} is needed")
+    async with AsyncExitStack() as clients:
+        systems = {}
+        for name, connection in settings.connections.items():
+            client = await clients.enter_async_context(_http_client(settings, name, limits))
+            port = open_adapter(Opening(name, connection, client, settings))
+            if close := getattr(port, "close", None):
+                clients.push_async_callback(close)
+            kind = connection.kind
+            scope = "" if name == settings.home_of(kind) else name
+            turns = None if limits is None else limits.of(name, connection.limits)
+            systems[name] = System(name, kind, port, name == settings.default_of(kind), scope, turns)
+        yield systems
+
+
+@asynccontextmanager
+async def connect_feeds(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Sequence[ConnectedFeed]]:
     """The change feeds that the settings name."""
     async with AsyncExitStack() as clients:
         feeds = []
@@ -143,14 +162,15 @@ async def connect_feeds(settings: Settings) -> AsyncIterator[Sequence[ConnectedF
             if feed.database is not None:
                 port = PostgresOutbox(settings.read_secret(feed.database, f"feeds.{name}.database"), feed.table)
             else:
-                client = await clients.enter_async_context(_http_client(settings, feed.connection))
-                port = SandboxFeed(client, settings.connections[feed.connection].kind)
+                client = await clients.enter_async_context(_http_client(settings, feed.connection, limits))
+                opening = Opening(feed.connection, settings.connections[feed.connection], client, settings)
+                port = FEEDS[feed.adapter](opening)
             feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
         yield feeds
 
 
 @asynccontextmanager
-async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmReader]]:
+async def connect_readers(settings: Settings, limits: Limits | None = None) -> AsyncIterator[dict[str, CrmReader]]:
     """Who reads a CRM's deals back: by the name of the connection, and of each source that is the connection's."""
     async with AsyncExitStack() as clients:
         readers: dict[str, CrmReader] = {}
@@ -158,17 +178,37 @@ async def connect_readers(settings: Settings) -> AsyncIterator[dict[str, CrmRead
             if connection.kind != "crm":
                 continue
             if connection.reader is not None:
-                client, make = _reader_client(settings, name, connection.reader), READERS[connection.reader.adapter]
-                mapping = _mapping_of(settings, name)
-                readers[name] = make(await clients.enter_async_context(client), mapping, connection.reader)
+                client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+                readers[name] = _open_reader(settings, name, connection.reader, client)
             elif connection.adapter == "sandbox":
-                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name)))
+                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
         sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
 
 
-def _reader_client(settings: Settings, connection: str, reader: Reader) -> httpx.AsyncClient:
+@asynccontextmanager
+async def open_connection(
+    settings: Settings, name: str, limits: Limits
+) -> AsyncIterator[Sequence[tuple[Any, httpx.AsyncClient]]]:
+    """Every adapter of one connection, with its HTTP client: to try it. SettingsError when it can't be opened."""
+    connection = settings.connections[name]
+    async with AsyncExitStack() as clients:
+        client = await clients.enter_async_context(_http_client(settings, name, limits))
+        adapters = [(open_adapter(Opening(name, connection, client, settings)), client)]
+        if close := getattr(adapters[0][0], "close", None):
+            clients.push_async_callback(close)
+        if connection.reader is not None:
+            reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+            adapters.append((_open_reader(settings, name, connection.reader, reads), reads))
+        yield adapters
+
+
+def _open_reader(settings: Settings, connection: str, reader: Reader, client: httpx.AsyncClient) -> CrmReader:
+    return READERS[reader.adapter](client, _mapping_of(settings, connection), reader)
+
+
+def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:
     where = f"connections.{connection}.reader"
     if reader.adapter not in READERS:
         raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
@@ -186,16 +226,31 @@ def _reader_client(settings: Settings, connection: str, reader: Reader) -> httpx
         )
     elif reader.token is not None:
         headers["Authorization"] = f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"
-    return httpx.AsyncClient(base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False)
-
-
-def _http_client(settings: Settings, connection: str) -> httpx.AsyncClient:
+    transport = _transport(settings, connection, limits)
     return httpx.AsyncClient(
-        base_url=settings.base_url(connection) + "/",
-        headers={"Authorization": f"Bearer {settings.token(connection)}"},
+        base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False, transport=transport
+    )
+
+
+def _http_client(settings: Settings, connection: str, limits: Limits | None = None) -> httpx.AsyncClient:
+    chosen = settings.connections[connection]
+    has_token = chosen.token is not None or chosen.adapter == "sandbox"
+    base_url = settings.base_url(connection)
+    return httpx.AsyncClient(
+        base_url=f"{base_url}/" if base_url else "",
+        headers={"Authorization": f"Bearer {settings.token(connection)}"} if has_token else {},
         timeout=LONGEST_DEADLINE.total_seconds(),
         trust_env=False,
+        transport=_transport(settings, connection, limits),
     )
+
+
+def _transport(settings: Settings, connection: str, limits: Limits | None) -> httpx.AsyncBaseTransport:
+    """The way out, within the connection's limits. Only who has no store has none, and may not need any."""
+    out, limit = httpx.AsyncHTTPTransport(trust_env=False), settings.connections[connection].limits
+    if limits is None and not limit.none:
+        raise SettingsError(f"connections.{connection}.limits: they need the store, which is not open here")
+    return out if limits is None else LimitedTransport(out, limits.of(connection, limit))
 
 
 def workers(
@@ -205,19 +260,28 @@ def workers(
     company: Company,
     *,
     task_queue: str,
+    landscape: Landscape | None = None,
     sticky_timeout: float = 2.0,
     max_cached_workflows: int = 500,
     graceful: float = 10.0,
 ) -> Sequence[Worker]:
-    """One worker for the lifecycles (and their local activities), and one for each system's own task queue."""
+    """One worker for the lifecycles (and their local activities), and one for each connection's own task queue."""
     effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
-    on_system: dict[Kind, object] = {
-        "crm": CrmActivities(systems.crm, effects, orders, company),
-        "erp": ErpActivities(systems.erp, effects, orders),
-        "cs": CsActivities(systems.cs, effects, orders, company, SqlAccountHealth(database)),
-        "support": SupportActivities(systems.support),
-        "usage": UsageActivities(systems.usage),
-    }
+
+    def activities(system: System) -> object:
+        match system.kind:
+            case "crm":
+                return CrmActivities(system.port, effects, orders, company, connection=system.name, landscape=landscape)
+            case "erp":
+                return ErpActivities(system.port, effects, orders, connection=system.name)
+            case "cs":
+                health = SqlAccountHealth(database, system.scope)
+                return CsActivities(system.port, effects, orders, company, health, connection=system.name)
+            case "support":
+                return SupportActivities(system.port)
+            case "usage":
+                return UsageActivities(system.port)
+
     grace = timedelta(seconds=graceful)
     lifecycles = Worker(
         client,
@@ -233,11 +297,13 @@ def workers(
         *(
             Worker(
                 client,
-                task_queue=f"{task_queue}-{system}",
-                activities=activities_of(activities),
+                task_queue=f"{task_queue}-{queue}",
+                activities=activities_of(activities(system)),
+                interceptors=[Paced(system.turns)] if system.turns else [],
                 graceful_shutdown_timeout=grace,
             )
-            for system, activities in on_system.items()
+            for system in systems.values()
+            for queue in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
         ),
     ]
 

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Work until told to stop; attempts under way are finished within the grace period."""
     company = wiring.read_company(settings)
+    landscape = wiring.read_landscape(settings, company)
     database = wiring.open_store(settings)
     try:
         client = await connected(lambda: wiring.connect(settings), stop)
@@ -25,19 +26,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             return
         await check_search_attributes(client)
         async with AsyncExitStack() as stack:
-            systems = await stack.enter_async_context(wiring.connect_systems(settings))
+            limits = await stack.enter_async_context(wiring.open_limits(database))
+            systems = await stack.enter_async_context(wiring.connect_systems(settings, limits))
             for worker in wiring.workers(
                 client,
                 database,
                 systems,
                 company,
                 task_queue=settings.temporal.task_queue_prefix,
+                landscape=landscape,
                 sticky_timeout=settings.tuning.sticky_timeout,
                 max_cached_workflows=settings.tuning.max_cached_workflows,
                 graceful=settings.tuning.grace,
             ):
                 await stack.enter_async_context(worker)
-            feeds = await stack.enter_async_context(wiring.connect_feeds(settings))
+            feeds = await stack.enter_async_context(wiring.connect_feeds(settings, limits))
             for worker in wiring.feed_workers(
                 client,
                 database,

@@ -4,19 +4,32 @@ from temporalio import activity
 
 from activities.boundary import temporal_failures
 from activities.effects import Effects
-from activities.performing import perform_once, step_of
+from activities.performing import operation, perform_once, step_of
 from domain.books import OrderBook
 from domain.company import Company
 from domain.policies.validation import parse_order, verdict
 from domain.ports import Crm, DealStatus, NewRenewalOpportunity, OpportunityRef
 from domain.readings import OpportunityStage, Read
+from domain.routes import Landscape
 from domain.steps import CreateRenewalOpportunity, Perform, Performed, ValidateOrder, WriteStatus
 
 
 class CrmActivities:
-    """Runs on the CRM's task queue."""
+    """Runs on the task queue of the connection to the CRM, which is named `connection`. `landscape`: which orders go
+    where."""
 
-    def __init__(self, crm: Crm, effects: Effects, orders: OrderBook, company: Company) -> None:
+    def __init__(
+        self,
+        crm: Crm,
+        effects: Effects,
+        orders: OrderBook,
+        company: Company,
+        *,
+        connection: str = "crm",
+        landscape: Landscape | None = None,
+    ) -> None:
+        self._connection = connection
+        self._landscape = landscape
         self._crm = crm
         self._effects = effects
         self._orders = orders
@@ -24,13 +37,17 @@ class CrmActivities:
 
     @activity.defn(name="crm.validate_order")
     async def validate_order(self, request: Perform) -> Performed:
-        """Check a revision of the order by the company's rules; the parent account is asked of the CRM. Reads only."""
+        """Check a revision of the order by the company's rules, and decide to which connections it goes.
+
+        Reads only: the parent account is asked of the CRM.
+        """
         with temporal_failures():
             step = step_of(request, ValidateOrder)
             document = await self._orders.read(request.contract, step.revision)
             parent = parse_order(document)[0].account.parent_id
             known = await self._crm.account_exists(parent) if parent else None
-            return Performed(id=step.key, verdict=verdict(document, self._company, step.revision, parent_known=known))
+            judged = verdict(document, self._company, step.revision, parent_known=known, landscape=self._landscape)
+            return Performed(id=step.key, verdict=judged)
 
     @activity.defn(name="crm.write_status")
     async def write_status(self, request: Perform) -> Performed:
@@ -46,7 +63,9 @@ class CrmActivities:
                 renewal_date=step.renewal_date,
             )
             declared = self._crm.effects["write_status"]
-            await self._effects.level(step.do, declared, lambda: self._crm.write_status(status))
+            await self._effects.level(
+                operation(self._connection, step), declared, lambda: self._crm.write_status(status)
+            )
             return Performed(id=step.deal)
 
     @activity.defn(name="crm.create_renewal_opportunity")
@@ -63,6 +82,7 @@ class CrmActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._crm.effects["create_renewal_opportunity"],
                 new,

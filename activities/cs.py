@@ -29,11 +29,19 @@ class Note(Frozen):
 
 
 class CsActivities:
-    """Runs on the CS platform's task queue."""
+    """Runs on the task queue of one connection to a CS platform, which is named `connection`."""
 
     def __init__(
-        self, cs: CustomerSuccess, effects: Effects, orders: OrderBook, company: Company, account: AccountHealth
+        self,
+        cs: CustomerSuccess,
+        effects: Effects,
+        orders: OrderBook,
+        company: Company,
+        account: AccountHealth,
+        *,
+        connection: str = "cs",
     ) -> None:
+        self._connection = connection
         self._cs = cs
         self._account = account
         self._effects = effects
@@ -51,6 +59,7 @@ class CsActivities:
             new = NewCompany(account=account.id, name=account.name, parent_account=account.parent_id)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._cs.effects["ensure_company"],
                 CompanyOf(account=account.id),
@@ -74,6 +83,7 @@ class CsActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._cs.effects["launch_onboarding"],
                 Note(company=step.company, text=request.contract),  # a template may change while this is retried
@@ -96,6 +106,7 @@ class CsActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._cs.effects["start_playbook"],
                 Note(company=step.company, text=str(step.due)),
@@ -112,6 +123,7 @@ class CsActivities:
             step = step_of(request, PostNote)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._cs.effects["post_note"],
                 Note(company=step.company, text=step.text),
@@ -159,7 +171,7 @@ class CsActivities:
         while rolled.news:
             show = rolled.health
             declared = self._cs.effects["set_health"]
-            await self._effects.level("cs.set_health", declared, lambda: self._cs.set_health(show))  # noqa: B023
+            await self._effects.level(f"{self._connection}.set_health", declared, lambda: self._cs.set_health(show))  # noqa: B023
             # Another contract may have been assessed while this was on its way: the newest must be what stands.
             rolled = await self._account.shown(contract, rolled)
 

@@ -41,6 +41,7 @@ class Effect(Generic[R]):
     view to publish in the ledger's own transaction when the effect is done.
 
     `send` performs the call, and never retries by itself. `find` looks up what an earlier call with this key made.
+    `vet` reads, before anything is sent, whether it may be; when it raises, nothing was sent.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Effect(Generic[R]):
     answer: type[R]
     send: Callable[[], Awaitable[R]]
     find: Callable[[], Awaitable[R | None]] | None = None
+    vet: Callable[[], Awaitable[None]] | None = None
     generation: int = 1
     view: ViewRow | None = None
 
@@ -70,20 +72,14 @@ class Effects:
 
     async def once(self, effect: Effect[R]) -> R:
         """The result of the effect, performed now or earlier: as often as its class promises (KEY and LOOKUP once,
-        NONE at most once). To be called once per activity attempt, at most D + `patience` + D long.
+        NONE at most once). To be called once per activity attempt, at most D + `patience` + D long; a `vet` is given
+        D more, but what it takes of the lease is lacking to `send`, which is then Busy.
 
         Raises what `send` raised; Busy with the time to wait; OutcomeUnknown at the deadline; InDoubt when a person
         must find out (a higher `generation` is the word to send again); Rejected when the key was done with other
-        arguments or refused; SourceUnavailable when frozen, or when the store does not answer.
+        arguments or refused; ConnectionFrozen; SourceUnavailable when the store does not answer.
         """
-        claim = await self._ledger.claim(
-            effect.key,
-            contract=effect.contract,
-            operation=effect.operation,
-            arguments=fingerprint(effect.arguments),
-            lease=2 * effect.declared.deadline.total_seconds() + self._margin,
-            generation=effect.generation,
-        )
+        claim = await self._claim(effect)
         if claim.state == "done":
             return effect.answer.model_validate(claim.result)
         absent = False
@@ -93,10 +89,28 @@ class Effects:
                 found = await self._look(effect, claim)
                 if found is not None:
                     return await self._found(effect, claim, found)
+            if effect.vet is not None:
+                await _within(effect.declared, effect.vet)
         except BaseException:
             await _settled(self._ledger.released(effect.key, fence=claim.fence))
             raise
         return await self._send(effect, claim, absent)
+
+    async def taken(self, effect: Effect[R], answer: R) -> R:
+        """Record what a person did outside, as the answer that the effect would have had. What stands for it in the
+        ledger already stays: that is the answer then, and another one opens a case. Raises as `once` does.
+        """
+        return await self._done(effect, await self._claim(effect), answer)
+
+    async def _claim(self, effect: Effect[R]) -> Claim:
+        return await self._ledger.claim(
+            effect.key,
+            contract=effect.contract,
+            operation=effect.operation,
+            arguments=fingerprint(effect.arguments),
+            lease=2 * effect.declared.deadline.total_seconds() + self._margin,
+            generation=effect.generation,
+        )
 
     async def level(self, operation: str, declared: EffectClass, send: Callable[[], Awaitable[None]]) -> None:
         """Set a value whose last setting stands (class LEVEL): no ledger row, at least once, unless frozen.
@@ -213,7 +227,7 @@ def _may_repeat(effect: Effect[Any], claim: Claim) -> bool:
     return life is None or claim.doubt_age + effect.declared.deadline.total_seconds() < life.total_seconds()
 
 
-async def _within(declared: EffectClass, find: Callable[[], Awaitable[R | None]]) -> R | None:
+async def _within(declared: EffectClass, find: Callable[[], Awaitable[T]]) -> T:
     try:
         async with asyncio.timeout(declared.deadline.total_seconds()):
             return await find()

@@ -3,18 +3,19 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from activities.customers import must_exist, nobody_alike
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
 from domain.books import OrderBook
 from domain.errors import InvalidInput
 from domain.order import Order
+from domain.policies.readiness import ErpReading
 from domain.policies.validation import parse_order
 from domain.ports import (
     Activated,
     Activation,
     Amendment,
-    BillingHistory,
     BillingStart,
     BillingStarted,
     Ending,
@@ -53,27 +54,34 @@ class CancellationOf(Frozen):
 
 
 class ErpActivities:
-    """Runs on the ERP's task queue."""
+    """Runs on the task queue of one connection to an ERP, which is named `connection`."""
 
-    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook) -> None:
+    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook, *, connection: str = "erp") -> None:
+        self._connection = connection
         self._erp = erp
         self._effects = effects
         self._orders = orders
 
     @activity.defn(name="erp.create_customer")
     async def create_customer(self, request: Perform) -> Performed:
-        """The customer of an account with a selling entity: one, however many contracts it has."""
+        """The customer of an account with a selling entity: one, however many contracts it has. Where others look like
+        it, a person says whether it is one of them."""
         with temporal_failures():
             step = step_of(request, CreateCustomer)
             new = customer_of(await self._order(request.contract, step.revision))
+            if step.done_as is not None:
+                await must_exist("customer", step.done_as, self._erp.balance)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_customer"],
                 CustomerOf(account=new.account, selling_entity=new.selling_entity),
                 Ref,
                 lambda: self._erp.create_customer(new, key=step.key),
                 lambda: self._erp.find_customer(step.key),
+                None if step.anew else lambda: nobody_alike(self._erp, new, step.key),
+                None if step.done_as is None else Ref(id=step.done_as),
             )
             return Performed(id=made.id)
 
@@ -82,13 +90,17 @@ class ErpActivities:
         with temporal_failures():
             step = step_of(request, CreateSubscription)
             new = subscription_of(await self._order(request.contract, step.revision), request.contract, step)
+            if step.done_as is not None:
+                await must_exist("subscription", step.done_as, self._erp.subscription_state)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["create_subscription"],
                 new,
                 Ref,
                 lambda: self._erp.create_subscription(new, key=step.key),
+                taken=None if step.done_as is None else Ref(id=step.done_as),
             )
             return Performed(id=made.id)
 
@@ -99,6 +111,7 @@ class ErpActivities:
             activation = Activation(subscription=step.subscription, on=step.on, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["activate_order"],
                 activation,
@@ -117,6 +130,7 @@ class ErpActivities:
             )
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["start_billing"],
                 start,
@@ -132,6 +146,7 @@ class ErpActivities:
             amendment = Amendment(subscription=step.subscription, effective=step.effective, quantities=step.quantities)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["amend_subscription"],
                 amendment,
@@ -147,6 +162,7 @@ class ErpActivities:
             renewal = Renewal(subscription=step.subscription, term=step.term, starts=step.starts, ends=step.ends)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["renew_subscription"],
                 renewal,
@@ -162,6 +178,7 @@ class ErpActivities:
             ending = Ending(subscription=step.subscription, ends=step.ends, reason=step.reason)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["end_subscription"],
                 ending,
@@ -177,6 +194,7 @@ class ErpActivities:
             step = step_of(request, CancelSubscription)
             made = await perform_once(
                 self._effects,
+                self._connection,
                 request,
                 self._erp.effects["cancel_subscription"],
                 CancellationOf(subscription=step.subscription, reason=step.reason),
@@ -186,10 +204,13 @@ class ErpActivities:
             return Performed(id=made.id)
 
     @activity.defn(name="erp.read_history")
-    async def read_history(self, request: Read) -> BillingHistory:
-        """A customer's invoices, counted, for the readiness view."""
+    async def read_history(self, request: Read) -> ErpReading:
+        """A customer's invoices, counted, and the state of its subscription, for the readiness view."""
         with temporal_failures():
-            return await self._erp.billing_history(request.subject)
+            history = await self._erp.billing_history(request.subject)
+            asked = request.subscription
+            state = await self._erp.subscription_state(asked) if asked is not None else None
+            return ErpReading(**dict(history), subscription=state)
 
     async def _order(self, contract: str, revision: int) -> Order:
         return parse_order(await self._orders.read(contract, revision))[0]

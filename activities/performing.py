@@ -21,27 +21,39 @@ def step_of(request: Perform, kind: type[S]) -> S:
     return request.step
 
 
+def operation(connection: str, step: StepBase) -> str:
+    """The ledger's name of what a step does: the connection's name, and the method."""
+    return f"{connection}.{step.do.partition('.')[2]}"
+
+
 async def perform_once(
     effects: Effects,
+    connection: str,
     request: Perform,
     declared: EffectClass,
     arguments: BaseModel,
     answer: type[R],
     send: Callable[[], Awaitable[R]],
     find: Callable[[], Awaitable[R | None]] | None = None,
+    vet: Callable[[], Awaitable[None]] | None = None,
+    taken: R | None = None,
 ) -> R:
-    """The step's effect, as often as the adapter's declared class promises, keyed by the step's fact."""
-    return await effects.once(
-        Effect(
-            key=request.step.key,
-            contract=request.contract,
-            operation=request.step.do,
-            declared=declared,
-            arguments=arguments,
-            answer=answer,
-            send=send,
-            find=find,
-            generation=request.generation,
-            view=request.view,
-        )
+    """The step's effect in the system behind `connection`, as often as the adapter's declared class promises, keyed by
+    the step's fact.
+
+    `taken`: it was done by hand, and this is what it would have answered.
+    """
+    effect = Effect(
+        key=request.step.key,
+        contract=request.contract,
+        operation=operation(connection, request.step),
+        declared=declared,
+        arguments=arguments,
+        answer=answer,
+        send=send,
+        find=find,
+        vet=vet,
+        generation=request.generation,
+        view=request.view,
     )
+    return await (effects.once(effect) if taken is None else effects.taken(effect, taken))

@@ -27,6 +27,9 @@ from domain.errors import (
 
 Json = dict[str, Any]
 
+DEADLINE = "deadline"
+"""A request's extension: its asyncio.Timeout, which adapters.limits stops while the call waits for its turn."""
+
 _LONGEST_WAIT = timedelta(days=1)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _DEFINITE: dict[int, type[TenureError]] = {
@@ -51,8 +54,9 @@ class JsonApi:
 
     `effects` gives each writing operation's deadline, `read_deadline` bounds reads. `reason` takes from the vendor's
     error document what a person may read of it (no personal data), `malformed` tells a 422 that blames our request from
-    one that is a business refusal, `limited` a 403 that only means "too many calls". Errors name the system, the
-    operation and the status, never a URL, header or body.
+    one that is a business refusal, `limited` a 403 that only means "too many calls"; `errors` says which 4xx mean
+    something else there than they usually do. Errors name the system, the operation and the status, never a URL, header
+    or body.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class JsonApi:
         reason: Callable[[Any], str] = lambda document: "",
         malformed: Callable[[Any], bool] = lambda document: False,
         limited: Callable[[Any], bool] = lambda document: False,
+        errors: Mapping[int, type[TenureError]] = {},
     ) -> None:
         self._client = client
         self._system = system
@@ -73,9 +78,16 @@ class JsonApi:
         self._reason = reason
         self._malformed = malformed
         self._limited = limited
+        self._definite = _DEFINITE | dict(errors)
 
     async def read(
-        self, operation: str, path: str, params: Mapping[str, str] | None = None, *, body: Json | None = None
+        self,
+        operation: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        body: Json | None = None,
+        headers: Mapping[str, str] = {},
     ) -> Json:
         """Raises SourceUnavailable for whatever may pass, and the definite errors.
 
@@ -83,7 +95,9 @@ class JsonApi:
         """
         method = "GET" if body is None else "POST"
         asked: dict[str, Any] = {} if body is None else {"json": body}
-        response = await self._call(operation, method, path, self._read_deadline, write=False, params=params, **asked)
+        response = await self._call(
+            operation, method, path, self._read_deadline, write=False, params=params, headers=headers, **asked
+        )
         return self._object(operation, response)
 
     async def read_feed(self, operation: str, path: str, params: Mapping[str, str]) -> Json:
@@ -91,11 +105,22 @@ class JsonApi:
         call = self._call(operation, "GET", path, self._read_deadline, write=False, gone=CursorExpired, params=params)
         return self._object(operation, await call)
 
-    async def write(self, operation: str, method: str, path: str, body: Json, *, key: str | None = None) -> Json:
+    async def write(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Json,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> Json:
         """With `key`, as the vendor's idempotency key. Raises OutcomeUnknown when the vendor may have done it."""
         deadline = self._effects[operation].deadline
-        headers = {} if key is None else {"Idempotency-Key": quote(key, safe=":/.-_ ")}
-        response = await self._call(operation, method, path, deadline, write=True, json=body, headers=headers)
+        keyed = {} if key is None else {"Idempotency-Key": quote(key, safe=":/.-_ ")}
+        response = await self._call(
+            operation, method, path, deadline, write=True, json=body, headers={**headers, **keyed}
+        )
         return self._object(operation, response)
 
     @contextmanager
@@ -122,8 +147,8 @@ class JsonApi:
         name = f"{self._system}.{operation}"
         try:
             # httpx bounds each read and write, never the whole call: a dripping answer would outlive its ledger lease.
-            async with asyncio.timeout(deadline.total_seconds()):
-                response = await self._client.request(method, path, **request)
+            async with asyncio.timeout(deadline.total_seconds()) as bound:
+                response = await self._client.request(method, path, extensions={DEADLINE: bound}, **request)
         except TimeoutError:
             raise doubt(f"{name}: no answer within {deadline.total_seconds():g} s") from None
         except _NOT_SENT as error:
@@ -153,7 +178,7 @@ class JsonApi:
         document = document_of(response)
         if status == 403 and self._limited(document):
             return RateLimited(message, retry_after=wait)
-        kind = gone if status == 410 else _DEFINITE.get(status, InvalidInput)
+        kind = gone if status == 410 else self._definite.get(status, InvalidInput)
         if status == 422 and not self._malformed(document):
             kind = Rejected
         reason = presentable(self._reason(document))

@@ -1,13 +1,14 @@
 """What the adapters of the sandbox's five systems share: deadlines, error documents, the effect classes' constants."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from adapters.http import JsonApi
 from domain.effects import EffectClass, Guarantee
+from domain.ports import Probed, Problem
 
 DEADLINE = timedelta(seconds=2)
 COMMITS_WITHIN = timedelta(seconds=1)
@@ -22,6 +23,22 @@ KEY, LOOKUP, LEVEL, NONE = (effect(each) for each in (Guarantee.KEY, Guarantee.L
 
 def sandbox_api(client: httpx.AsyncClient, system: str, effects: Mapping[str, EffectClass]) -> JsonApi:
     return JsonApi(client, system, effects, read_deadline=DEADLINE, reason=_reason, malformed=_malformed)
+
+
+async def probe_sandbox(api: JsonApi, system: str, fields: Iterable[str] = (), *, writes: bool = True) -> Probed:
+    """Ask the box what these credentials may do there, and for the custom fields that the adapter writes."""
+    answer = await api.read("probe", "whoami")
+    with api.shape("probe"):
+        may_write, known, clock = bool(answer["may_write"]), set(answer["fields"]), answer["clock"]
+        problems = [
+            Problem(what=f"the {system} has no field {name}", mend=f"add the text field {name} in the {system}")
+            for name in fields
+            if name not in known
+        ]
+        if writes and not may_write:
+            forbidden = Problem(what=f"the credentials may only read the {system}", mend="let them write there, too")
+            problems.insert(0, forbidden)
+        return Probed(problems=tuple(problems), clock=datetime.fromisoformat(clock))
 
 
 def error_code(document: Any) -> str:

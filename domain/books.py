@@ -51,7 +51,7 @@ class EffectLedger(Protocol):
         """Take the key for `lease` seconds. `arguments` is a hash.
 
         Raises Busy (with what is left) while somebody else's lease lives, Rejected when the key is DONE with other
-        arguments or REFUSED at this generation or a later one, SourceUnavailable while the connection is frozen.
+        arguments, REFUSED at this generation or a later one, or given to another connection; ConnectionFrozen.
         """
         ...
 

@@ -19,13 +19,17 @@ class LegalEntity(Frozen):
 
 
 class Product(Frozen):
-    """Something sold. An add-on is sold only beside one of the base plans in `needs` (any base plan when empty)."""
+    """Something sold. An add-on is sold only beside one of the base plans in `needs` (any base plan when empty).
+
+    `line`: the product line, by which orders may be routed to one system or another.
+    """
 
     sku: str
     name: str
     kind: Literal["base", "add_on", "service"] = "base"
     needs: tuple[str, ...] = ()
     max_quantity: Decimal | None = None
+    line: str | None = None
 
 
 class PlanTemplate(Frozen):

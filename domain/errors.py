@@ -77,6 +77,12 @@ class SourceUnavailable(TenureError):
     kind, retried, actor = "SOURCE_UNAVAILABLE", True, "nobody"
 
 
+class ConnectionFrozen(TenureError):
+    """Our own kill switch is on: nothing is sent until it is off again. Waiting is the lifecycle's, not Temporal's."""
+
+    kind, retried, actor = "FROZEN", False, "ops"
+
+
 class OutcomeUnknown(TenureError):
     """A time-out or 5xx after a write was sent: it may have been done. Only a key or a look-up may follow."""
 
@@ -111,6 +117,6 @@ ERRORS: dict[str, type[TenureError]] = {
     error.kind: error
     for error in (
         InvalidInput, Rejected, NotFound, AlreadyExists, CursorExpired, AuthFailed, RateLimited,
-        SourceUnavailable, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
+        SourceUnavailable, ConnectionFrozen, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
     )
 }  # fmt: skip

@@ -19,8 +19,9 @@ def order_check(contract: str, revision: int) -> str:
     return f"order-check:{contract}:{revision}"
 
 
-def customer(account: str, selling_entity: str) -> str:
-    return f"customer:{account}:{selling_entity}"
+def customer(account: str, selling_entity: str, scope: str | None = None) -> str:
+    """`scope` is the connection to the ERP, unless that is its kind's home (domain/routes.py)."""
+    return f"customer:{account}:{selling_entity}" + (f"@{scope}" if scope else "")
 
 
 def subscription(contract: str) -> str:
@@ -45,8 +46,9 @@ def renewal_amendment(contract: str, term: int) -> str:
     return amendment(contract, f"renewal-{term}")
 
 
-def company(account: str) -> str:
-    return f"company:{account}"
+def company(account: str, scope: str | None = None) -> str:
+    """`scope` is the connection to the CS platform, unless that is its kind's home (domain/routes.py)."""
+    return f"company:{account}" + (f"@{scope}" if scope else "")
 
 
 def onboarding(contract: str) -> str:

@@ -101,8 +101,13 @@ class Reason(Tolerant, frozen=True):
 
 
 class OrderVerdict(Tolerant, frozen=True):
-    """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet."""
+    """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet.
+
+    `connections` and `scopes`, of a valid one: where it goes (domain/routes.py).
+    """
 
     revision: int
     reasons: tuple[Reason, ...] = ()
     sheet: ContractSheet | None = None
+    connections: dict[str, str] = {}
+    scopes: dict[str, str] = {}

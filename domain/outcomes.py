@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from pydantic import ValidationError
 
 from domain import keys, projection
-from domain.errors import ERRORS, Internal
-from domain.order import OrderVerdict
+from domain.errors import ERRORS, ConnectionFrozen, Internal
+from domain.order import OrderVerdict, Reason
 from domain.state import LifecycleState, OpenCase
 from domain.steps import (
     ActivateOrder,
@@ -21,6 +21,7 @@ from domain.steps import (
     StartBilling,
     StartPlaybook,
     Step,
+    TakenOver,
     ValidateOrder,
     WriteStatus,
     fingerprint,
@@ -102,8 +103,10 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
         return  # dropped while it was under way: nobody waits for it
     error = ERRORS.get(kind, Internal)
     former = state.cases.get(step.key)
+    frozen = error is ConnectionFrozen
+    tries = former.failures if former else 0
     doubtful = kind == "IN_DOUBT"
-    retry = f"tenure fix {state.contract} --retry '{step.key}'"
+    mistaken = _mistaken(step, kind)
     state.cases[step.key] = OpenCase(
         view=CaseView(
             id=step.key,
@@ -112,30 +115,57 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
             reasons=[message],
             opened_at=former.view.opened_at if former else now,
             actor=error.actor if error.actor != "nobody" else "ops",
-            mend=f"{retry} --done-as ID (it happened) or {retry} (it did not)" if doubtful else retry,
+            mend=_mend(state, step, kind),
+            connection=state.connection(step.system),
         ),
-        failures=former.failures + 1 if former else 1,
-        retry_at=None if doubtful else now + delay,
+        failures=tries if frozen else tries + 1,
+        retry_at=None if doubtful or mistaken else now + delay,
     )
-    if not error.retried and not doubtful:
+    if not error.retried and not doubtful and not frozen:
         next_generation(state, step.key)  # what was refused for good is a new try in the ledger
     if doubtful:
         state.queue = [queued for queued in state.queue if queued.key != step.key]
         state.doubts[step.key] = step
 
 
-def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime) -> None:
-    """A person moved a case on: the step is tried now, or taken as done outside under `done_as`."""
+def _mistaken(step: Step, kind: str) -> bool:
+    """Whether the id that a person gave is none: then the person is asked again, whatever time passes."""
+    if not isinstance(step, TakenOver) or step.done_as is None or kind != "NOT_FOUND":
+        return False
+    step.done_as = None
+    return True
+
+
+def _mend(state: LifecycleState, step: Step, kind: str) -> str:
+    retry = f"tenure fix {state.contract} --retry '{step.key}'"
+    if kind == ConnectionFrozen.kind:
+        return "tenure thaw, when the reason for the freeze is gone; then it goes on by itself"
+    if kind != "IN_DOUBT":
+        return retry
+    if isinstance(step, CreateCustomer):
+        return f"{retry} --done-as ID (take that customer) or {retry} (it is none of them: make a new one)"
+    return f"{retry} --done-as ID (it happened) or {retry} (it did not)"
+
+
+def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datetime, *, recorded: bool = False) -> None:
+    """A person moved a case on: the step is tried now, or taken as done outside under `done_as`.
+
+    `recorded`: what others may share, or hear of by its id, is taken over by the step itself, which tells the ledger.
+    """
     case = state.cases[case_id]
     if case_id.startswith(NOTICES):
         del state.cases[case_id]
         return
     step, doubt = find_step(state, case_id), state.doubts.pop(case_id, None)
-    if done_as is not None and step is not None:
+    if recorded and isinstance(step, TakenOver):
+        step.done_as = done_as or step.done_as  # what a person said outlasts a retry that only says "now"
+    elif done_as is not None and step is not None:
         done(state, step, Performed(id=done_as), now)
         return
     case.retry_at = now
     if doubt is not None:
+        if isinstance(doubt, CreateCustomer):
+            doubt.anew = done_as is None
         next_generation(state, case_id)
         state.queue.append(doubt)
 
@@ -191,10 +221,15 @@ def revised(state: LifecycleState, revision: int) -> None:
     for step in [each for each in state.queue if isinstance(each, ValidateOrder | CreateCustomer | CreateSubscription)]:
         state.queue.remove(step)
         state.cases.pop(step.key, None)
+    for key in [key for key, step in state.doubts.items() if isinstance(step, CreateCustomer)]:
+        del state.doubts[key]  # it is asked again, perhaps with the tax id that was missing; the ledger has its doubt
+        state.cases.pop(key, None)
 
 
 def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
     """A verdict on the current revision: every reason in one case, or a sheet that the activation goes on with."""
+    if verdict.sheet is not None and (elsewhere := _goes_elsewhere(state, verdict)):
+        verdict = OrderVerdict(revision=verdict.revision, reasons=(elsewhere,))
     state.reasons, state.sheet = verdict.reasons, verdict.sheet
     if verdict.sheet is None:
         fixes = " ".join(f"--set {reason.path}=…" for reason in verdict.reasons)
@@ -209,7 +244,20 @@ def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
             )
         )
         return
+    state.connections, state.scopes = verdict.connections, verdict.scopes
     state.cases.pop(ORDER_CASE, None)
+
+
+def _goes_elsewhere(state: LifecycleState, verdict: OrderVerdict) -> Reason | None:
+    """Why a corrected order can't go to another ERP any more: the customer would be left behind in the first one."""
+    was, now = state.scopes.get("erp"), verdict.scopes.get("erp")
+    if was == now or not any(key.startswith(keys.customer(state.account, "")) for key in state.effects):
+        return None
+    message = (
+        f"The order would go to {verdict.connections.get('erp', 'erp')} now, and its customer is in "
+        f"{state.connection('erp')} already: take the change back, or cancel the order and win a new deal for it."
+    )
+    return Reason(path="selling_entity", message=message)
 
 
 def cancelled(state: LifecycleState, reason: str) -> None:

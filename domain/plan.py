@@ -28,7 +28,7 @@ def validate_order(s: LifecycleState) -> ValidateOrder:
 
 
 def create_customer(s: LifecycleState) -> CreateCustomer:
-    return CreateCustomer(key=keys.customer(s.account, s.known.selling_entity), revision=s.order_revision)
+    return CreateCustomer(key=s.customer_key, revision=s.order_revision)
 
 
 def create_subscription(s: LifecycleState) -> CreateSubscription:
@@ -66,7 +66,7 @@ def start_billing(s: LifecycleState, line: str, starts: date) -> StartBilling:
 
 
 def ensure_company(s: LifecycleState) -> EnsureCompany:
-    return EnsureCompany(key=keys.company(s.account), revision=s.order_revision)
+    return EnsureCompany(key=s.company_key, revision=s.order_revision)
 
 
 def launch_onboarding(s: LifecycleState, today: date) -> LaunchOnboarding:

@@ -308,8 +308,9 @@ class Erp(Protocol):
     """The system that keeps customers, subscriptions and billing: an ERP, or a billing system that does all of it.
 
     `create_customer` answers with the customer that stands for (account, selling entity) already: the one with our
-    external id, else the one with this tax id, which gets our external id. `similar_customers` proposes, by domain and
-    name, those that may be meant and are not known to be; it changes nothing.
+    external id, else the one with this tax id that has none of ours yet, which gets it. A parent that is no customer
+    there is left out. `similar_customers` proposes, by domain (domain/likeness.py) and name, those that may be meant:
+    none with an external id of ours, and nobody where the tax id names the one. It changes nothing.
     """
 
     effects: Mapping[str, EffectClass]

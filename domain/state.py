@@ -52,6 +52,8 @@ class LifecycleState(Tolerant):
     order_revision: int = 1
     reasons: tuple[Reason, ...] = ()
     sheet: ContractSheet | None = None
+    connections: dict[str, str] = {}
+    scopes: dict[str, str] = {}
     cancelled: str | None = None
 
     effects: dict[str, str] = {}
@@ -100,7 +102,22 @@ class LifecycleState(Tolerant):
 
     @property
     def customer(self) -> str | None:
-        return self.effects.get(keys.customer(self.account, self.known.selling_entity)) if self.sheet else None
+        return self.effects.get(self.customer_key) if self.sheet else None
+
+    @property
+    def customer_key(self) -> str:
+        """Of the ERP's customer: one for each account, selling entity and ERP."""
+        return keys.customer(self.account, self.known.selling_entity, self.scopes.get("erp"))
+
+    @property
+    def company_key(self) -> str:
+        """Of the company in CS: one for each account and CS platform."""
+        return keys.company(self.account, self.scopes.get("cs"))
+
+    def connection(self, kind: str) -> str:
+        """The connection that serves this contract. A lifecycle from before they were recorded names the kind itself,
+        which the worker of the kind's home serves too."""
+        return self.connections.get(kind, kind)
 
     @property
     def subscription(self) -> str | None:
@@ -108,7 +125,7 @@ class LifecycleState(Tolerant):
 
     @property
     def company(self) -> str | None:
-        return self.effects.get(keys.company(self.account))
+        return self.effects.get(self.company_key)
 
     @property
     def opportunity(self) -> str | None:

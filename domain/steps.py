@@ -35,12 +35,21 @@ class ValidateOrder(StepBase):
     revision: int
 
 
-class CreateCustomer(StepBase):
+class TakenOver(StepBase):
+    """`done_as`: a person said that it is done outside, under this id; the ledger must know it like any other."""
+
+    done_as: str | None = Field(default=None, exclude_if=lambda done_as: done_as is None)
+
+
+class CreateCustomer(TakenOver):
+    """`anew`: a person said that it is none of those that look alike."""
+
     do: Literal["erp.create_customer"] = "erp.create_customer"
     revision: int
+    anew: bool = Field(default=False, exclude_if=lambda anew: not anew)
 
 
-class CreateSubscription(StepBase):
+class CreateSubscription(TakenOver):
     do: Literal["erp.create_subscription"] = "erp.create_subscription"
     revision: int
     customer: str

@@ -21,7 +21,10 @@ class Stage(StrEnum):
 
 
 class CaseView(Tolerant):
-    """An open exception case: what is wrong, since when, who acts, and how (`mend` is a command line to type)."""
+    """An open exception case: what is wrong, since when, who acts, and how (`mend` is a command line to type).
+
+    `connection`: where the step that it is about was to be done.
+    """
 
     id: str
     kind: str
@@ -30,6 +33,7 @@ class CaseView(Tolerant):
     opened_at: datetime
     actor: str = "ops"
     mend: str = ""
+    connection: str = ""
 
 
 class LineView(Tolerant):
@@ -48,6 +52,7 @@ class LifecycleView(Tolerant):
     account: str = ""
     deal: str = ""
     selling_entity: str = ""
+    connections: dict[str, str] = {}
     zone: str = "UTC"
     term: int = 0
     term_starts: date | None = None

@@ -1,4 +1,4 @@
-"""The test's hand in the box: faults, limits, the business clock, what the box holds and was asked. No token."""
+"""The test's hand in the box: faults, limits, restrictions, the clock, what the box holds and was asked. No token."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel, Field
 
+from sandbox.access import Restriction
 from sandbox.box import Box
 from sandbox.faults import Fault
 
@@ -52,6 +53,11 @@ def routes(box: Box) -> APIRouter:
     async def set_limit(limit: Limit) -> Limit:
         box.limits.set(limit.system, limit.per_second)
         return limit
+
+    @router.post("/access")
+    async def restrict(restriction: Restriction) -> Restriction:
+        box.restrictions[restriction.system] = restriction
+        return restriction
 
     @router.get("/clock")
     async def read_clock() -> dict[str, str]:

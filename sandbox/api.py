@@ -86,6 +86,7 @@ class Operation:
     handler: Handler
     manner: Manner = Manner()
     open: bool = False
+    reads: bool = False
 
 
 class Api:
@@ -97,13 +98,14 @@ class Api:
         self.operations: list[Operation] = []
 
     def operation(
-        self, method: str, path: str, *, keyed: bool = False, open: bool = False
+        self, method: str, path: str, *, keyed: bool = False, open: bool = False, reads: bool = False
     ) -> Callable[[Handler], Handler]:
-        """`keyed`: honours the header Idempotency-Key. `open`: needs no token."""
+        """`keyed`: honours the header Idempotency-Key. `open`: needs no token. `reads`: a POST that only asks."""
 
         def register(handler: Handler) -> Handler:
             name, full = getattr(handler, "__name__", ""), f"/{self.system}{path}"
-            self.operations.append(Operation(self.system, name, method, full, keyed, handler, self.manner, open))
+            asks = reads or method == "GET"
+            self.operations.append(Operation(self.system, name, method, full, keyed, handler, self.manner, open, asks))
             return handler
 
         return register

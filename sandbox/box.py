@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.faults import Faults, Limits
 from sandbox.store import Store
 from sandbox.webhooks import Outbox, WebhookTarget
+
+if TYPE_CHECKING:
+    from sandbox.access import Restriction
 
 
 class Clock:
@@ -34,6 +37,7 @@ class Box:
         self.clock = Clock(self.store)
         self.faults = Faults()
         self.limits = Limits()
+        self.restrictions: dict[str, Restriction] = {}
         self.outbox = Outbox(self.store, webhook)
         self.token = token
         self._late: set[asyncio.Task[None]] = set()
@@ -83,6 +87,7 @@ class Box:
             task.cancel()
         self.faults.active.clear()
         self.limits.clear()
+        self.restrictions.clear()
         self.store.clear()
 
     async def close(self) -> None:

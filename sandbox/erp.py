@@ -1,4 +1,4 @@
-"""The ERP: customers (look-up only) and subscriptions (idempotency keys). Invoices are in erp_invoices.py."""
+"""The ERP's subscriptions, by idempotency keys. Customers are in erp_customers.py, invoices in erp_invoices.py."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,17 +8,10 @@ from pydantic import BaseModel, Field
 
 from sandbox.api import Answer, Api, Call, not_found, refused
 from sandbox.box import Box
+from sandbox.erp_customers import creditworthy
 from sandbox.store import Record
 
 api = Api("erp")
-
-
-class NewCustomer(BaseModel, extra="allow"):
-    external_id: str | None = None
-    account: str = Field(min_length=1)
-    selling_entity: str = Field(min_length=1)
-    name: str = Field(min_length=1)
-    currency: str = Field(pattern="^[A-Z]{3}$")
 
 
 class NewLine(BaseModel, extra="allow"):
@@ -68,29 +61,14 @@ class Cancellation(BaseModel):
     reason: str
 
 
-@api.operation("POST", "/customers")
-def create_customer(box: Box, call: Call) -> Answer:
-    """The external id is searchable but not unique: a second POST makes a second customer."""
-    new = NewCustomer.model_validate(call.fields())
-    customer_id = box.new_id("cus")
-    record = {"id": customer_id, **new.model_dump(mode="json")}
-    return Answer(201, box.store.put("erp", "customers", customer_id, record, new.external_id))
-
-
-@api.operation("GET", "/customers")
-def find_customer(box: Box, call: Call) -> dict[str, Any]:
-    return {"customers": box.store.find("erp", "customers", call.query.get("external_id", ""))}
-
-
 @api.operation("POST", "/subscriptions", keyed=True)
 def create_subscription(box: Box, call: Call) -> Answer:
     new = NewSubscription.model_validate(call.fields())
-    if box.store.get("erp", "customers", new.customer) is None:
-        raise refused("no such customer")
+    creditworthy(box, new.customer)
     subscription_id = box.new_id("sub")
     record = {"id": subscription_id, **new.model_dump(mode="json"), "status": "draft", "activated_on": None, "term": 1}
     for line in record["lines"]:
-        line["billing_starts"] = None
+        line |= {"billing_starts": None, "accepted_on": None}
     return Answer(201, box.store.put("erp", "subscriptions", subscription_id, record))
 
 
@@ -99,11 +77,32 @@ def read_subscription(box: Box, call: Call) -> dict[str, Any]:
     return subscription_of(box, call)
 
 
+@api.operation("GET", "/subscriptions/{subscription}/state")
+def subscription_state(box: Box, call: Call) -> dict[str, Any]:
+    """What the customer may use today, what is billed, and how far the revenue that acceptance triggered has come."""
+    subscription, today = subscription_of(box, call), box.clock.today().isoformat()
+    starts, ends = subscription["starts"], subscription["ends"]
+    runs = starts is not None and starts <= today and (ends is None or today < ends)
+    lines = [
+        {
+            "line": line["id"],
+            "quantity": line["quantity"],
+            "billed_from": line["billing_starts"],
+            "accepted_on": line.get("accepted_on"),
+            "revenue": _revenue(line, ends, today),
+        }
+        for line in subscription["lines"]
+    ]
+    said = {name: subscription[name] for name in ("id", "status", "starts", "ends")}
+    return {**said, "entitled": runs and subscription["status"] in ("active", "ended"), "lines": lines}
+
+
 @api.operation("POST", "/subscriptions/{subscription}/activate", keyed=True)
 def activate_order(box: Box, call: Call) -> Answer:
     asked, subscription = Activation.model_validate(call.fields()), subscription_of(box, call)
     if subscription["status"] != "draft":
         raise refused(f"the subscription is {subscription['status']}", 409)
+    creditworthy(box, subscription["customer"])
     dates = asked.model_dump(mode="json", include={"starts", "ends"})
     _change(box, subscription, status="active", activated_on=asked.on.isoformat(), **dates)
     return _log(box, "activations", "act", subscription, asked)
@@ -115,10 +114,8 @@ def start_billing(box: Box, call: Call) -> Answer:
     line = call.params["line"]
     if line not in {known["id"] for known in subscription["lines"]}:
         raise refused("the subscription has no such line")
-    lines = [
-        {**known, "billing_starts": asked.starts.isoformat()} if known["id"] == line else known
-        for known in subscription["lines"]
-    ]
+    started = {"billing_starts": asked.starts.isoformat(), "accepted_on": asked.accepted_on.isoformat()}
+    lines = [{**known, **started} if known["id"] == line else known for known in subscription["lines"]]
     _change(box, subscription, lines=lines)
     return _log(box, "billing_starts", "bil", subscription, asked, line=line)
 
@@ -176,6 +173,16 @@ def _active(box: Box, call: Call) -> Record:
     if subscription["status"] != "active":
         raise refused(f"the subscription is {subscription['status']}, not active")
     return subscription
+
+
+def _revenue(line: Record, ends: str | None, today: str) -> str:
+    accepted = line.get("accepted_on")
+    if accepted is None:
+        return "none"
+    if today < accepted:
+        return "scheduled"
+    delivered = line.get("charge") == "one_time" or (ends is not None and ends <= today)
+    return "complete" if delivered else "running"
 
 
 def _change(box: Box, subscription: Record, **changes: Any) -> None:

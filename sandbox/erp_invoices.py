@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from sandbox.api import Answer, Api, Call, not_found, refused
+from sandbox.api import Answer, Api, Call, Problem, not_found, refused
 from sandbox.box import Box
+from sandbox.erp_customers import customer_of
 from sandbox.store import Record
 
 api = Api("erp")
 
+MOST = 1000
 _TOLD = ("subscription", "customer", "amount", "currency", "due_on", "version")
 
 
@@ -31,11 +33,15 @@ class Payment(BaseModel):
 def post_invoice(box: Box, call: Call) -> Answer:
     new = NewInvoice.model_validate(call.fields())
     customer = box.store.get("erp", "customers", new.customer)
-    if customer is None or box.store.get("erp", "subscriptions", new.subscription) is None:
+    subscription = box.store.get("erp", "subscriptions", new.subscription)
+    if customer is None or subscription is None:
         raise refused("no such customer or subscription")
     invoice_id = box.new_id("inv")
     invoice = {
         "id": invoice_id,
+        "number": invoice_id.replace("inv_", "R-"),
+        "contract": subscription["contract"],
+        "issued_on": box.clock.today().isoformat(),
         **new.model_dump(mode="json"),
         "currency": new.currency or customer["currency"],
         "paid_on": None,
@@ -69,12 +75,10 @@ def remind_invoice(box: Box, call: Call) -> dict[str, Any]:
 @api.operation("GET", "/customers/{customer}/history")
 def billing_history(box: Box, call: Call) -> dict[str, Any]:
     """Invoices that were due in the last 365 days or are yet to be; overdue ones of any age."""
-    customer = box.store.get("erp", "customers", call.params["customer"])
-    if customer is None:
-        raise not_found("customer", call.params["customer"])
+    customer = customer_of(box, call)
     today = box.clock.today()
     since = (today - timedelta(days=365)).isoformat()
-    invoices = [invoice for invoice in box.store.all("erp", "invoices") if invoice["customer"] == customer["id"]]
+    invoices = _of(box, customer)
     recent = [invoice for invoice in invoices if invoice["due_on"] >= since]
     overdue = [invoice for invoice in invoices if _is_overdue(invoice, today)]
     return {
@@ -82,9 +86,40 @@ def billing_history(box: Box, call: Call) -> dict[str, Any]:
         "invoices": len(recent),
         "paid_late": sum(1 for invoice in recent if invoice["paid_on"] and invoice["paid_on"] > invoice["due_on"]),
         "overdue": len(overdue),
-        "overdue_amount": str(sum((Decimal(invoice["amount"]) for invoice in overdue), Decimal(0))),
+        "overdue_amount": _sum(overdue),
         "currency": customer["currency"],
     }
+
+
+@api.operation("GET", "/customers/{customer}/balance")
+def balance(box: Box, call: Call) -> dict[str, Any]:
+    customer, today = customer_of(box, call), box.clock.today()
+    unpaid = [invoice for invoice in _of(box, customer) if invoice["paid_on"] is None]
+    overdue = [invoice for invoice in unpaid if _is_overdue(invoice, today)]
+    return {"currency": customer["currency"], "open_amount": _sum(unpaid), "overdue_amount": _sum(overdue)}
+
+
+@api.operation("GET", "/customers/{customer}/invoices")
+def invoices(box: Box, call: Call) -> dict[str, Any]:
+    """A page of at most `limit`, oldest first, `after` an invoice. `next` is null at the end."""
+    found, limit = _of(box, customer_of(box, call)), call.query.get("limit", "100")
+    if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+        raise Problem(400, "malformed", f"limit must be a number from 1 to {MOST}")
+    begin = 0
+    if after := call.query.get("after"):
+        begin = next((n for n, invoice in enumerate(found, 1) if invoice["id"] == after), -1)
+    if begin < 0:
+        raise Problem(400, "malformed", "after must be what an answer gave as next")
+    page, rest = found[begin : begin + int(limit)], found[begin + int(limit) :]
+    return {"invoices": page, "next": page[-1]["id"] if rest else None}
+
+
+def _of(box: Box, customer: Record) -> list[Record]:
+    return [invoice for invoice in box.store.all("erp", "invoices") if invoice["customer"] == customer["id"]]
+
+
+def _sum(invoices: list[Record]) -> str:
+    return str(sum((Decimal(invoice["amount"]) for invoice in invoices), Decimal(0)))
 
 
 def _invoice(box: Box, call: Call) -> Record:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from sandbox import access
 from sandbox.api import Answer, Call, Operation, Problem
 from sandbox.box import Box
 from sandbox.faults import Fault
@@ -35,6 +36,7 @@ def endpoint(box: Box, operation: Operation) -> Callable[[Request], Awaitable[Re
             _authorise(box, request, operation)
             if problem is not None:
                 raise problem
+            access.check(box, call, reads=operation.reads)
             answer = await _disturbed(box, operation, call)
         except Problem as said:
             answer = operation.manner.words(said)

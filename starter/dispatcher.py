@@ -19,6 +19,8 @@ from starter.routing import Router
 from starter.settings import Settings
 from starter.sources.reading import Sources
 from starter.sweep import sweep
+from starter.thawing import Thawing
+from starter.unserved import check_served
 from store.cases import open_case
 from store.database import Database
 from store.streams import Streams
@@ -45,12 +47,14 @@ class Dispatcher:
         *,
         poll: float,
         hints: Hints | None = None,
+        thawing: Thawing | None = None,
     ):
         self._db = database
         self._deliverer = deliverer
         self._router = router
         self._company = company
         self._hints = hints
+        self._thawing = thawing
         self._streams = Streams(database)
         self._poll = poll
         self._away: dict[str, float] = {}
@@ -62,6 +66,8 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(self.route_and_deliver, self._poll, stop))
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
+            if self._thawing is not None:
+                tasks.create_task(self._repeat(self._thawing.tell, SWEEP_EVERY, stop))
             if self._hints is not None:
                 reading = tasks.create_task(self._repeat(self._hints.read_back, self._poll, stop))
                 await stop.wait()
@@ -116,7 +122,7 @@ class Dispatcher:
             await self._db.write(lambda session: open_case(session, undeliverable(stream, error)))
 
     async def _sweep(self) -> int:
-        await self._db.write(lambda session: sweep(session, self._company))
+        await self._db.write(lambda session: sweep(session, self._company, self._router.landscape))
         return 0
 
     async def _repeat(self, work: Callable[[], Awaitable[int]], seconds: float, stop: asyncio.Event) -> None:
@@ -143,6 +149,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         client = await connected(lambda: wiring.connect(settings), stop)
         if client is None:
             return
+        if gone := await database.write(lambda session: check_served(session, settings.landscape)):
+            log.error("contracts live in connections that are not configured", connections=gone)
         sources = Sources(settings)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         publisher = Publisher(database, settings, owner=owner)
@@ -155,10 +163,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             lease=settings.tuning.lease,
             sources=sources,
         )
-        router = Router(company, mapping, settings.connection_of("crm"), sources)
-        async with wiring.connect_readers(settings) as readers, asyncio.TaskGroup() as loops:
+        router = Router(company, mapping, settings.connection_of("crm"), sources, settings.landscape)
+        async with (
+            wiring.open_limits(database) as limits,
+            wiring.connect_readers(settings, limits) as readers,
+            asyncio.TaskGroup() as loops,
+        ):
             hints = Hints(database, readers)
-            dispatcher = Dispatcher(database, deliverer, router, company, poll=settings.tuning.poll, hints=hints)
+            thawing = Thawing(database, client, settings.landscape)
+            dispatcher = Dispatcher(
+                database, deliverer, router, company, poll=settings.tuning.poll, hints=hints, thawing=thawing
+            )
             announce_ready()
             loops.create_task(publisher.run(stop))
             loops.create_task(dispatcher.run(stop))

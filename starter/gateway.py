@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
+from domain.errors import SourceUnavailable
 from starter.logs import configure_logging, where
 from starter.openapi import (
     METRICS,
@@ -238,7 +239,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: None)
     database = open_store(settings)
     try:
-        collector = StoreCollector(database, tuple(settings.subscribers))
+        collector = StoreCollector(database, tuple(settings.subscribers), tuple(settings.feeds))
         app = create_app(settings, Inbox(database), lambda: database.write(_touch), collector)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -266,4 +267,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except SettingsError as error:
+        sys.stderr.write(f"tenure gateway: {error}\n")
+        sys.exit(2)
+    except SourceUnavailable as error:  # the store, while it begins; later /readyz tells
         sys.exit(f"tenure gateway: {error}")

@@ -33,9 +33,9 @@ class StoreCollector(Collector):
     `tenure_store_up`, and takes no other metric of the registry with it.
     """
 
-    def __init__(self, database: Database, subscribers: Sequence[str] = ()) -> None:
+    def __init__(self, database: Database, subscribers: Sequence[str] = (), feeds: Sequence[str] = ()) -> None:
         self._db = database
-        self._subscribers = tuple(subscribers)
+        self._subscribers, self._feeds = tuple(subscribers), tuple(feeds)
         self._lock = threading.Lock()
         self._known: Figures | None = None
         self._read_at = float("-inf")
@@ -55,7 +55,7 @@ class StoreCollector(Collector):
         with self._lock:
             if time.monotonic() - self._read_at >= FRESH:
                 try:
-                    self._known = self._db.read_sync(lambda session: figures(session, self._subscribers))
+                    self._known = self._db.read_sync(lambda session: figures(session, self._subscribers, self._feeds))
                 except SourceUnavailable as error:
                     log.warning("no figures of the store", error=str(error))
                     self._known = None

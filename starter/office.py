@@ -135,7 +135,7 @@ class Office:
         except WorkflowUpdateFailedError as error:
             raise Refusal(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
                 raise Refusal(f"the lifecycle of {life.contract} is closed") from None
             raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
         return answer

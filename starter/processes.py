@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -15,11 +16,15 @@ POLL_SECONDS = 0.02
 
 
 class RunningProcess(BaseModel):
-    """What a run file holds. `birth` is the start time as the system states it, compared only for equality."""
+    """What a run file holds. `birth` is the start time as the system states it, compared only for equality.
+
+    `stop`: the signal that tells it to end.
+    """
 
     pid: int
     birth: str
     fingerprint: str
+    stop: int = signal.SIGTERM
 
 
 def birth(pid: int) -> str | None:
@@ -48,9 +53,18 @@ def alive(process: RunningProcess) -> bool:
 
 
 def spawn(
-    command: Sequence[str], fingerprint: str, log: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    fingerprint: str,
+    log: Path,
+    environment: Mapping[str, str],
+    *,
+    account: str | None = None,
+    stop: signal.Signals = signal.SIGTERM,
 ) -> tuple[RunningProcess, subprocess.Popen[bytes]]:
-    """Start a process in its own session, its output appended to `log`. OSError when it can't be started."""
+    """Start a process in its own session, its output appended to `log`. OSError when it can't be started.
+
+    `account`: as whom root starts it, from `/`, since that account may not enter where we are.
+    """
     with log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603
             command,
@@ -59,8 +73,12 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env={**os.environ, **environment},
+            user=account,
+            group=None if account is None else pwd.getpwnam(account).pw_gid,
+            extra_groups=None if account is None else [],
+            cwd=None if account is None else "/",
         )
-    return RunningProcess(pid=child.pid, birth=birth(child.pid) or "", fingerprint=fingerprint), child
+    return RunningProcess(pid=child.pid, birth=birth(child.pid) or "", fingerprint=fingerprint, stop=stop), child
 
 
 def send(process: RunningProcess, number: signal.Signals) -> None:

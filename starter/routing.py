@@ -25,6 +25,7 @@ from domain.events import (
 from domain.expressions import UnusableRecord
 from domain.mapping import Mapping
 from domain.mediation import Asks, Corrects, Keeps, Records, Tells, treatment
+from domain.routes import Landscape
 from starter.intake import Intake, add_contract, correct_order, is_activated
 from starter.logs import where
 from starter.slips import FACT, START, TELL, Slip
@@ -33,7 +34,7 @@ from store.dead_letters import resolve_moot
 from store.inbox import add_delivery, mark_hint, mark_ignored, next_received, unpark
 from store.lifecycles import find_contract
 from store.orders import newest_order
-from store.subjects import concerned, known, merge_account, open_of_account
+from store.subjects import concerned, known, merge_account, open_of_account, specific
 from store.tables import CaseRow, InboxRow, LifecycleRow
 
 __all__ = ["FACT", "START", "TELL", "Router", "begin_lifecycle", "unpark_known"]
@@ -49,6 +50,7 @@ class Router:
     mapping: Mapping
     crm: str
     sources: Sources = field(default_factory=Sources)
+    landscape: Landscape = field(default_factory=Landscape)
 
     def route(self, session: Session, limit: int = 100) -> int:
         """Route the oldest received events; returns how many. One that can't be used becomes a dead letter."""
@@ -78,20 +80,20 @@ class Router:
             case Usable(event):
                 if event.deprecation:
                     log.warning("deprecated event", source=row.source, reason=event.deprecation)
-                self._route(session, slip, event.data)
+                self._route(session, slip, event.data, self.sources.connection_of(row.source))
             case Hint(kind, record):
                 mark_hint(session, slip.inbox_id, kind, record)
             case Ignored(reason):
                 mark_ignored(session, slip.inbox_id, reason)
 
-    def _route(self, session: Session, slip: Slip, event: EventData) -> None:
+    def _route(self, session: Session, slip: Slip, event: EventData, connection: str | None) -> None:
         does = treatment(event)
         if isinstance(event, DealClosedWon | DealCorrected | DealReopened | DealLost):
             Intake(self.company, self.mapping, self.crm).take(session, slip, event)
             return
-        contracts = concerned(session, event.subjects())
+        contracts = concerned(session, event.subjects(), self.landscape, connection)
         if not contracts:
-            slip.park(session, event.subjects()[0].alias)
+            slip.park(session, specific(event.subjects()[0], self.landscape, connection))
             return
         match does:
             case Tells():
@@ -132,12 +134,13 @@ def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str,
     return contract
 
 
-def unpark_known(session: Session) -> int:
+def unpark_known(session: Session, landscape: Landscape | None = None) -> int:
     """The sweep: put back whatever waits for an alias that finds a contract by now."""
     waiting: Sequence[str | None] = session.exec(
         select(InboxRow.parked_for).where(InboxRow.state == "parked").distinct().limit(1000)
     ).all()
-    return sum(unpark(session, alias) for alias in waiting if alias and known(session, alias))
+    systems = landscape or Landscape()
+    return sum(unpark(session, alias) for alias in waiting if alias and known(session, alias, systems))
 
 
 def _purchase_order(session: Session, slip: Slip, contract: str, event: EventData) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from domain.events import CATALOG
+from domain.limits import Limit
 from starter.sources.declaration import Declaration, Preset, over_preset
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
@@ -91,15 +92,28 @@ class Reader(Section):
 
 
 class Connection(Section):
-    """One outside system. Without `base_url` it is the local sandbox's system of that kind, with its token.
+    """One outside system. With the adapter `sandbox`, and without `base_url`, it is the local sandbox's of that kind.
 
-    `reader`, of a CRM: where its deals are read back, when that is another API than the one that is written to.
+    Which of `token`, `user`, `password`, `database`, `url` (an SQLAlchemy URL) and `query` (SQL, or the path of an .sql
+    file) is needed, the adapter says. `fields`: our name of a field → the vendor's; `options`: what only this vendor
+    knows. `limits`: how much is asked of it. `default`: of several connections of a kind the one that serves what was
+    begun before there were several. `reader`, of a CRM: where its deals are read back, when that is another API than
+    the one that is written to.
     """
 
     kind: Kind
     adapter: str = "sandbox"
-    base_url: str | None = None
+    base_url: str | None = Field(None, pattern=r"^https?://[^/\s@]+(/[^\s]*)?$")
     token: Secret | None = None
+    user: str | None = Field(None, min_length=1)
+    password: Secret | None = None
+    database: str | None = Field(None, min_length=1)
+    url: Secret | None = None
+    query: str | None = Field(None, min_length=1)
+    fields: dict[str, str] = {}
+    options: dict[str, str] = {}
+    limits: Limit = Limit()
+    default: bool = False
     mapping: Path | None = None
     reader: Reader | None = None
 
@@ -135,7 +149,7 @@ class Feed(Section):
     """
 
     connection: str
-    adapter: Literal["sandbox", "postgres_outbox"] = "sandbox"
+    adapter: Literal["sandbox", "postgres_outbox", "tryton"] = "sandbox"
     every: float = Field(30.0, ge=1, le=30 * 86_400)
     jitter: float = Field(5.0, ge=0, le=86_400)
     source: str | None = Field(None, min_length=1, max_length=100)

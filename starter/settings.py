@@ -2,13 +2,15 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from domain.routes import Landscape, Route, route_mistakes
+from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
     KINDS,
@@ -30,6 +32,7 @@ CONFIG_VARIABLE = "TENURE_CONFIG"
 READY_FILE_VARIABLE = "TENURE_READY_FILE"
 SECRET_PREFIX = "TENURE_SECRET_"  # noqa: S105
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+RESERVED = ("all", "feeds", "tenure")  # of the kill switch, of a task queue, of our own events
 STORES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 OUTSIDE_OF_SETTINGS = (CONFIG_VARIABLE, READY_FILE_VARIABLE)
 
@@ -57,7 +60,9 @@ class Settings(BaseSettings):
     temporal: Temporal = Temporal()
     gateway: Gateway = Gateway()
     sandbox: Sandbox = Sandbox()
-    connections: dict[str, Connection] = Field(default_factory=_sandbox_connections)
+    erp: LocalErp = LocalErp()
+    connections: dict[Annotated[str, Field(pattern=NAME)], Connection] = Field(default_factory=_sandbox_connections)
+    routes: tuple[Route, ...] = ()
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
     subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
@@ -69,6 +74,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
+        for mistake in self._mistakes_in_routing():
+            raise ValueError(mistake)
         for source, webhook in self.webhooks.items():
             if webhook.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
@@ -82,12 +89,32 @@ class Settings(BaseSettings):
             if feed.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"feeds.{name}: unknown connection {feed.connection!r}; known: {known}")
+            same = self.webhooks.get(feed.source or name)
+            if same is not None and same.connection != feed.connection:
+                raise ValueError(f"feeds.{name}.source: webhooks.{feed.source or name} tells of another connection")
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:
                 raise ValueError(f"{name} and {ports[port]} are both {port}")
             ports[port] = name
         return self
+
+    def _mistakes_in_routing(self) -> Iterator[str]:
+        for name, connection in self.connections.items():
+            if name in RESERVED or (name in KINDS and name != connection.kind):
+                yield f"connections.{name}: the name is taken; give it another"
+        for kind in KINDS:
+            names = self.connections_of(kind)
+            homes = [name for name in names if self.connections[name].default or name == kind]
+            if len(homes) > 1:
+                yield f"connections: only one of kind {kind} can be the default, and {' and '.join(homes)} are"
+            if len(names) > 1 and not any(route.kind == kind for route in self.routes):
+                yield (
+                    f"connections: {', '.join(names)} are all of kind {kind}: say in [[routes]] which orders go where"
+                    if kind != "crm"
+                    else f"connections: exactly one of kind 'crm' is needed, found: {', '.join(names)}"
+                )
+        yield from route_mistakes(self.routes, {name: each.kind for name, each in self.connections.items()})
 
     @classmethod
     def settings_customise_sources(
@@ -108,6 +135,7 @@ class Settings(BaseSettings):
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
             "gateway.port": self.gateway.port,
+            **({"erp.port": self.erp.port} if self.erp.system == "tryton" else {}),
         }
 
     def path(self, path: Path) -> Path:
@@ -129,6 +157,11 @@ class Settings(BaseSettings):
         if not separator or scheme not in STORES:
             raise SettingsError(f"store_url: it must begin with {' or '.join(f'{each}://' for each in STORES[:2])}")
         return url
+
+    def store_exists(self) -> bool:
+        """False before anything was ever kept here. A database elsewhere is taken to exist."""
+        scheme, _, path = self.database_url.partition(":///")
+        return scheme != "sqlite" or Path(path).exists()
 
     @property
     def company_path(self) -> Path:
@@ -155,15 +188,40 @@ class Settings(BaseSettings):
             )
         return names[0]
 
+    def connections_of(self, kind: Kind) -> tuple[str, ...]:
+        """The names of the connections of a kind, in the file's order."""
+        return tuple(name for name, connection in self.connections.items() if connection.kind == kind)
+
+    def home_of(self, kind: Kind) -> str | None:
+        """The connection that `default` marks, or that is named as its kind: what was begun before the connection of
+        each contract was recorded lives there.
+        """
+        names = self.connections_of(kind)
+        marked = [name for name in names if self.connections[name].default]
+        return marked[0] if marked else kind if kind in names else None
+
+    def default_of(self, kind: Kind) -> str | None:
+        """The connection to which what names none goes: its home, or the only one there is."""
+        names = self.connections_of(kind)
+        return self.home_of(kind) or (names[0] if len(names) == 1 else None)
+
+    @property
+    def landscape(self) -> Landscape:
+        """The systems that there are, and which orders go where."""
+        homes = {kind: home for kind in KINDS if (home := self.home_of(kind))}
+        kinds: dict[str, str] = {name: connection.kind for name, connection in self.connections.items()}
+        return Landscape(connections=kinds, homes=homes, routes=self.routes)
+
     def base_url(self, connection: str) -> str:
-        """Base URL of an outside system's API, without a slash at the end."""
+        """Base URL of an outside system's API, without a slash at the end; empty where the adapter knows it itself."""
         chosen = self._connection(connection)
-        return (chosen.base_url or f"{self.sandbox_url}/{chosen.kind}").rstrip("/")
+        local = f"{self.sandbox_url}/{chosen.kind}" if chosen.adapter == "sandbox" else ""
+        return (chosen.base_url or local).rstrip("/")
 
     def token(self, connection: str) -> str:
-        """The bearer token of a connection. Raises SettingsError when it can't be read."""
+        """The bearer token of a connection. Raises SettingsError when there is none, or when it can't be read."""
         chosen = self._connection(connection)
-        if chosen.token is None and chosen.base_url is not None:
+        if chosen.token is None and (chosen.base_url is not None or chosen.adapter != "sandbox"):
             raise SettingsError(f"connections.{connection}.token: needed beside base_url")
         return self.read_secret(chosen.token or self.sandbox.token, f"connections.{connection}.token")
 
@@ -218,6 +276,7 @@ class Settings(BaseSettings):
             "TENURE_LOG_LEVEL": self.log_level,
             "TENURE_GATEWAY__HOST": self.gateway.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
+            "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
         }
         for name, port in self.ports().items():
             variables[PREFIX + name.upper().replace(".", "__")] = str(port)
@@ -232,10 +291,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"connections: there is no {name!r}; known: {', '.join(self.connections)}") from None
 
 
-def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+def load_settings(config: Path | None = None, *, local_erp: ErpName | None = None, **overrides: Any) -> Settings:
     """Read the file (`config`, else `TENURE_CONFIG`, else `./tenure.toml` if it exists) and the environment.
 
-    `overrides` replace the file's top-level keys, not the environment's. Raises SettingsError, in one line.
+    `local_erp`: the stack's ERP, whatever is configured or remembered. `overrides` replace the file's top-level keys,
+    not the environment's. Raises SettingsError, in one line.
     """
     named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     file = (named or Path("tenure.toml")).expanduser().resolve()
@@ -258,7 +318,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{source}: {error}") from None
     if found:
         settings._base_dir, settings._config_file = file.parent, file
-    return settings
+    return with_local_erp(settings, local_erp)
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

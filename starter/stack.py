@@ -1,4 +1,4 @@
-"""The local stack: Temporal, sandbox, gateway, dispatcher and worker as background processes of one machine."""
+"""The local stack: Temporal, sandbox and ERP, gateway, dispatcher, worker: background processes of one machine."""
 
 import contextlib
 import fcntl
@@ -80,7 +80,7 @@ class LocalStack:
             return self._start(specs, missing, on_progress)
 
     def down(self) -> tuple[str, ...]:
-        """Stop every process that a stack in this `state_dir` started: SIGTERM, then SIGKILL. Returns their names."""
+        """Stop every process that a stack in this `state_dir` started: asked, then killed. Returns their names."""
         with self._prepared():
             names = {file.stem for file in self._run.glob("*.json")} - {self._options_file.stem}
             # Those that need others go first, so that they can still say goodbye to them.
@@ -144,6 +144,9 @@ class LocalStack:
         wait_for_others: bool = True,
     ) -> tuple[str, ...]:
         """Start `missing` in waves, each as soon as what it needs is ready; roll back if any of `specs` fails."""
+        for spec in missing:
+            if spec.prepare is not None:
+                spec.prepare(on_progress)
         to_start = {spec.name: spec for spec in missing}
         not_ready = {spec.name: spec for spec in specs}
         started: list[str] = []
@@ -178,7 +181,9 @@ class LocalStack:
         if log.exists():
             log.replace(log.with_name(f"{log.name}.1"))
         try:
-            process, child = spawn(spec.command, _fingerprint(spec), log, spec.environment)
+            process, child = spawn(
+                spec.command, _fingerprint(spec), log, spec.environment, account=spec.account, stop=spec.stop
+            )
         except OSError as error:
             raise StackError(f"{spec.name} can't be started: {spec.command[0]}: {error.strerror}") from None
         self._children[spec.name] = child
@@ -202,7 +207,7 @@ class LocalStack:
         for name, process in running.items():
             if not alive(process):
                 self._unclean_mark(name).touch()
-            send(process, signal.SIGTERM)
+            send(process, signal.Signals(process.stop))
         deadline = time.monotonic() + self._settings.tuning.grace
         for name, process in running.items():
             if not wait_gone(process, max(0.0, deadline - time.monotonic())):

@@ -1,6 +1,7 @@
 """The processes of the local stack: how each is started, when it is ready, and which port it needs."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,8 +39,9 @@ class Port:
 class ProcessSpec:
     """One background process. `ready` is asked until it says True; `after` names what must be ready before it starts.
 
-    `environment` is what the process gets besides the one that it inherits. `after_unclean_stop` is called before it
-    is started again, when it ended in any other way than by being told to.
+    `environment` is what the process gets besides the one that it inherits. `prepare` is called before it is started;
+    it may take minutes, and says so. `after_unclean_stop` is called before it is started again, when it ended in any
+    other way than by being told to. `account`: whom it runs as when we are root. `stop` tells it to end.
     """
 
     name: str
@@ -51,6 +53,9 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_file: Path | None = None
     after_unclean_stop: Callable[[], object] | None = None
+    prepare: Callable[[Callable[[str], None]], object] | None = None
+    account: str | None = None
+    stop: signal.Signals = signal.SIGTERM
 
 
 def answers(url: str) -> Callable[[], bool]:
@@ -75,7 +80,7 @@ def local_specs(settings: Settings, *, time_travel: bool) -> tuple[ProcessSpec, 
     own_server = uses_local_server(settings)
     after_temporal = ("temporal",) if own_server else ()
     specs = [_temporal(settings, time_travel)] if own_server else []
-    specs += [_sandbox(settings), _gateway(settings)]
+    specs += [_sandbox(settings), *_erp(settings), _gateway(settings)]
     specs += [_without_port(settings, name, module, after_temporal) for name, module in _WITHOUT_PORT.items()]
     return tuple(specs)
 
@@ -125,6 +130,14 @@ def _sandbox(settings: Settings) -> ProcessSpec:
         url=settings.sandbox_url,
         environment={"SANDBOX_WEBHOOK_SECRET": secret} if secret else {},
     )
+
+
+def _erp(settings: Settings) -> tuple[ProcessSpec, ...]:
+    if settings.erp.system != "tryton":
+        return ()
+    from starter.erp.specs import erp_specs  # late: only a stack with a real ERP needs it
+
+    return erp_specs(settings)
 
 
 def _webhook_secret(settings: Settings) -> str | None:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from domain.company import Company
 from domain.facts import INVOICE, Fact
 from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
+from domain.routes import Landscape
 from starter.delivery import business_day, look_anew
 from starter.routing import unpark_known
 from starter.slips import FACT
@@ -20,10 +21,10 @@ from store.tables import DeliveryRow, FactRow, LifecycleRow
 log = structlog.get_logger()
 
 
-def sweep(session: Session, company: Company) -> int:
+def sweep(session: Session, company: Company, landscape: Landscape | None = None) -> int:
     """Queue a look at every lifecycle whose invoices changed their standing by time alone; returns how many."""
     take_turn(session, ROUTING)
-    unpark_known(session)
+    unpark_known(session, landscape)
     retry_due(session)
     cases_for_parked(session, timedelta(days=company.early_event_days))
     with_invoices = select(FactRow.contract).where(FactRow.kind == INVOICE).distinct()

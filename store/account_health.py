@@ -11,16 +11,20 @@ from store.tables import ContractRiskRow, RolledUpRow
 
 
 class SqlAccountHealth:
-    """domain.books.AccountHealth."""
+    """domain.books.AccountHealth. `scope` keeps the companies of one CS platform apart from those of another."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scope: str = "") -> None:
         self._db = database
+        self._scope = scope
 
     async def assess(self, contract: str, health: Health) -> RolledUp:
-        return await self._db.write(lambda session: _assess(session, contract, health))
+        return await self._db.write(lambda session: _assess(session, contract, health, self._subject(health)))
 
     async def shown(self, contract: str, rolled: RolledUp) -> RolledUp:
-        return await self._db.write(lambda session: _shown(session, contract, rolled))
+        return await self._db.write(lambda session: _shown(session, contract, rolled, self._subject(rolled.health)))
+
+    def _subject(self, health: Health) -> str:
+        return f"{self._scope}/{health.company}" if self._scope else health.company
 
 
 class _Shown(BaseModel):
@@ -30,23 +34,22 @@ class _Shown(BaseModel):
     under_way: list[str] = []
 
 
-def _assess(session: Session, contract: str, health: Health) -> RolledUp:
-    company = health.company
-    insert_once(session, RolledUpRow(subject=company, health={}), keys=("subject",))
-    row = _locked(session, company)  # from here on nobody else reckons for this company
-    risk = ContractRiskRow(contract=contract, subject=company, health=health.model_dump(mode="json"))
+def _assess(session: Session, contract: str, health: Health, subject: str) -> RolledUp:
+    insert_once(session, RolledUpRow(subject=subject, health={}), keys=("subject",))
+    row = _locked(session, subject)  # from here on nobody else reckons for this company
+    risk = ContractRiskRow(contract=contract, subject=subject, health=health.model_dump(mode="json"))
     if not insert_once(session, risk, keys=("contract",)):
-        session.get_one(ContractRiskRow, contract).sqlmodel_update({"subject": company, "health": risk.health})
+        session.get_one(ContractRiskRow, contract).sqlmodel_update({"subject": subject, "health": risk.health})
         session.flush()
-    contracts = session.exec(select(ContractRiskRow).where(ContractRiskRow.subject == company)).all()
+    contracts = session.exec(select(ContractRiskRow).where(ContractRiskRow.subject == subject)).all()
     amounts_to = roll_up({each.contract: Health.model_validate(each.health) for each in contracts})
     if (now := amounts_to.model_dump(mode="json")) != row.health:
         row.health, row.version = now, row.version + 1
     return _what_to_show(row, contract, _seen(row))
 
 
-def _shown(session: Session, contract: str, rolled: RolledUp) -> RolledUp:
-    row = _locked(session, rolled.health.company)
+def _shown(session: Session, contract: str, rolled: RolledUp, subject: str) -> RolledUp:
+    row = _locked(session, subject)
     others = [each for each in _seen(row).under_way if each != contract]
     return _what_to_show(row, contract, _Shown(health=rolled.health, under_way=others))
 
@@ -65,5 +68,5 @@ def _seen(row: RolledUpRow) -> _Shown:
     return _Shown.model_validate(row.shown or {})
 
 
-def _locked(session: Session, company: str) -> RolledUpRow:
-    return session.exec(select(RolledUpRow).where(RolledUpRow.subject == company).with_for_update()).one()
+def _locked(session: Session, subject: str) -> RolledUpRow:
+    return session.exec(select(RolledUpRow).where(RolledUpRow.subject == subject).with_for_update()).one()

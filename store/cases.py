@@ -10,6 +10,7 @@ from store.database import Database, change, insert_once
 from store.tables import CaseNoteRow, CaseRow, InboxRow, utc_now
 
 DEAD_LETTER, UNLINKED_DEAL, EARLY_EVENT, REFUSED = "dead_letter", "unlinked_deal", "early_event", "refused_event"
+FROZEN = "frozen"
 
 
 class Cases:
@@ -62,6 +63,11 @@ def open_case(session: Session, case: CaseRow) -> None:
         note(session, case.id, "tenure", f"refused: {'; '.join(case.reasons)}")
     elif case.inbox_id is not None and case.kind != DEAD_LETTER and not about_another:
         _replace_dead_letter(session, case)
+
+
+def frozen_at(connection: str) -> str:
+    """The problem of whatever waits for one connection to be thawed."""
+    return f"{FROZEN}:{connection}"
 
 
 def _about_another_dead(session: Session, old: CaseRow, case: CaseRow) -> bool:
@@ -122,6 +128,7 @@ def project_cases(session: Session, contract: str, account: str, views: Sequence
                 actor=view.actor,
                 mend=view.mend,
                 projected=True,
+                problem=frozen_at(view.connection) if view.kind == FROZEN else "",
             ),
         )
     session.flush()

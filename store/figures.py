@@ -43,7 +43,8 @@ class Figures:
     backlogs: tuple[Backlog, ...]
 
 
-def figures(session: Session, subscribers: tuple[str, ...]) -> Figures:
+def figures(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ...]) -> Figures:
+    """Of the subscribers and feeds that are configured: what is left of others is no news."""
     return Figures(
         waiting=_waiting(session, utc_now()),
         dead=_dead(session),
@@ -53,7 +54,7 @@ def figures(session: Session, subscribers: tuple[str, ...]) -> Figures:
         cases=dict(
             session.exec(select(CaseRow.kind, func.count()).where(CaseRow.state == "open").group_by(CaseRow.kind)).all()
         ),
-        feeds=_feeds(session),
+        feeds=_feeds(session, feeds),
         unrelayed=unrelayed(session),
         backlogs=tuple(backlog(session, name) for name in subscribers),
     )
@@ -83,9 +84,9 @@ def _deliveries(session: Session, states: tuple[str, ...]) -> dict[str, int]:
     return dict.fromkeys(states, 0) | dict(session.exec(found).all())
 
 
-def _feeds(session: Session) -> dict[str, Feed]:
+def _feeds(session: Session, names: tuple[str, ...]) -> dict[str, Feed]:
     moment = now(session)
     return {
         row.name: Feed(max(0.0, moment - row.read_at) if row.read_at else float("inf"), row.gaps)
-        for row in session.exec(select(FeedRow)).all()
+        for row in session.exec(select(FeedRow).where(col(FeedRow.name).in_(names))).all()
     }

@@ -6,24 +6,25 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from domain.books import Claim, ViewRow
-from domain.errors import Busy, Rejected, SourceUnavailable
+from domain.errors import Busy, ConnectionFrozen, Rejected
+from domain.routes import any_of
 from store.cases import open_case
 from store.database import Database, change, db_now, insert_once, now, take_turn
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.freezing import EVERYTHING, freeze, frozen, thaw, why_frozen
 from store.inbox import ROUTING, unpark
 from store.lifecycles import link_new
-from store.settings import drop_setting, set_setting, setting
 from store.tables import CaseRow, EffectRow
 from store.views import publish_view
 
-EVERYTHING = "all"
-
-# What these make outside has news of its own, which find their contract by its id.
+# What these make outside has news of its own, which find their contract by its id: (kind of system, kind of record).
 FOUND_BY = {
-    "erp.create_customer": ("erp", "customer"),
-    "erp.create_subscription": ("erp", "subscription"),
-    "crm.create_renewal_opportunity": ("crm", "deal"),
+    "create_customer": ("erp", "customer"),
+    "create_subscription": ("erp", "subscription"),
+    "create_renewal_opportunity": ("crm", "deal"),
 }
+KINDS = ("crm", "erp", "cs")
+"""What stands for the connection in an operation from before connections were named in it."""
 
 
 class SqlLedger:
@@ -75,7 +76,7 @@ class SqlLedger:
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: ViewRow | None = None) -> bool:
         def done(session: Session) -> bool:
             row = _locked(session, key)
-            if row.operation in FOUND_BY:
+            if _method(row.operation) in FOUND_BY:
                 take_turn(session, ROUTING)  # an event that is being parked just now must not be missed
             if view is not None:
                 publish_view(session, view)
@@ -103,12 +104,17 @@ class SqlLedger:
     async def unknown(self, key: str, *, fence: int) -> None:
         await self._end(key, fence, {})
 
-    async def freeze(self, connection: str = EVERYTHING) -> None:
-        """No claim for this connection ("erp"), or for any, until thaw. What is already claimed still goes out."""
-        await self._db.write(lambda session: set_setting(session, f"freeze:{connection}", "yes"))
+    async def freeze(self, connection: str = EVERYTHING, *, reason: str = "") -> None:
+        """No claim for this connection, or for any, until thaw. What is already claimed still goes out."""
+        await self._db.write(lambda session: freeze(session, connection, reason))
 
-    async def thaw(self, connection: str = EVERYTHING) -> None:
-        await self._db.write(lambda session: drop_setting(session, f"freeze:{connection}"))
+    async def thaw(self, connection: str = EVERYTHING) -> bool:
+        """False when it was not frozen. The dispatcher has what waits for it tried again (starter/thawing.py)."""
+        return await self._db.write(lambda session: thaw(session, connection))
+
+    async def frozen(self) -> dict[str, str]:
+        """What is frozen now, and why: by connection, or "all"."""
+        return await self._db.read(frozen)
 
     async def new_epoch(self) -> int:
         """To be called once after a restore of the store or of Temporal, before the workers start again."""
@@ -140,10 +146,20 @@ def _locked(session: Session, key: str) -> EffectRow:
 
 
 def _permit(session: Session, operation: str) -> None:
-    connection = operation.partition(".")[0]
-    for frozen in (EVERYTHING, connection):
-        if setting(session, f"freeze:{frozen}"):
-            raise SourceUnavailable(f"{connection} is frozen (tenure's kill switch: {frozen})")
+    connection = _connection(operation)
+    if found := why_frozen(session, connection):
+        name, reason = found
+        why = f" ({reason})" if reason else ""
+        thaw_it = f"tenure thaw {name}" if name == connection else "tenure thaw"
+        raise ConnectionFrozen(f"{connection} is frozen{why}; `{thaw_it}` lets it go on")
+
+
+def _connection(operation: str) -> str:
+    return operation.partition(".")[0]
+
+
+def _method(operation: str) -> str:
+    return operation.partition(".")[2]
 
 
 def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
@@ -156,6 +172,9 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     row = _locked(session, asked.key)
     under_epoch(row, epoch)
     clock = now(session)
+    if row.state in ("DONE", "SENT") and _elsewhere(row.operation, asked.operation):
+        where, here = _connection(row.operation), _connection(asked.operation)
+        raise Rejected(f"{row.key} was given to {where}, and {here} is another system: it would be there twice")
     if row.state == "DONE":
         if row.arguments != asked.arguments:
             raise Rejected(f"{row.key} is done with other arguments; a new intention needs a new key")
@@ -175,6 +194,7 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
     row.lease_until = clock + lease
     row.updated_at = clock
     row.asked_arguments, row.asked_generation = asked.arguments, asked.generation
+    row.operation = asked.operation
     if row.state != "SENT":
         row.state, row.contract = "CLAIMED", asked.contract
         return Claim(state="send", fence=row.fence, generation=asked.generation)
@@ -193,10 +213,19 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
 
 def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> None:
     """The new record is an alias of its contract, and what came in before we knew of it goes on."""
-    if row.operation in FOUND_BY and "id" in result:
-        system, kind = FOUND_BY[row.operation]
-        if link_new(session, system, kind, result["id"], row.contract):
-            unpark(session, f"{system}:{kind}:{result['id']}")
+    if _method(row.operation) not in FOUND_BY or "id" not in result:
+        return
+    system, kind = FOUND_BY[_method(row.operation)]
+    # of two ERPs each may have a customer 5; deals are those of the one CRM
+    connection = _connection(row.operation) if system == "erp" else system
+    if link_new(session, connection, kind, result["id"], row.contract):
+        for name in dict.fromkeys((connection, system, any_of(system))):
+            unpark(session, f"{name}:{kind}:{result['id']}")
+
+
+def _elsewhere(was: str, now: str) -> bool:
+    """Whether a key is asked of another connection than before; an old row names the kind, which is its home's."""
+    return _connection(was) != _connection(now) and _connection(was) not in KINDS
 
 
 def _is_duplicate(session: Session, row: EffectRow, result: dict[str, Any]) -> bool:
@@ -212,7 +241,7 @@ def _is_duplicate(session: Session, row: EffectRow, result: dict[str, Any]) -> b
         kind="duplicate",
         title=f"{row.operation} happened twice: {stored} is used, {other} is a duplicate",
         reasons=[f"{row.key} has two records in the outside system: {stored} and {other}"],
-        mend=f"remove {other} in {row.operation.partition('.')[0]}, then resolve the case",
+        mend=f"remove {other} in {_connection(row.operation)}, then resolve the case",
     )
     open_case(session, case)
     return True

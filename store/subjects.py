@@ -4,25 +4,42 @@ from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
-from domain.events import Subject
+from domain.events import Subject, UnusableEvent
+from domain.routes import Landscape
+from domain.view import Stage
 from store.database import insert_once
 from store.lifecycles import find_contract
-from store.tables import AccountAliasRow, LifecycleRow
+from store.tables import AccountAliasRow, LifecycleRow, LifecycleViewRow
 
 DEEPEST = 20  # merges of merged accounts that are followed
 
 
-def concerned(session: Session, subjects: Iterable[Subject]) -> Sequence[str]:
-    """The contracts that the first known subject stands for; none when nobody knows any of them (yet)."""
+def concerned(
+    session: Session, subjects: Iterable[Subject], landscape: Landscape, source: str | None = None
+) -> Sequence[str]:
+    """The contracts that the first known subject stands for; none when nobody knows any of them (yet).
+
+    `source`: the connection whose event it is, which is meant where a record of its kind is named. Raises UnusableEvent
+    where several systems have a record by that id and the source is none of them.
+    """
     for subject in subjects:
-        if found := _contracts(session, subject.alias):
+        if found := _contracts(session, specific(subject, landscape, source), landscape):
             return found
     return []
 
 
-def known(session: Session, alias: str) -> bool:
+def specific(subject: Subject, landscape: Landscape, source: str | None) -> str:
+    """The alias of a subject, with the connection whose record it is in place of its kind."""
+    kind, rest = subject.alias.split(":", 1)
+    return f"{landscape.meant_by(kind, source)}:{rest}" if kind == "erp" else subject.alias
+
+
+def known(session: Session, alias: str, landscape: Landscape) -> bool:
     """Whether an alias that an event waits for finds a contract by now."""
-    return bool(_contracts(session, alias))
+    try:
+        return bool(_contracts(session, alias, landscape))
+    except UnusableEvent:
+        return True  # it waits for nothing any more
 
 
 def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
@@ -39,23 +56,45 @@ def merge_account(session: Session, account: str, into: str) -> bool:
     return insert_once(session, AccountAliasRow(account=account, into=into), keys=("account",))
 
 
-def _contracts(session: Session, alias: str) -> Sequence[str]:
+def _contracts(session: Session, alias: str, landscape: Landscape) -> Sequence[str]:
     system, kind, foreign_id = alias.split(":", 2)
     if (system, kind) == ("tenure", "contract"):
         return [foreign_id] if session.get(LifecycleRow, foreign_id) else []
     if (system, kind) == ("crm", "account"):
         return [life.contract for life in open_of_account(session, foreign_id)]
-    contract = find_contract(session, system, kind, foreign_id)
-    if contract is None:
-        return []
-    return _sharing_customer(session, contract) if (system, kind) == ("erp", "customer") else [contract]
+    if system == "crm":
+        contract = find_contract(session, system, kind, foreign_id)
+        return [contract] if contract else []
+    names = landscape.known_as("erp", system)
+    found = {name: contract for name in names if (contract := find_contract(session, name, kind, foreign_id))}
+    if len({landscape.served_by("erp", name) for name in found}) > 1:
+        raise UnusableEvent(
+            f"{' and '.join(found)} have a {kind} {foreign_id} each, and the event says not whose it is"
+        )
+    for name, contract in found.items():
+        erp = landscape.served_by("erp", name)
+        return _sharing_customer(session, contract, erp, landscape) if kind == "customer" else [contract]
+    return []
 
 
-def _sharing_customer(session: Session, contract: str) -> Sequence[str]:
-    """A customer of the ERP is one account at one selling entity; it may pay for several contracts."""
+def _sharing_customer(session: Session, contract: str, erp: str, landscape: Landscape) -> Sequence[str]:
+    """A customer of an ERP is one account at one selling entity; it may pay for several contracts."""
     first = session.get_one(LifecycleRow, contract)
-    lives = open_of_account(session, first.account)
-    return [life.contract for life in lives if life.selling_entity == first.selling_entity]
+    lives = [life for life in open_of_account(session, first.account) if life.selling_entity == first.selling_entity]
+    if len(landscape.of_kind("erp")) < 2:
+        return [life.contract for life in lives]
+    return [life.contract for life in lives if life.contract == contract or _erp_of(session, life, landscape) == erp]
+
+
+def _erp_of(session: Session, life: LifecycleRow, landscape: Landscape) -> str | None:
+    """The ERP that a contract went to; None while that is not decided."""
+    shown = session.get(LifecycleViewRow, life.contract)
+    if shown is None:
+        return None
+    recorded = shown.view.get("connections", {}).get("erp")
+    if recorded is None and shown.stage == Stage.ORDER_ACTIVATION:
+        return None
+    return landscape.served_by("erp", recorded)
 
 
 def _merged(session: Session, account: str) -> set[str]:

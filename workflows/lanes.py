@@ -148,12 +148,15 @@ class Lanes:
             performed = await workflow.execute_activity_method(
                 PERFORMERS[step.do],
                 request,
-                **options.at(step.system, title(step), options.PROBE if case else options.EFFECT),
+                **options.at(
+                    self._state.connection(step.system), title(step), options.PROBE if case else options.EFFECT
+                ),
             )
         except ActivityError as error:
             kind, message = reason_of(error)
             failures = case.failures + 1 if case else 1
-            failed(self._state, step, kind, message, self._now(), options.retry_delay(failures))
+            delay = options.WHILE_FROZEN if kind == "FROZEN" else options.retry_delay(failures)
+            failed(self._state, step, kind, message, self._now(), delay)
         else:
             done(self._state, step, performed, self._now())
 

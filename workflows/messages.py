@@ -91,7 +91,8 @@ class LifecycleMessages:
         if command.drop:
             outcomes.dropped(self._state, command.case, self._now())
             return self._answer("given up")
-        outcomes.retried(self._state, command.case, command.done_as, self._now())
+        recorded = workflow.patched("the ledger hears of what was done by hand")
+        outcomes.retried(self._state, command.case, command.done_as, self._now(), recorded=recorded)
         return self._answer("taken as done" if command.done_as else "trying again")
 
     @retry_step.validator

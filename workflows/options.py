@@ -10,9 +10,14 @@ from temporalio.workflow import ActivityConfig, LocalActivityConfig, info
 LONGEST_DEADLINE = timedelta(seconds=5)
 ATTEMPT = 2 * LONGEST_DEADLINE + timedelta(seconds=5)
 
+# How long an attempt may wait for its connection's limit, before it begins. It heartbeats meanwhile and begins with a
+# heartbeat: from then on, and where there is no wait, the heartbeat timeout is what bounds the attempt.
+TURN = timedelta(minutes=10)
+
 # Five attempts within about a minute; then the lifecycle waits on its own timer, with an open case.
 EFFECT = ActivityConfig(
-    start_to_close_timeout=ATTEMPT,
+    start_to_close_timeout=TURN + ATTEMPT,
+    heartbeat_timeout=ATTEMPT,
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=3,
@@ -23,7 +28,8 @@ EFFECT = ActivityConfig(
 
 # With a case open already: look whether the system is back, and have room for one "busy, in 2 s".
 PROBE = ActivityConfig(
-    start_to_close_timeout=ATTEMPT,
+    start_to_close_timeout=TURN + ATTEMPT,
+    heartbeat_timeout=ATTEMPT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 
@@ -53,10 +59,14 @@ FEED_RUN = timedelta(hours=1)  # a run that nobody works on must not hold the ne
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
 
+# While a connection is frozen nothing can be expected: the dispatcher has the step tried again after the thaw, and this
+# is for the case that nobody does.
+WHILE_FROZEN = timedelta(minutes=10)
 
-def at(system: str, summary: str, options: ActivityConfig) -> ActivityConfig:
-    """Options on a system's own task queue, beside the lifecycles' queue; the summary is read in the Temporal UI."""
-    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{system}", "summary": summary})
+
+def at(connection: str, summary: str, options: ActivityConfig) -> ActivityConfig:
+    """Options on a connection's own task queue, beside the lifecycles'; the summary is read in the Temporal UI."""
+    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{connection}", "summary": summary})
 
 
 def feed(summary: str) -> ActivityConfig:

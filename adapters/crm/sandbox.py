@@ -7,10 +7,23 @@ import httpx
 
 from adapters.crm.salesforce import outcome_of
 from adapters.http import Json, segment
-from adapters.sandbox import LEVEL, LOOKUP, sandbox_api
+from adapters.sandbox import LEVEL, LOOKUP, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import NotFound
-from domain.ports import ChangedDeal, ChangedDeals, DealRecord, DealStatus, NewRenewalOpportunity, OpportunityRef
+from domain.ports import (
+    ChangedDeal,
+    ChangedDeals,
+    DealRecord,
+    DealStatus,
+    NewRenewalOpportunity,
+    OpportunityRef,
+    Probed,
+)
+
+_FIELDS = (
+    "Tenure_Contract__c", "Tenure_Status__c", "Tenure_Renewal_Date__c", "ERP_Customer__c", "ERP_Subscription__c",
+    "Tenure_External_Id__c", "Tenure_Renews_Opportunity__c",
+)  # fmt: skip
 
 
 class SandboxCrm:
@@ -20,6 +33,9 @@ class SandboxCrm:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = sandbox_api(client, "crm", self.effects)
+
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, "crm", _FIELDS)
 
     async def account_exists(self, account: str) -> bool:
         try:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import httpx
 
 from adapters.http import Json, segment
-from adapters.sandbox import KEY, LEVEL, LOOKUP, NONE, sandbox_api
+from adapters.sandbox import KEY, LEVEL, LOOKUP, NONE, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import ContractBroken, Rejected
-from domain.ports import Health, NewCompany, NewOnboarding, NewPlaybook, Ref
+from domain.ports import Health, NewCompany, NewOnboarding, NewPlaybook, Probed, Ref
 
 
 class SandboxCs:
@@ -24,6 +24,9 @@ class SandboxCs:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = sandbox_api(client, "cs", self.effects)
+
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, "cs", ("external_id", "parent_external_id"))
 
     async def ensure_company(self, new: NewCompany, *, key: str) -> Ref:
         """The account is the company's unique external id there, so the key is not sent: a second POST is refused, and

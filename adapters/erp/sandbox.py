@@ -6,20 +6,30 @@ from decimal import Decimal
 import httpx
 
 from adapters.http import Json, segment
-from adapters.sandbox import KEY, LOOKUP, sandbox_api
+from adapters.sandbox import KEY, LEVEL, LOOKUP, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
+from domain.errors import ContractBroken
+from domain.likeness import company_domain
 from domain.ports import (
     Activated,
     Activation,
     Amendment,
+    Balance,
     BillingHistory,
     BillingStart,
     BillingStarted,
+    CreditHold,
+    CustomerCandidate,
     Ending,
+    Invoice,
+    InvoicePage,
+    LineState,
     NewCustomer,
     NewSubscription,
+    Probed,
     Ref,
     Renewal,
+    SubscriptionState,
 )
 
 
@@ -28,6 +38,7 @@ class SandboxErp:
 
     effects: Mapping[str, EffectClass] = {
         "create_customer": LOOKUP,
+        "set_credit_hold": LEVEL,
         "create_subscription": KEY,
         "activate_order": KEY,
         "start_billing": KEY,
@@ -40,6 +51,9 @@ class SandboxErp:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = sandbox_api(client, "erp", self.effects)
 
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, "erp", ("external_id",))
+
     async def create_customer(self, new: NewCustomer, *, key: str) -> Ref:
         body = {"external_id": key, **new.model_dump(mode="json")}
         return self._ref("create_customer", await self._api.write("create_customer", "POST", "customers", body))
@@ -49,6 +63,23 @@ class SandboxErp:
         with self._api.shape("find_customer"):
             found = [Ref(id=record["id"]) for record in answer["customers"]]
         return found[0] if found else None
+
+    async def similar_customers(self, new: NewCustomer) -> tuple[CustomerCandidate, ...]:
+        asked: Json = {
+            "selling_entity": new.selling_entity,
+            "name": new.name,
+            "domain": company_domain(new.email),
+            "tax_id": new.tax_id,
+        }
+        answer = await self._api.read("similar_customers", "customers/similar", body=asked)
+        with self._api.shape("similar_customers"):
+            return tuple(CustomerCandidate(**record) for record in answer["customers"])
+
+    async def set_credit_hold(self, hold: CreditHold) -> None:
+        path, body = f"customers/{segment(hold.customer)}/credit-hold", {"held": hold.held, "reason": hold.reason}
+        answer = await self._api.write("set_credit_hold", "PUT", path, body)
+        if answer.get("held") is not hold.held:
+            raise ContractBroken("erp.set_credit_hold: the answer is not what was set")
 
     async def create_subscription(self, new: NewSubscription, *, key: str) -> Ref:
         body = new.model_dump(mode="json")
@@ -91,6 +122,24 @@ class SandboxErp:
         with self._api.shape("billing_history"):
             return _history(answer)
 
+    async def subscription_state(self, subscription: str) -> SubscriptionState:
+        answer = await self._api.read("subscription_state", f"subscriptions/{segment(subscription)}/state")
+        with self._api.shape("subscription_state"):
+            lines = tuple(LineState(**line) for line in answer["lines"])
+            return SubscriptionState(**{**answer, "lines": lines})
+
+    async def balance(self, customer: str) -> Balance:
+        answer = await self._api.read("balance", f"customers/{segment(customer)}/balance")
+        with self._api.shape("balance"):
+            return Balance(**answer)
+
+    async def invoices(self, customer: str, cursor: str | None = None, limit: int = 100) -> InvoicePage:
+        """The cursor is the last invoice's id."""
+        asked = {"limit": str(limit), **({"after": cursor} if cursor else {})}
+        answer = await self._api.read("invoices", f"customers/{segment(customer)}/invoices", asked)
+        with self._api.shape("invoices"):
+            return InvoicePage(invoices=tuple(_invoice(each) for each in answer["invoices"]), cursor=answer["next"])
+
     async def _on(self, subscription: str, operation: str, action: str, body: Json, key: str) -> Json:
         return await self._api.write(
             operation, "POST", f"subscriptions/{segment(subscription)}/{action}", body, key=key
@@ -108,4 +157,19 @@ def _history(answer: Json) -> BillingHistory:
         overdue=answer["overdue"],
         currency=answer["currency"],
         overdue_amount=Decimal(answer["overdue_amount"]),
+    )
+
+
+def _invoice(record: Json) -> Invoice:
+    paid = record["paid_on"] is not None
+    return Invoice(
+        id=record["id"],
+        number=record["number"],
+        status="paid" if paid else "posted",
+        currency=record["currency"],
+        total=Decimal(record["amount"]),
+        open_amount=Decimal(0) if paid else Decimal(record["amount"]),
+        issued_on=record["issued_on"],
+        due_on=record["due_on"],
+        contract=record["contract"],
     )

@@ -6,8 +6,9 @@ from datetime import datetime
 import httpx
 
 from adapters.http import Json
-from adapters.sandbox import sandbox_api
+from adapters.sandbox import probe_sandbox, sandbox_api
 from domain.feeds import ChangePage
+from domain.ports import Probed
 
 
 class SandboxFeed:
@@ -19,6 +20,9 @@ class SandboxFeed:
     def __init__(self, client: httpx.AsyncClient, system: str) -> None:
         self._api = sandbox_api(client, system, {})
         self._system = system
+
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, self._system, writes=False)
 
     async def changes(self, cursor: str, limit: int) -> ChangePage:
         answer = await self._api.read_feed("changes", "changes", {"after": cursor, "limit": str(limit)})

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import httpx
 
-from adapters.sandbox import sandbox_api
+from adapters.sandbox import probe_sandbox, sandbox_api
 from domain.effects import EffectClass
-from domain.ports import SupportCases
+from domain.ports import Probed, SupportCases
 
 
 class SandboxSupport:
@@ -17,6 +17,9 @@ class SandboxSupport:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = sandbox_api(client, "support", self.effects)
+
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, "support", writes=False)
 
     async def open_cases(self, account: str) -> SupportCases:
         """An account that the help desk has never heard of has no cases."""

@@ -6,9 +6,9 @@ from decimal import Decimal
 import httpx
 
 from adapters.http import segment
-from adapters.sandbox import sandbox_api
+from adapters.sandbox import probe_sandbox, sandbox_api
 from domain.effects import EffectClass
-from domain.ports import Adoption
+from domain.ports import Adoption, Probed
 
 
 class SandboxUsage:
@@ -18,6 +18,9 @@ class SandboxUsage:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = sandbox_api(client, "usage", self.effects)
+
+    async def probe(self) -> Probed:
+        return await probe_sandbox(self._api, "usage", writes=False)
 
     async def adoption(self, account: str) -> Adoption:
         """Raises NotFound for an account of which no usage was ever reported."""

@@ -13,6 +13,7 @@ from domain.order import ContractSheet, Order, OrderVerdict, Reason
 from domain.policies.line_checks import in_whole_numbers, line_reasons
 from domain.policies.order_checks import party_reasons, selling_reasons, terms_reasons
 from domain.policies.tax import tax_reasons
+from domain.routes import Landscape
 from domain.terms import LineTerms
 
 __all__ = ["apply_fixes", "parse_order", "sheet", "validate_order", "verdict"]
@@ -67,18 +68,32 @@ def validate_order(order: Order, company: Company, *, parent_known: bool | None)
     )
 
 
-def verdict(document: dict[str, Any], company: Company, revision: int, *, parent_known: bool | None) -> OrderVerdict:
-    """Parse and validate one revision of an order: its sheet, or every reason at once, one per path and message.
+def verdict(
+    document: dict[str, Any],
+    company: Company,
+    revision: int,
+    *,
+    parent_known: bool | None,
+    landscape: Landscape | None = None,
+) -> OrderVerdict:
+    """Parse and validate one revision of an order: its sheet and where it goes, or every reason at once, one per path
+    and message. Without a `landscape` each kind has one system.
 
     Messages repeat no names, addresses or tax ids: a verdict goes into the lifecycle's history.
     """
     order, unreadable = parse_order(document)
     left_out = tuple(reason.path for reason in unreadable)
     judged = validate_order(order, company, parent_known=parent_known)
-    reasons = (*unreadable, *(reason for reason in judged if not _inside(reason.path, left_out)))
+    routed = (landscape or Landscape()).route(order, company)
+    # what is wrong already says more than that it can't be routed
+    wrong = {reason.path for reason in (*unreadable, *judged)}
+    nowhere = [reason for reason in routed.reasons if not any(_inside(path, [reason.path]) for path in wrong)]
+    reasons = (*unreadable, *(reason for reason in (*judged, *nowhere) if not _inside(reason.path, left_out)))
     if reasons:
         return OrderVerdict(revision=revision, reasons=tuple(dict.fromkeys(reasons)))
-    return OrderVerdict(revision=revision, sheet=sheet(order, company))
+    return OrderVerdict(
+        revision=revision, sheet=sheet(order, company), connections=routed.connections, scopes=routed.scopes
+    )
 
 
 def sheet(order: Order, company: Company) -> ContractSheet:

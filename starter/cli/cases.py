@@ -1,6 +1,5 @@
 """`tenure cases`: one list of everything that needs a person, and what a person can do about each."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.masking import masked_text
-from starter.cli.running import Json, in_office, plain, show, user
+from starter.cli.running import Json, in_office, in_store, plain, show, user
 from starter.cli.times import parse_length, parse_moment
 from starter.mistakes import Mistake
 from starter.settings import load_settings
@@ -196,19 +195,11 @@ def note(case: Case, text: Annotated[str, typer.Argument(help="What to keep with
 
 def _at_desk(work: "Callable[[CaseDesk, Database], Awaitable[T]]") -> T:
     """Do one thing with the cases; that needs the store alone."""
-    import wiring
     from starter.case_desk import CaseDesk
     from starter.sources.reading import Sources
 
-    async def done() -> T:
-        settings = load_settings()
-        database = wiring.open_store(settings)
-        try:
-            return await work(CaseDesk(database, Sources(settings)), database)
-        finally:
-            database.close()
-
-    return asyncio.run(done())
+    sources = Sources(load_settings())
+    return in_store(lambda database: work(CaseDesk(database, sources), database))
 
 
 async def _retried(desk: "CaseDesk", database: "Database", name: str) -> "Outcome":

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from starter.cli.running import Contract, Json, in_office, is_unicode, plain, show
+from starter.cli.running import Contract, Json, in_office, in_store, is_unicode, plain, show
 from starter.cli.seeding import put_deal_into_sandbox
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 if TYPE_CHECKING:
     from starter.office import Office
+    from store.database import Database
 
 Stage = Annotated[str | None, typer.Option(help="Only lifecycles in this stage, such as serving or renewal.")]
 Attention = Annotated[bool, typer.Option("--attention", help="Only lifecycles with an open case.")]
@@ -85,11 +86,11 @@ def list_all(stage: Stage = None, attention: Attention = False, as_json: Json = 
     if stage is not None and stage not in list(Known):
         raise Mistake(f"unknown stage {stage!r}; known: {', '.join(Known)}")
 
-    async def read(office: "Office") -> list[LifecycleView]:
-        rows = await SqlViews(office.database).list(stage=stage, needs_attention=attention or None)
+    async def read(database: "Database") -> list[LifecycleView]:
+        rows = await SqlViews(database).list(stage=stage, needs_attention=attention or None)
         return [LifecycleView.model_validate(row.view) for row in rows]
 
-    views = in_office(read)
+    views = in_store(read)
 
     def text() -> None:
         short = ("contract", "stage", "term", "renewal", "risk")

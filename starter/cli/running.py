@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from domain.errors import TenureError
+from starter.local_erp import ERPS
 from starter.mistakes import Mistake
 from starter.settings import Settings, load_settings
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from starter.office import Office
+    from store.database import Database
 
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Erp = Annotated[
+    str | None, typer.Option("--erp", metavar="ERP", help=f"{' or '.join(ERPS)}; default: the one of last time.")
+]
 Contract = Annotated[str, typer.Argument(help="Contract id, CRM deal id, or a unique part of either.")]
 
 MISTAKE = 2
@@ -124,6 +129,21 @@ def in_office(work: Callable[["Office"], Awaitable[T]]) -> T:
     async def done() -> T:
         async with open_office() as office:
             return await work(office)
+
+    return asyncio.run(done())
+
+
+def in_store(work: Callable[["Database"], Awaitable[T]]) -> T:
+    """Do one thing with the store alone: Temporal may be away."""
+
+    async def done() -> T:
+        import wiring
+
+        database = wiring.open_store(load_settings())
+        try:
+            return await work(database)
+        finally:
+            database.close()
 
     return asyncio.run(done())
 

@@ -6,7 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from starter.cli.running import Json, connect, run, show
+from domain.errors import TenureError
+from starter.cli.running import Erp, Json, connect, run, show
+from starter.local_erp import parse_erp, remember
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
@@ -18,14 +20,18 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up(time_travel: TimeTravel = False, as_json: Json = False) -> None:
-    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up."""
+def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) -> None:
+    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up.
+
+    With `--erp tryton` a real ERP, too: Tryton on PostgreSQL, which new orders then go to.
+    """
     from starter.stack import LocalStack
 
-    settings = load_settings()
+    settings = load_settings(local_erp=parse_erp(erp))
     stack = LocalStack(settings)
     say = Console(stderr=True).print
     started = stack.up(time_travel=time_travel, on_progress=(lambda _: None) if as_json else say)
+    remember(settings)
     show(
         as_json,
         {"started": started},
@@ -46,15 +52,23 @@ def down(as_json: Json = False) -> None:
 
 def status(as_json: Json = False) -> None:
     """Show each process of the local stack."""
+    from starter.cli.freezing import frozen_in
     from starter.stack import LocalStack
 
-    found = LocalStack(load_settings()).status()
+    settings = load_settings()
+    found = LocalStack(settings).status()
+    try:
+        frozen = [f"{name} ({why})" if why else name for name, why in frozen_in(settings).items()]
+    except (Mistake, TenureError) as error:
+        frozen = [f"nobody knows what: {error}"]
 
     def text() -> None:
         table = Table("process", "state", "pid", "port", "address")
         for each in found:
             table.add_row(each.name, each.state, str(each.pid or ""), str(each.port or ""), each.url or "")
         Console().print(table)
+        for what in frozen:
+            print(f"frozen: {what}")
 
     fields = ("name", "state", "pid", "port", "url")
     show(as_json, [{name: getattr(each, name) for name in fields} for each in found], text)

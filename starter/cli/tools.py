@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from starter.cli.lifecycles import read_document
-from starter.cli.running import Contract, Json, in_office, parse_date, run, show
+from starter.cli.running import Contract, Erp, Json, in_office, parse_date, run, show
+from starter.local_erp import parse_erp
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
@@ -45,7 +46,9 @@ def check(
         raise Mistake(f"{payload}: {error}") from None
     except (OSError, ValueError) as error:
         raise Mistake(f"{mapping}: {'; '.join(str(error).splitlines())}") from None
-    found = verdict(document, wiring.read_company(settings), 1, parent_known=None)
+    company = wiring.read_company(settings)
+    landscape = wiring.read_landscape(settings, company)
+    found = verdict(document, company, 1, parent_known=None, landscape=landscape)
 
     def text() -> None:
         console = Console()
@@ -57,9 +60,12 @@ def check(
             console.print(f"wrong    {reason.path}: {reason.message}")
         if not found.reasons:
             console.print("The order is complete and valid (the parent account is checked in the CRM).")
+            for of_kind, connection in found.connections.items():
+                console.print(f"{of_kind:<8} goes to {connection}")
 
     reasons = [reason.model_dump() for reason in found.reasons]
-    show(as_json, {"kind": kind, "order": document, "missing": missing(document), "reasons": reasons}, text)
+    data = {"kind": kind, "order": document, "missing": missing(document), "reasons": reasons}
+    show(as_json, {**data, "connections": found.connections}, text)
 
 
 def glossary(as_json: Json = False) -> None:
@@ -110,8 +116,8 @@ def fast_forward(
     show(as_json, done, text)
 
 
-def demo(as_json: Json = False) -> None:
+def demo(erp: Erp = None, as_json: Json = False) -> None:
     """Play one customer's life on the local stack, and leave it running."""
     from starter.demo import play
 
-    raise typer.Exit(run(play(load_settings(), as_json=as_json)))
+    raise typer.Exit(run(play(load_settings(local_erp=parse_erp(erp)), as_json=as_json)))

@@ -164,9 +164,16 @@ class Sources:
     def __init__(self, settings: "Settings | None" = None) -> None:
         webhooks = settings.webhooks if settings else {}
         self._sources = {name: Source(name, declared) for name, declared in webhooks.items()}
+        feeds = settings.feeds.items() if settings else ()
+        self._connections = {feed.source or name: feed.connection for name, feed in feeds}
+        self._connections |= {name: webhook.connection for name, webhook in webhooks.items()}
 
     def __getitem__(self, name: str) -> Source:
         return self._sources[name]
+
+    def connection_of(self, source: str) -> str | None:
+        """The connection whose events a source tells; None of what is no connection's, such as `cli`."""
+        return self._connections.get(source)
 
     def event(self, source: str, payload: str) -> Event:
         """The same for what must be an event of ours. Raises UnusableEvent also for a hint, or what is ignored."""

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import store.limits
 import store.tables  # noqa: F401 (fills the metadata)
 
 context.configure(

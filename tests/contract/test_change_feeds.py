@@ -1,6 +1,7 @@
 """The change feeds pass their kit, and the sandbox's that of every reading operation."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from domain.events import read_event
 from sandbox.app import create_app
 from sandbox.feeds import SYSTEMS
 from tests.kits.box import BoxClient
+from tests.kits.contracts import feed_contract
 from tests.kits.feed import FeedContract, fill, read_to_end
 from tests.kits.outbox import OutboxWorld
 from tests.kits.reads import Read, ReadContract
@@ -67,10 +69,12 @@ class TestSandboxFeed(FeedContract, ReadContract):
         assert before != after
 
 
-class TestPostgresOutbox(FeedContract):
-    @pytest.fixture
-    async def world(self, outbox_url: str) -> OutboxWorld:
-        return OutboxWorld(outbox_url)
+@asynccontextmanager
+async def outbox(outbox_url: str) -> AsyncIterator[OutboxWorld]:
+    yield OutboxWorld(outbox_url)
+
+
+TestPostgresOutbox = feed_contract(outbox)
 
 
 async def test_each_system_of_the_box_tells_the_same_facts_in_feed_and_back_fill() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from starter.cli.running import open_office
 from starter.demo.box import Box, Customer
+from starter.demo.erp import erp_side
 from starter.demo.proof import holdings
 from starter.settings import load_settings
 from tests.stack import ROOT
@@ -100,7 +101,7 @@ async def test_the_demo_counts_in_the_outside_systems_and_sees_a_second_customer
     customer.account = made["account"]
     await box.do("POST", "/erp/customers", {**made, "external_id": "by hand"})
     async with open_office(settings) as office:
-        proof = await holdings(box, office, customer, contract)
+        proof = await holdings(box, erp_side(settings, box), office, customer, contract)
     assert {what for what, (wanted, found) in proof.items() if wanted != found} == {"customers (ERP)"}
 
 

@@ -14,7 +14,7 @@ from activities.effects import Effects, fingerprint
 from domain.base import Frozen
 from domain.books import Claim, ViewRow
 from domain.effects import EffectClass, Guarantee
-from domain.errors import Busy, InDoubt, Rejected, SourceUnavailable
+from domain.errors import Busy, ConnectionFrozen, InDoubt, Rejected, SourceUnavailable
 from domain.ports import Ref
 from domain.view import LifecycleView, Stage
 from store.database import Database
@@ -42,7 +42,7 @@ async def test_a_frozen_connection_sends_nothing(
     await once(call(outside, "done before").effect())
     await ledger.freeze(frozen)
     blocked = call(outside)
-    with pytest.raises(SourceUnavailable, match="frozen"):
+    with pytest.raises(ConnectionFrozen, match="frozen"):
         await once(blocked.effect())
     assert await once(call(outside, "done before").effect()) == Ref(id="r1"), "what is done is still told"
     await ledger.thaw(frozen)
@@ -66,7 +66,7 @@ async def test_a_level_is_set_each_time_unless_frozen(ledger: SqlLedger) -> None
     await effects.level("cs.set_health", declared, set_risk)
     await effects.level("cs.set_health", declared, set_risk)
     await ledger.freeze("cs")
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(ConnectionFrozen):
         await effects.level("cs.set_health", declared, set_risk)
     assert risks == ["high", "high"]
     assert await ledger.rows("crm/d1/1") == []

@@ -3,6 +3,6 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.kits.crm", "tests.kits.cs", "tests.kits.effects", "tests.kits.erp", "tests.kits.reads",
-    "tests.kits.feed", "tests.kits.support", "tests.kits.usage",
+    "tests.kits.crm", "tests.kits.crm_reader", "tests.kits.cs", "tests.kits.effects", "tests.kits.erp",
+    "tests.kits.erp_meaning", "tests.kits.feed", "tests.kits.reads", "tests.kits.support", "tests.kits.usage",
 )  # fmt: skip

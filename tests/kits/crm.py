@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from domain.errors import NotFound
-from domain.ports import DealStatus, NewRenewalOpportunity
+from domain.ports import DealStatus, NewRenewalOpportunity, OpportunityRef
 from tests.kits.effects import EffectContract, Write
 from tests.kits.reads import Read
 from tests.kits.world import CrmWorld
@@ -14,7 +14,7 @@ from tests.kits.world import CrmWorld
 
 class CrmContract(EffectContract):
     writes = ("write_status", "create_renewal_opportunity")
-    reads = ("account_exists", "read_opportunity", "find_renewal_opportunity")
+    reads = ("account_exists", "read_opportunity", "find_renewal_opportunity", "probe")
 
     async def read(self, world: CrmWorld, reading: str) -> Read:
         account, deal = await world.deal()
@@ -50,6 +50,7 @@ class CrmContract(EffectContract):
             send=lambda port: port.create_renewal_opportunity(new, key=key),
             standing=standing,
             find=lambda: world.port.find_renewal_opportunity(key),
+            answer=OpportunityRef,
         )
 
     async def test_an_account_is_known_or_not(self, world: CrmWorld) -> None:

@@ -14,7 +14,7 @@ from tests.kits.world import CsWorld
 
 class CsContract(EffectContract):
     writes = ("ensure_company", "launch_onboarding", "set_health", "start_playbook", "post_note")
-    reads = ("find_onboarding", "find_playbook", "open_tasks")
+    reads = ("find_onboarding", "find_playbook", "open_tasks", "probe")
 
     async def read(self, world: CsWorld, reading: str) -> Read:
         match reading:

@@ -1,180 +1,191 @@
-"""The kit of the port Erp."""
+"""The kit of the port Erp: its writes and reads. What customers, subscriptions and invoices mean: erp_meaning.py."""
 
-from datetime import date
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
+from domain.base import Frozen
 from domain.errors import NotFound, Rejected, TenureError
-from domain.order import Address
 from domain.ports import (
-    Activation,
+    Activated,
     Amendment,
     BillingStart,
+    BillingStarted,
+    CreditHold,
     Ending,
     Erp,
-    NewCustomer,
-    NewSubscription,
+    Ref,
     Renewal,
-    SubscriptionLine,
-)
-from domain.terms import ChargeType, Frequency
-from tests.kits.effects import EffectContract, Write
+)  # fmt: skip
+from tests.kits.effects import Write
+from tests.kits.erp_meaning import ErpMeaning
 from tests.kits.reads import Read
+from tests.kits.samples import SEAT, SETUP, ErpSample, year_from
 from tests.kits.world import ErpWorld
 
-STARTS, ENDS = date(2026, 12, 1), date(2027, 12, 1)
-SEAT, SETUP = "line/seat 1", "line/setup"
 
-
-class ErpContract(EffectContract):
+class ErpContract(ErpMeaning):
     writes = (
-        "create_customer", "create_subscription", "activate_order", "start_billing", "amend_subscription",
-        "renew_subscription", "end_subscription", "cancel_subscription",
+        "create_customer", "set_credit_hold", "create_subscription", "activate_order", "start_billing",
+        "amend_subscription", "renew_subscription", "end_subscription", "cancel_subscription",
     )  # fmt: skip
-    reads = ("find_customer", "billing_history")
+    reads = (
+        "find_customer", "similar_customers", "billing_history", "subscription_state", "balance", "invoices", "probe",
+    )  # fmt: skip
 
     async def read(self, world: ErpWorld, reading: str) -> Read:
-        if reading == "find_customer":
-            return lambda port: port.find_customer("customer:nobody")
-        customer = await make_customer(world.port)
-        return lambda port: port.billing_history(customer)
+        sample = world.sample
+        match reading:
+            case "find_customer":
+                return lambda port: port.find_customer("customer:nobody")
+            case "similar_customers":
+                new = sample.customer()
+                return lambda port: port.similar_customers(new)
+            case "subscription_state":
+                made = await sample.make_subscription(world.port)
+                return lambda port: port.subscription_state(made)
+        customer = await sample.make_customer(world.port)
+        match reading:
+            case "billing_history":
+                return lambda port: port.billing_history(customer)
+            case "balance":
+                return lambda port: port.balance(customer)
+            case _:
+                return lambda port: port.invoices(customer)
 
     async def write(self, world: ErpWorld, writing: str) -> Write:
-        port, key = world.port, f"{writing}:{uuid4()}"
-        before = await self._ready_for(port, writing)
+        port, sample, key = world.port, world.sample, f"{writing}:{uuid4()}"
+        before = await self._ready_for(world, writing)
+        if writing == "set_credit_hold":
+            return self._hold(world, before)
         already = await world.count(writing)
 
         async def standing() -> int:
             return await world.count(writing) - already
 
         if writing == "create_customer":
-            new = customer()
+            new = sample.customer()
+            other = new.model_copy(update={"account": f"{new.account}-other", "name": "Another name AG"})
             return Write(
                 send=lambda port: port.create_customer(new, key=key),
                 standing=standing,
                 find=lambda: port.find_customer(key),
+                other=lambda port: port.create_customer(other, key=key),
             )
+        contract = f"crm/{uuid4().hex[:10]}/1"
+        answers: dict[str, type[Frozen]] = {"activate_order": Activated, "start_billing": BillingStarted}
         return Write(
-            send=lambda port: self._send(port, writing, before, key, 1),
+            send=lambda port: send(port, sample, writing, before, key, contract=contract),
             standing=standing,
-            other=lambda port: self._send(port, writing, before, key, 2),
+            answer=answers.get(writing, Ref),
+            other=lambda port: send(port, sample, writing, before, key, 2, contract=contract),
         )
 
-    async def _ready_for(self, port: Erp, writing: str) -> str:
+    def _hold(self, world: ErpWorld, customer: str) -> Write:
+        held = CreditHold(customer=customer, held=True, reason="invoices are long overdue")
+        free = CreditHold(customer=customer, held=False, reason="paid")
+
+        async def is_held() -> int:
+            shown = await world.value("set_credit_hold", customer)
+            return int(shown == held.model_dump(exclude={"customer"}))
+
+        return Write(lambda port: port.set_credit_hold(held), is_held, other=lambda port: port.set_credit_hold(free))
+
+    async def _ready_for(self, world: ErpWorld, writing: str) -> str:
         """The id that the operation needs: a customer's, or a subscription's in the right state."""
+        port, sample = world.port, world.sample
         if writing == "create_customer":
             return ""
-        if writing == "create_subscription":
-            return await make_customer(port)
-        made = await make_subscription(port)
+        if writing in ("create_subscription", "set_credit_hold"):
+            return await sample.make_customer(port)
+        made = await sample.make_subscription(port)
         if writing not in ("activate_order", "cancel_subscription"):
-            await port.activate_order(activation(made, STARTS), key=f"activation:{made}")
+            await port.activate_order(sample.activation(made), key=f"activation:{made}")
         return made
 
-    async def _send(self, port: Erp, writing: str, on: str, key: str, variant: int) -> object:
-        day = date(2026, 12, variant)
-        match writing:
-            case "create_subscription":
-                return await port.create_subscription(subscription(on, quantity=variant), key=key)
-            case "activate_order":
-                return await port.activate_order(activation(on, day), key=key)
-            case "start_billing":
-                start = BillingStart(subscription=on, line=SEAT, starts=day, accepted_on=day)
-                return await port.start_billing(start, key=key)
-            case "amend_subscription":
-                amendment = Amendment(subscription=on, effective=day, quantities={SEAT: Decimal(60)})
-                return await port.amend_subscription(amendment, key=key)
-            case "renew_subscription":
-                renewal = Renewal(subscription=on, term=1 + variant, starts=ENDS, ends=date(2028, 12, 1))
-                return await port.renew_subscription(renewal, key=key)
-            case "end_subscription":
-                return await port.end_subscription(Ending(subscription=on, ends=day, reason="not renewed"), key=key)
-            case _:
-                return await port.cancel_subscription(on, f"reason {variant}", key=key)
-
     async def test_a_confirmation_says_what_was_asked(self, world: ErpWorld) -> None:
-        made = await make_subscription(world.port)
-        activated = await world.port.activate_order(activation(made, STARTS), key="activation:1")
-        assert (activated.subscription, activated.on) == (made, STARTS)
+        sample = world.sample
+        made = await sample.make_subscription(world.port)
+        activated = await world.port.activate_order(sample.activation(made), key=f"activation:{made}")
+        assert (activated.subscription, activated.on) == (made, sample.starts)
         started = await world.port.start_billing(
-            BillingStart(subscription=made, line=SETUP, starts=STARTS, accepted_on=STARTS), key="billing:1"
+            BillingStart(subscription=made, line=SETUP, starts=sample.starts, accepted_on=sample.starts),
+            key=f"billing:{made}",
         )
-        assert (started.line, started.starts) == (SETUP, STARTS)
+        assert (started.line, started.starts) == (SETUP, sample.starts)
 
     async def test_a_line_is_not_billed_before_activation(self, world: ErpWorld) -> None:
-        made = await make_subscription(world.port)
+        made, already = await world.sample.make_subscription(world.port), await world.count("start_billing")
         with pytest.raises(Rejected):
-            await self._send(world.port, "start_billing", made, "billing:early", 1)
-        assert await world.count("start_billing") == 0
+            await send(world.port, world.sample, "start_billing", made, f"billing:early:{made}")
+        assert await world.count("start_billing") == already
 
     async def test_a_line_that_was_not_sold_is_not_billed(self, world: ErpWorld) -> None:
-        made = await self._ready_for(world.port, "start_billing")
-        start = BillingStart(subscription=made, line="line/unsold", starts=STARTS, accepted_on=STARTS)
+        made, already = await self._ready_for(world, "start_billing"), await world.count("start_billing")
+        day = world.sample.starts
+        start = BillingStart(subscription=made, line="line/unsold", starts=day, accepted_on=day)
         with pytest.raises((Rejected, NotFound)):
-            await world.port.start_billing(start, key="billing:unsold")
-        assert await world.count("start_billing") == 0
+            await world.port.start_billing(start, key=f"billing:unsold:{made}")
+        assert await world.count("start_billing") == already
 
     async def test_an_ended_subscription_does_not_renew(self, world: ErpWorld) -> None:
-        made = await self._ready_for(world.port, "end_subscription")
-        await self._send(world.port, "end_subscription", made, "ending:1", 1)
+        made = await self._ready_for(world, "end_subscription")
+        await send(world.port, world.sample, "end_subscription", made, f"ending:{made}")
+        already = await world.count("renew_subscription")
         with pytest.raises(Rejected):
-            await self._send(world.port, "renew_subscription", made, "renewal:1", 1)
-        assert await world.count("renew_subscription") == 0
+            await send(world.port, world.sample, "renew_subscription", made, f"renewal:{made}:2")
+        assert await world.count("renew_subscription") == already
 
-    @pytest.mark.parametrize("on_subscription", writes[2:])
+    @pytest.mark.parametrize("on_subscription", writes[3:])
     async def test_an_unknown_subscription_is_not_found(self, world: ErpWorld, on_subscription: str) -> None:
+        unknown = world.sample.unknown
         with pytest.raises(NotFound):
-            await self._send(world.port, on_subscription, "no-such", f"{on_subscription}:no-such", 1)
-
-    async def test_an_unknown_customer_has_no_history(self, world: ErpWorld) -> None:
+            await send(world.port, world.sample, on_subscription, unknown, f"{on_subscription}:{uuid4()}")
         with pytest.raises(NotFound):
-            await world.port.billing_history("no-such")
+            await world.port.subscription_state(unknown)
 
-    async def test_a_new_customer_has_an_empty_history(self, world: ErpWorld) -> None:
-        history = await world.port.billing_history(await make_customer(world.port))
-        assert (history.invoices, history.paid_late, history.overdue, history.currency) == (0, 0, 0, "EUR")
-        assert history.overdue_amount == 0
+    async def test_an_unknown_customer_is_not_found(self, world: ErpWorld) -> None:
+        unknown = world.sample.unknown
+        for read in (world.port.billing_history, world.port.balance, world.port.invoices):
+            with pytest.raises(NotFound):
+                await read(unknown)
+        with pytest.raises(NotFound):
+            await world.port.set_credit_hold(CreditHold(customer=unknown, held=True, reason="late"))
+        with pytest.raises((Rejected, NotFound)):
+            await send(world.port, world.sample, "create_subscription", unknown, f"subscription:{uuid4()}")
 
     async def test_errors_carry_no_personal_data(self, world: ErpWorld) -> None:
         await world.disturb("create_customer", "refuse")
         with pytest.raises(TenureError) as raised:
-            await world.port.create_customer(customer(), key="customer:private")
+            await world.port.create_customer(world.sample.customer(), key=f"customer:{uuid4()}")
         assert "hooli.example" not in str(raised.value)
         assert "Mendelstraße" not in str(raised.value)
 
 
-def customer() -> NewCustomer:
-    address = Address(street="Mendelstraße 1", city="Wien", postal_code="1010", country="AT")
-    return NewCustomer(
-        account=f"001-{uuid4()}", selling_entity="acme-at", name="Hooli GmbH", currency="EUR",
-        billing_address=address, shipping_address=address, email="ap@hooli.example", tax_id="ATU13585627",
-    )  # fmt: skip
-
-
-def subscription(customer_id: str, *, quantity: int = 50) -> NewSubscription:
-    def line(line_id: str, charge: ChargeType, frequency: Frequency) -> SubscriptionLine:
-        return SubscriptionLine(
-            id=line_id, product=line_id, quantity=Decimal(quantity), unit_price=Decimal("1200.00"),
-            charge=charge, frequency=frequency,
-        )  # fmt: skip
-
-    return NewSubscription(
-        contract="crm/006/1", customer=customer_id, selling_entity="acme-at", currency="EUR", starts=STARTS, ends=ENDS,
-        payment_terms_days=30, purchase_order=None,
-        lines=(line(SEAT, ChargeType.RECURRING, Frequency.ANNUAL), line(SETUP, ChargeType.ONE_TIME, Frequency.ONCE)),
-    )  # fmt: skip
-
-
-def activation(subscription_id: str, on: date) -> Activation:
-    return Activation(subscription=subscription_id, on=on, starts=STARTS, ends=ENDS)
-
-
-async def make_customer(port: Erp) -> str:
-    return (await port.create_customer(customer(), key=f"customer:{uuid4()}")).id
-
-
-async def make_subscription(port: Erp) -> str:
-    made = await port.create_subscription(subscription(await make_customer(port)), key=f"subscription:{uuid4()}")
-    return made.id
+async def send(
+    port: Erp, sample: ErpSample, writing: str, on: str, key: str, variant: int = 1, *, contract: str = "crm/006/1"
+) -> object:
+    """One of the writes on a subscription (or on a customer), in two variants with other arguments."""
+    day = sample.starts + timedelta(days=variant - 1)
+    match writing:
+        case "create_subscription":
+            new = sample.subscription(on, quantity=variant, contract=contract)
+            return await port.create_subscription(new, key=key)
+        case "activate_order":
+            return await port.activate_order(sample.activation(on, day), key=key)
+        case "start_billing":
+            start = BillingStart(subscription=on, line=SEAT, starts=day, accepted_on=day)
+            return await port.start_billing(start, key=key)
+        case "amend_subscription":
+            amendment = Amendment(subscription=on, effective=day, quantities={SEAT: Decimal(60)})
+            return await port.amend_subscription(amendment, key=key)
+        case "renew_subscription":
+            renewal = Renewal(subscription=on, term=1 + variant, starts=sample.ends, ends=year_from(sample.ends))
+            return await port.renew_subscription(renewal, key=key)
+        case "end_subscription":
+            ending = Ending(subscription=on, ends=day + timedelta(days=30), reason="not renewed")
+            return await port.end_subscription(ending, key=key)
+        case _:
+            return await port.cancel_subscription(on, f"reason {variant}", key=key)

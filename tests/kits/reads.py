@@ -28,8 +28,20 @@ class ReadContract:
     async def read(self, world: Any, reading: str) -> Read:
         raise LookupError(reading)
 
+    async def _prepared(self, world: Any, reading: str) -> Read:
+        if reading == "probe":
+            return lambda port: port.probe()
+        return await self.read(world, reading)
+
+    async def test_a_probe_of_a_sound_connection_finds_no_problem(self, world: World[Any]) -> None:
+        if "probe" not in self.reads:
+            pytest.skip("declared: this kit's port is not probed")
+        probed = await world.port.probe()
+        assert probed.problems == ()
+        assert probed.clock is None or probed.clock.tzinfo is not None
+
     async def test_a_read_that_fails_is_unavailable(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         before = await world.calls(reading)
         await world.disturb(reading, "error")
         with pytest.raises(SourceUnavailable):
@@ -38,37 +50,37 @@ class ReadContract:
         await read(world.port)
 
     async def test_a_read_while_down_is_unavailable(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         await world.disturb(reading, "down")
         with pytest.raises(SourceUnavailable):
             await read(world.port)
 
     async def test_a_limited_read_says_how_long(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         await world.disturb(reading, "rate_limit")
         with pytest.raises(RateLimited) as raised:
             await read(world.port)
         assert raised.value.retry_after == timedelta(seconds=7)
 
     async def test_a_garbage_answer_breaks_the_contract(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         await world.disturb(reading, "garbage")
         with pytest.raises(ContractBroken):
             await read(world.port)
 
     async def test_a_misshapen_answer_breaks_it_too(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         await world.disturb(reading, "misshapen")
         with pytest.raises(ContractBroken):
             await read(world.port)
 
     async def test_a_stranger_reads_nothing(self, world: World[Any], reading: str) -> None:
-        read = await self.read(world, reading)
+        read = await self._prepared(world, reading)
         with pytest.raises(AuthFailed):
             await read(world.stranger)
 
     async def test_hanging_reads_end_at_their_deadline(self, world: World[Any]) -> None:
-        reads = [await self.read(world, reading) for reading in self.reads]
+        reads = [await self._prepared(world, reading) for reading in self.reads]
         await world.disturb("*", "hang")
         began = time.monotonic()
         outcomes = await asyncio.gather(*(read(world.port) for read in reads), return_exceptions=True)

@@ -10,7 +10,9 @@ from typing import Any, Generic, TypeVar
 import httpx
 from fastapi import FastAPI
 
+from domain.ports import NewCustomer
 from sandbox.app import create_app
+from tests.kits.samples import ErpSample
 from tests.kits.world import Disturbance
 
 P = TypeVar("P")
@@ -30,7 +32,7 @@ _KINDS = {
     "start_playbook": ("cs", "playbooks"),
     "post_note": ("cs", "notes"),
 }
-_NAMES = {"write_status": "update_opportunity"}
+_NAMES = {"write_status": "update_opportunity", "probe": "whoami"}
 
 
 class SandboxWorld(Generic[P]):
@@ -39,10 +41,11 @@ class SandboxWorld(Generic[P]):
         system: str,
         adapter: Callable[[httpx.AsyncClient], P],
         app: FastAPI,
-        names: Mapping[str, str] = _NAMES,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self._system = system
-        self._names = names
+        self._names = {**_NAMES, **(names or {})}
+        self.sample = ErpSample()
         self.app = app
         self.http = client(app)
         self._clients = [client(app, f"/{system}"), client(app, f"/{system}", accepted=False)]
@@ -78,6 +81,11 @@ class SandboxWorld(Generic[P]):
         if operation == "set_health":
             [health] = [each for each in await self._records("cs", "health") if each["company"] == record] or [{}]
             return {name: value for name, value in health.items() if name not in ("company", "set_at")}
+        if operation in ("create_customer", "set_credit_hold"):
+            [customer] = [each for each in await self._records("erp", "customers") if each["id"] == record]
+            if operation == "set_credit_hold":
+                return dict(customer.get("credit_hold") or {"held": False, "reason": ""})
+            return dict(NewCustomer.model_validate(_told(customer)))
         [deal] = [each for each in await self._records("crm", "opportunities") if each["Id"] == record]
         renews = deal.get("Tenure_Renewal_Date__c")
         return {
@@ -87,6 +95,24 @@ class SandboxWorld(Generic[P]):
             "erp_subscription": deal.get("ERP_Subscription__c"),
             "renewal_date": date.fromisoformat(renews) if renews else None,
         }
+
+    # ── the ERP's ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def today(self) -> date:
+        return (await self.pass_time(timedelta(0))).date()
+
+    async def put_customer(self, new: NewCustomer) -> str:
+        return str((await self._post("erp/customers", new.model_dump(mode="json")))["id"])
+
+    async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
+        due = await self.today() + timedelta(days=-10 if overdue else 30)
+        body = {"customer": customer, "subscription": subscription, "amount": "100.50", "due_on": due.isoformat()}
+        return str((await self._post("erp/invoices", body))["id"])
+
+    async def pay(self, invoice: str) -> None:
+        await self._post(f"erp/invoices/{invoice}/pay", {})
+
+    # ── any system's ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def calls(self, operation: str) -> int:
         query = {"system": self._system, "operation": self._names.get(operation, operation)}
@@ -145,6 +171,11 @@ class SandboxWorld(Generic[P]):
         return answer
 
 
+def _told(customer: dict[str, Any]) -> dict[str, Any]:
+    """What was told of a customer, without what the ERP has of its own."""
+    return {name: value for name, value in customer.items() if name in NewCustomer.model_fields}
+
+
 def client(app: FastAPI, prefix: str = "", *, accepted: bool = True) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -155,7 +186,7 @@ def client(app: FastAPI, prefix: str = "", *, accepted: bool = True) -> httpx.As
 
 @asynccontextmanager
 async def sandbox_world(
-    system: str, adapter: Callable[[httpx.AsyncClient], P], names: Mapping[str, str] = _NAMES
+    system: str, adapter: Callable[[httpx.AsyncClient], P], names: Mapping[str, str] | None = None
 ) -> AsyncIterator[SandboxWorld[P]]:
     """`names`: what the box calls an operation of the port, where it has another name for it."""
     app = create_app(":memory:")

@@ -5,7 +5,7 @@ from tests.kits.world import SupportWorld
 
 
 class SupportContract(ReadContract):
-    reads = ("open_cases",)
+    reads = ("open_cases", "probe")
 
     async def read(self, world: SupportWorld, reading: str) -> Read:
         return lambda port: port.open_cases("001")

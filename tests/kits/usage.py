@@ -10,7 +10,7 @@ from tests.kits.world import UsageWorld
 
 
 class UsageContract(ReadContract):
-    reads = ("adoption",)
+    reads = ("adoption", "probe")
 
     async def read(self, world: UsageWorld, reading: str) -> Read:
         await world.report("001", Decimal(1), Decimal(2))

@@ -1,11 +1,12 @@
 """A vendor's side of a kit: the adapter under test, a hand to disturb the outside system, eyes to see what it holds."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeVar
 
-from domain.ports import Crm, CrmReader, CustomerSuccess, Erp, Support, Usage
+from domain.ports import Crm, CrmReader, CustomerSuccess, Erp, NewCustomer, Support, Usage
+from tests.kits.samples import ErpSample
 
 Disturbance = Literal[
     "lose_answer",  # the work is done, the answer is lost
@@ -81,4 +82,26 @@ class CsWorld(World[CustomerSuccess], Protocol):
         ...
 
 
-ErpWorld = World[Erp]
+class ErpWorld(World[Erp], Protocol):
+    """`value` shows, for create_customer, what the ERP keeps of a customer (`sample.keeps`) by the port's names."""
+
+    @property
+    def sample(self) -> ErpSample:
+        """The words of the company that has this ERP: entities, currency, products."""
+        ...
+
+    async def today(self) -> date:
+        """The day that it is there."""
+        ...
+
+    async def put_customer(self, new: NewCustomer) -> str:
+        """A customer that somebody there made by hand: it bears no external id of ours. Its id."""
+        ...
+
+    async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
+        """One more posted invoice of some amount, which is past due or is not. Its id."""
+        ...
+
+    async def pay(self, invoice: str) -> None:
+        """The whole of it, in time."""
+        ...

@@ -44,7 +44,7 @@ async def ring(house: House, number: str) -> None:
 
 
 async def test_a_hint_at_a_won_deal_starts_its_lifecycle(house: House) -> None:
-    reader = house.systems.crm
+    reader = house.systems["crm"].port
     assert isinstance(reader, SandboxCrm)
     post, stop = Post(house), asyncio.Event()
     await house.http.post("/crm/accounts", json={"Id": "001Dn00000PaReNtAA0", "Name": "Hooli Group"})

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 from domain import calendar
 from domain.messages import AmendmentWon, CollectionsChanged, RenewalWon
@@ -79,7 +80,8 @@ async def test_from_the_won_order_to_the_second_term(house: House) -> None:
 async def test_the_order_is_activated_step_by_step_and_the_deal_shows_it(house: House) -> None:
     life = await onboarding(house)
     made = [call["operation"] for call in await calls(house, "erp")]
-    assert made[:3] == ["create_customer", "create_subscription", "activate_order"]
+    asked = ["find_customer", "similar_customers"]
+    assert made[:5] == [*asked, "create_customer", "create_subscription", "activate_order"]
     in_cs = [call["operation"] for call in await calls(house, "cs")]
     assert in_cs.index("ensure_company") < in_cs.index("launch_onboarding")
     shown, view = await deal(life), await life.view()
@@ -131,6 +133,10 @@ async def test_the_open_window_shows_readiness_and_prepares_the_renewal(house: H
     assert "severity 1: 1" in reasons
     assert "open onboarding tasks: 5" in reasons
     assert "not readable" not in reasons
+    shown = cast("dict[str, Any]", view.readiness["entitlement"])
+    assert (shown["entitled"], shown["stale"], shown["ends"]) == (True, False, str(view.term_ends))
+    assert set(shown["revenue"]) == {line.id for line in view.lines}
+    assert set(shown["revenue"].values()) <= {"running", "complete"}, "billed with its acceptance date, line by line"
     [playbook] = await records(house, "cs", "playbooks")
     [note] = await records(house, "cs", "notes")
     assert playbook["due"] == str(view.term_ends)

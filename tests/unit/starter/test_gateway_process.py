@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from starter.settings import Settings, load_settings
 from starter.stack import LocalStack, StackError
 from starter.stack_specs import local_specs
+from tests.ports import free_port
 
 WITH_A_WEBHOOK = """
 [connections.crm]
@@ -117,7 +118,23 @@ def test_a_wrong_file_is_one_line_and_no_traceback(tmp_path: Path) -> None:
         check=False,
         timeout=60,
     )
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert answer.stderr.startswith("tenure gateway: ")
     assert "tenent: no such setting" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_store_that_is_away_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "tenure.toml").write_text(f'store_url = "postgresql://tenure@127.0.0.1:{free_port()}/tenure"')
+    answer = subprocess.run(
+        [sys.executable, "-m", "starter.gateway"],
+        cwd=tmp_path,
+        env={**os.environ, "TENURE_CONFIG": str(tmp_path / "tenure.toml")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert answer.returncode in (1, 2)
+    assert answer.stderr.splitlines()[-1].startswith("tenure gateway: ")
+    assert "Traceback" not in answer.stderr

@@ -36,7 +36,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 async def scrape(settings: Settings, database: Database, collector: StoreCollector | None = None) -> Scraped:
-    collector = collector or StoreCollector(database, ["crm", "quiet"])
+    collector = collector or StoreCollector(database, ["crm", "quiet"], ["erp", "new"])
     transport = httpx.ASGITransport(create_app(settings, Inbox(database), collector=collector))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         text = (await client.get("/metrics")).raise_for_status().text
@@ -102,6 +102,7 @@ async def test_cases_feeds_and_what_goes_out(settings: Settings, database: Datab
         moment = now(session)
         session.add(FeedRow(name="erp", cursor="1", read_at=moment - 100, gaps=3))
         session.add(FeedRow(name="new"))
+        session.add(FeedRow(name="taken out of the configuration", cursor="1", read_at=moment - 100_000))
         for n, contract in enumerate("aab"):
             body = {"id": f"{n}"}
             session.add(OutgoingRow(event_id=f"{n}", contract=contract, type="t", body=body, created_at=moment - 50))

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_mock_engine
 from sqlmodel import Session, SQLModel, select
 
+import store.limits
 import store.tables  # noqa: F401 (fills the metadata)
 from domain.errors import SourceUnavailable
 from store.database import Database, db_now, insert_once, now
