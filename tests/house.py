@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,10 +32,11 @@ from domain.limits import Limit
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import canonical, load_mapping
 from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
+from domain.routes import Landscape, Route
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from sandbox.app import create_app
-from starter.sections import KINDS
+from starter.sections import KINDS, Kind
 from starter.travel import fast_forward
 from store.database import Database
 from store.migrate import migrate
@@ -48,7 +49,10 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 @dataclass
 class House:
-    """What a test holds: the client, the store, the box's admin, and the lifecycles it starts."""
+    """What a test holds: the client, the store, the box's admin, and the lifecycles it starts.
+
+    `boxes`: by the name of an ERP, the box that it is in.
+    """
 
     client: Client
     database: Database
@@ -57,6 +61,8 @@ class House:
     http: httpx.AsyncClient
     task_queue: str
     systems: wiring.Systems
+    landscape: Landscape
+    boxes: dict[str, httpx.AsyncClient]
 
     def payload(self, name: str) -> dict[str, Any]:
         read: dict[str, Any] = json.loads((EXAMPLES / "payloads" / f"{name}.json").read_text())
@@ -146,43 +152,72 @@ async def open_house(
     home: Path,
     *,
     task_queue: str | None = None,
+    erps: Sequence[str] = ("erp",),
+    routes: Sequence[Route] = (),
+    home_erp: str = "erp",
+    recorded: bool = True,
     limited: Mapping[str, Limit] | None = None,
     instead: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
-    """Bring a house up, with workers running, and take it down again. `limited`: by kind of system. `instead`: adapters
-    of other systems than the box's, by kind."""
+    """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
+
+    Without `recorded`, lifecycles are not told which connections are theirs, as it was before there were several.
+    `limited`: by connection. `instead`: adapters of other systems than the box's, by connection.
+    """
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
     company = load_company((EXAMPLES / "company.toml").read_text())
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
-    app = create_app(str(home / "box.db"))
+    apps = [create_app(str(home / f"box{number}.db")) for number, _ in enumerate(erps)]
     queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as stack:
         limits = await stack.enter_async_context(wiring.open_limits(database))
-        turns = {kind: limits.of(kind, (limited or {}).get(kind, Limit())) for kind in KINDS}
+        names = [*erps, *(kind for kind in KINDS if kind != "erp")]
+        turns = {name: limits.of(name, (limited or {}).get(name, Limit())) for name in names}
 
-        async def to(path: str) -> httpx.AsyncClient:
-            out, kind = httpx.ASGITransport(app=app), path.strip("/")
+        async def to(path: str, number: int = 0, connection: str = "") -> httpx.AsyncClient:
+            out = httpx.ASGITransport(app=apps[number])
             return await stack.enter_async_context(
                 httpx.AsyncClient(
-                    transport=LimitedTransport(out, turns[kind]) if kind in turns else out,
+                    transport=LimitedTransport(out, turns[connection]) if connection else out,
                     base_url=f"http://box{path}",
                     headers={"Authorization": "Bearer sandbox"},
                 )
             )
 
-        ports: dict[str, Any] = {
-            "crm": SandboxCrm(await to("/crm/")),
-            "erp": SandboxErp(await to("/erp/")),
-            "cs": SandboxCs(await to("/cs/")),
-            "support": SandboxSupport(await to("/support/")),
-            "usage": SandboxUsage(await to("/usage/")),
-            **(instead or {}),
+        landscape = Landscape(
+            connections={**dict.fromkeys(erps, "erp"), **{kind: kind for kind in KINDS if kind != "erp"}},
+            homes={kind: kind for kind in KINDS if kind != "erp"} | ({"erp": home_erp} if home_erp in erps else {}),
+            routes=tuple(routes),
+        )
+
+        def system(name: str, kind: Kind, port: Any) -> wiring.System:
+            home = landscape.homes.get(kind) == name
+            return wiring.System(name, kind, port, serves_kind=home, scope="" if home else name, turns=turns[name])
+
+        systems = {
+            "crm": system("crm", "crm", SandboxCrm(await to("/crm/", connection="crm"))),
+            "cs": system("cs", "cs", SandboxCs(await to("/cs/", connection="cs"))),
+            "support": system("support", "support", SandboxSupport(await to("/support/", connection="support"))),
+            "usage": system("usage", "usage", SandboxUsage(await to("/usage/", connection="usage"))),
         }
-        systems: wiring.Systems = {kind: wiring.System(kind, kind, ports[kind], turns=turns[kind]) for kind in KINDS}
-        for worker in wiring.workers(client, database, systems, company, task_queue=queue, graceful=1):
+        for number, name in enumerate(erps):
+            systems[name] = system(name, "erp", SandboxErp(await to("/erp/", number, name)))
+        for name, port in (instead or {}).items():
+            systems[name] = system(name, systems[name].kind, port)
+        for worker in wiring.workers(
+            client,
+            database,
+            systems,
+            company,
+            task_queue=queue,
+            landscape=landscape if recorded else None,
+            graceful=1,
+        ):
             await stack.enter_async_context(worker)
-        yield House(client, database, company, mapping, await to(""), queue, systems)
-    await app.state.box.close()
+        boxes = {name: await to("", number) for number, name in enumerate(erps)}
+        yield House(client, database, company, mapping, await to(""), queue, systems, landscape, boxes)
+    for app in apps:
+        await app.state.box.close()
     await asyncio.to_thread(database.close)

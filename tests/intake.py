@@ -43,7 +43,15 @@ class Desk:
         self.router = Router(company, mapping, "crm")
         self.inbox = Inbox(database)
 
-    async def receive(self, type: str, data: dict[str, Any], *, event_id: str | None = None, subject: str = "") -> str:
+    async def receive(
+        self,
+        type: str,
+        data: dict[str, Any],
+        *,
+        event_id: str | None = None,
+        subject: str = "",
+        source: str = "test",
+    ) -> str:
         """One event, not yet routed; returns its id."""
         event_id = event_id or str(uuid.uuid4())
         body: dict[str, Any] = {
@@ -53,15 +61,15 @@ class Desk:
             "type": f"tenure.{type}.v1",
             "data": data,
         }
-        await self.inbox.accept("test", event_id, body["type"], subject, json.dumps(body))
+        await self.inbox.accept(source, event_id, body["type"], subject, json.dumps(body))
         return event_id
 
     async def route(self) -> int:
         return await self.database.write(self.router.route)
 
-    async def arrive(self, type: str, data: dict[str, Any], *, subject: str = "") -> InboxRow:
+    async def arrive(self, type: str, data: dict[str, Any], *, subject: str = "", source: str = "test") -> InboxRow:
         """One event, routed."""
-        event_id = await self.receive(type, data, subject=subject)
+        event_id = await self.receive(type, data, subject=subject, source=source)
         await self.route()
         return await self.row(event_id)
 

@@ -16,9 +16,9 @@ groups=
 while read -r line; do
     case "$line" in done) groups= ;; *) groups="$groups $line" ;; esac
 done
-for group in $groups; do kill -QUIT -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s QUIT -- "-$group" 2>/dev/null; done
 test -z "$groups" || sleep 1
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 rm -rf -- "$@"
 """
 

@@ -16,7 +16,7 @@ __all__ = ["DENIED", "OLD", "TODAY", "CommandTestCase"]
 
 DENIED = (AccessError, AccessButtonError)
 
-TODAY = dt.date.today()  # noqa: DTZ011 - as Tryton counts
+TODAY = dt.date.today()
 OLD = (TODAY - relativedelta(months=3)).isoformat()
 
 _numbers = itertools.count(1)
