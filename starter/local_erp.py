@@ -22,7 +22,7 @@ CHOICE = "erp.json"
 
 class LocalErp(Section):
     """The local stack's ERP. `system`: where new orders go; unless it is said, what the last `tenure up --erp` chose,
-    else the sandbox. `keep_tryton`: Tryton runs; it stays beside the sandbox's ERP for the lifecycles that live with it.
+    else the sandbox. `keep_tryton`: Tryton runs, also beside the sandbox, for the lifecycles that live with it.
     """
 
     system: ErpName | None = None
