@@ -9,7 +9,7 @@ COPY requirements/runtime.txt requirements/build.txt requirements/
 RUN /opt/tenure/bin/pip install --require-hashes -r requirements/runtime.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
-COPY pyproject.toml README.md LICENSE wiring.py worker.py ./
+COPY pyproject.toml README.md LICENSE vendors.py wiring.py worker.py ./
 COPY activities activities
 COPY adapters adapters
 COPY domain domain

@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test lint types imports unit fmt bench-events corpus events lock clean
+.PHONY: install demo down test test-live lint types imports unit fmt bench-events corpus events lock clean
 
 install: $(STAMP)
 
@@ -15,8 +15,9 @@ $(STAMP): pyproject.toml requirements/lock.txt requirements/bootstrap.txt requir
 	@PYTHON="$(PYTHON)" bash requirements/install.sh $(VENV)
 	@touch $@
 
+# ERP=tryton plays it on a real ERP: Tryton on PostgreSQL, from wheels; the first time takes two minutes more.
 demo: $(STAMP)
-	@$(BIN)/tenure demo
+	@$(BIN)/tenure demo $(if $(ERP),--erp $(ERP))
 
 down: $(STAMP)
 	@$(BIN)/tenure down
@@ -32,6 +33,10 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
+
+# Against real systems that it brings up itself, on sockets and ports of their own.
+test-live: $(STAMP)
+	$(BIN)/python -m pytest tests/live
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -60,6 +65,7 @@ lock: $(STAMP)
 	$(LOCK) --upgrade --output-file requirements/bootstrap.txt requirements/bootstrap.in
 	$(LOCK) --constraint requirements/lock.txt --output-file requirements/runtime.txt pyproject.toml
 	$(LOCK) --constraint requirements/lock.txt --output-file requirements/build.txt requirements/build.in
+	$(LOCK) --upgrade --output-file integrations/tryton/requirements.txt integrations/tryton/requirements.in
 
 # The stack goes down first: without its command nobody could stop it.
 clean:

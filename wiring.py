@@ -1,12 +1,11 @@
-"""The composition root: the only file that names concrete adapters and the store. Everybody enters through it."""
+"""The composition root: the only file that puts adapters (vendors.py) and the store together. Everybody enters through
+it."""
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,25 +22,18 @@ from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
 from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
-from adapters.crm.hubspot import HubSpotReader
-from adapters.crm.salesforce import API_VERSION, SalesforceReader
 from adapters.crm.sandbox import SandboxCrm
-from adapters.cs.sandbox import SandboxCs
-from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.postgres_outbox import PostgresOutbox
-from adapters.feeds.sandbox import SandboxFeed
 from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
-from adapters.support.sandbox import SandboxSupport
 from adapters.turns import Limits
-from adapters.usage.sandbox import SandboxUsage
 from domain.company import Company, load_company
 from domain.limits import Turns
 from domain.mapping import Mapping as FieldMapping
-from domain.mapping import asked_for, load_mapping
+from domain.mapping import load_mapping
 from domain.ports import ChangeFeed, CrmReader
 from domain.routes import Landscape, foreign_words
-from starter.sections import KINDS, Connection, Kind, Reader
+from starter.sections import KINDS, Kind, Reader
 from starter.settings import Settings, SettingsError
 from starter.temporal import connect_config
 from store.account_health import SqlAccountHealth
@@ -52,110 +44,10 @@ from store.limits import SqlLimits
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
+from vendors import FEEDS, READERS, TOKEN_PATHS, Opening, open_adapter
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What an adapter is made of: the connection as configured, and an HTTP client for it.
-
-    `client` has the connection's base URL, its bearer token where there is one, time-outs, and the connection's limits.
-    """
-
-    name: str
-    connection: Connection
-    client: httpx.AsyncClient
-    settings: Settings
-
-    def secret(self, name: str) -> str:
-        """The text of a secret: `token`, `password` or `url`. SettingsError when it is not named, or can't be read."""
-        where = f"connections.{self.name}.{name}"
-        return self.settings.read_secret(self._needed(name), where)
-
-    def text(self, name: str) -> str:
-        """A field that this adapter needs, such as `user` or `database`. SettingsError when it is missing."""
-        return str(self._needed(name))
-
-    def query(self) -> str:
-        """The SQL of `query`, read where that is the path of an .sql file. SettingsError when there is none."""
-        given = self.text("query")
-        if not given.endswith(".sql"):
-            return given
-        path = self.settings.path(Path(given))
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"connections.{self.name}.query: can't read {path} ({type(error).__name__})") from None
-
-    def _needed(self, name: str) -> Any:
-        value = getattr(self.connection, name)
-        if value is None:
-            raise SettingsError(f"connections.{self.name}.{name}: needed by the adapter {self.connection.adapter!r}")
-        return value
-
-
-def _vendor(module: str, name: str, arguments: Callable[[Opening], dict[str, Any]]) -> Callable[[Opening], Any]:
-    """An adapter whose module, and the library that it needs, is imported only where a connection names it."""
-
-    def make(opening: Opening) -> Any:
-        try:
-            adapter = getattr(import_module(module), name)
-        except ImportError as error:
-            where = f"connections.{opening.name}.adapter"
-            vendor = opening.connection.adapter
-            raise SettingsError(f"{where}: {vendor!r} needs {error.name}, which is not installed") from None
-        return adapter(opening.client, **arguments(opening))
-
-    return make
-
-
-def _tryton(opening: Opening) -> dict[str, Any]:
-    login = {"database": opening.text("database"), "user": opening.text("user")}
-    return {**login, "password": opening.secret("password")}
-
-
-ADAPTERS: dict[Kind, dict[str, Callable[[Opening], Any]]] = {
-    "crm": {"sandbox": lambda opening: SandboxCrm(opening.client)},
-    "erp": {
-        "sandbox": lambda opening: SandboxErp(opening.client),
-        "tryton": _vendor("adapters.erp.tryton", "TrytonErp", _tryton),
-        "stripe": _vendor(
-            "adapters.billing.stripe",
-            "StripeBilling",
-            lambda opening: {"api_key": opening.secret("token"), "options": opening.connection.options},
-        ),
-    },
-    "cs": {"sandbox": lambda opening: SandboxCs(opening.client)},
-    "support": {
-        "sandbox": lambda opening: SandboxSupport(opening.client),
-        "helpdesk": _vendor(
-            "adapters.support.helpdesk",
-            "HelpdeskSupport",
-            lambda opening: {"fields": opening.connection.fields, "options": opening.connection.options},
-        ),
-    },
-    "usage": {
-        "sandbox": lambda opening: SandboxUsage(opening.client),
-        "sql": _vendor(
-            "adapters.usage.sql", "SqlUsage", lambda opening: {"url": opening.secret("url"), "query": opening.query()}
-        ),
-    },
-}
-
-FEEDS: dict[str, Callable[[Opening], Any]] = {
-    "sandbox": lambda opening: SandboxFeed(opening.client, opening.connection.kind),
-    "tryton": _vendor("adapters.feeds.tryton", "TrytonFeed", _tryton),
-}
-
-READERS: dict[str, Callable[[httpx.AsyncClient, FieldMapping, Reader], CrmReader]] = {
-    "salesforce": lambda client, mapping, reader: SalesforceReader(
-        client, asked_for(mapping), version=reader.api_version or API_VERSION
-    ),
-    "hubspot": lambda client, mapping, reader: HubSpotReader(client, asked_for(mapping)),
-}
-TOKEN_PATHS = {"salesforce": "/services/oauth2/token", "hubspot": "/oauth/v1/token"}
 
 
 @dataclass(frozen=True)
@@ -251,20 +143,13 @@ async def connect_systems(settings: Settings, limits: Limits | None = None) -> A
         for name, connection in settings.connections.items():
             client = await clients.enter_async_context(_http_client(settings, name, limits))
             port = open_adapter(Opening(name, connection, client, settings))
+            if close := getattr(port, "close", None):
+                clients.push_async_callback(close)
             kind = connection.kind
             scope = "" if name == settings.home_of(kind) else name
             turns = None if limits is None else limits.of(name, connection.limits)
             systems[name] = System(name, kind, port, name == settings.default_of(kind), scope, turns)
         yield systems
-
-
-def open_adapter(opening: Opening) -> Any:
-    """The adapter of a connection. SettingsError when there is none by that name, or it lacks something."""
-    known, vendor = ADAPTERS[opening.connection.kind], opening.connection.adapter
-    if vendor not in known:
-        where = f"connections.{opening.name}.adapter"
-        raise SettingsError(f"{where}: {vendor!r} is not one of {', '.join(sorted(known))}")
-    return known[vendor](opening)
 
 
 @asynccontextmanager
@@ -277,9 +162,9 @@ async def connect_feeds(settings: Settings, limits: Limits | None = None) -> Asy
             if feed.database is not None:
                 port = PostgresOutbox(settings.read_secret(feed.database, f"feeds.{name}.database"), feed.table)
             else:
-                connection = settings.connections[feed.connection]
                 client = await clients.enter_async_context(_http_client(settings, feed.connection, limits))
-                port = FEEDS[feed.adapter](Opening(feed.connection, connection, client, settings))
+                opening = Opening(feed.connection, settings.connections[feed.connection], client, settings)
+                port = FEEDS[feed.adapter](opening)
             feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
         yield feeds
 
@@ -294,13 +179,33 @@ async def connect_readers(settings: Settings, limits: Limits | None = None) -> A
                 continue
             if connection.reader is not None:
                 client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
-                make = READERS[connection.reader.adapter]
-                readers[name] = make(client, _mapping_of(settings, name), connection.reader)
+                readers[name] = _open_reader(settings, name, connection.reader, client)
             elif connection.adapter == "sandbox":
                 readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
         sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
+
+
+@asynccontextmanager
+async def open_connection(
+    settings: Settings, name: str, limits: Limits
+) -> AsyncIterator[Sequence[tuple[Any, httpx.AsyncClient]]]:
+    """Every adapter of one connection, with its HTTP client: to try it. SettingsError when it can't be opened."""
+    connection = settings.connections[name]
+    async with AsyncExitStack() as clients:
+        client = await clients.enter_async_context(_http_client(settings, name, limits))
+        adapters = [(open_adapter(Opening(name, connection, client, settings)), client)]
+        if close := getattr(adapters[0][0], "close", None):
+            clients.push_async_callback(close)
+        if connection.reader is not None:
+            reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+            adapters.append((_open_reader(settings, name, connection.reader, reads), reads))
+        yield adapters
+
+
+def _open_reader(settings: Settings, connection: str, reader: Reader, client: httpx.AsyncClient) -> CrmReader:
+    return READERS[reader.adapter](client, _mapping_of(settings, connection), reader)
 
 
 def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:

@@ -10,12 +10,12 @@ from domain.base import Frozen
 from domain.books import OrderBook
 from domain.errors import InvalidInput
 from domain.order import Order
+from domain.policies.readiness import ErpReading
 from domain.policies.validation import parse_order
 from domain.ports import (
     Activated,
     Activation,
     Amendment,
-    BillingHistory,
     BillingStart,
     BillingStarted,
     Ending,
@@ -204,10 +204,13 @@ class ErpActivities:
             return Performed(id=made.id)
 
     @activity.defn(name="erp.read_history")
-    async def read_history(self, request: Read) -> BillingHistory:
-        """A customer's invoices, counted, for the readiness view."""
+    async def read_history(self, request: Read) -> ErpReading:
+        """A customer's invoices, counted, and the state of its subscription, for the readiness view."""
         with temporal_failures():
-            return await self._erp.billing_history(request.subject)
+            history = await self._erp.billing_history(request.subject)
+            asked = request.subscription
+            state = await self._erp.subscription_state(asked) if asked is not None else None
+            return ErpReading(**dict(history), subscription=state)
 
     async def _order(self, contract: str, revision: int) -> Order:
         return parse_order(await self._orders.read(contract, revision))[0]

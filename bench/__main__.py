@@ -1,4 +1,4 @@
-"""`python -m bench [storm|gateway|outage …]`: run the benches of the events, print one table, keep the figures.
+"""`python -m bench [storm|gateway|outage|effects|limits …]`: run the benches, print one table, keep the figures.
 
 `--small`: the same in a size that takes minutes less, to see that it works.
 """
@@ -22,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gateway
+from bench.effects import effects
+from bench.limits import rush
 from bench.outage import outage
 from bench.postgres import own_postgres
 from bench.storm import Storm, storm
@@ -50,10 +52,12 @@ class Sizes:
     steady_seconds: int
     memory: Sequence[int]
     outage: int
+    writes: int
+    orders: int
 
 
-LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000)
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500)
+LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -119,10 +123,45 @@ def the_outage(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     ]
 
 
+def the_effects(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    with own_postgres() as url:
+        stores = {"SQLite": f"sqlite:///{home / 'store.db'}", "PostgreSQL": url}
+        measured = asyncio.run(effects(home, stores, writes=sizes.writes))
+    return [
+        Figure(
+            f"effects: added to one ERP write, {each.store} ({len(each.added)} in turns with the raw call)",
+            f"median {each.median:.1f} ms, p90 {each.p90:.1f} ms (raw call: {median(each.raw):.1f} ms)",
+            "median ≤ 15 ms",
+            each.median <= 15,
+        )
+        for each in measured
+    ]
+
+
+def the_limits(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    found = asyncio.run(rush(home, orders=sizes.orders, per_second=5, say=_note))
+    return [
+        Figure(
+            f"limits: calls in any second at the door of an ERP with 5/s, {found.orders} orders, 2 workers",
+            f"at most {found.most} ({found.calls} calls in {found.seconds:.0f} s), {found.refused} refused",
+            "at most 5, none refused",
+            found.kept,
+        ),
+        Figure(
+            "limits: orders activated, and cases opened",
+            f"{found.done} of {found.orders}, {found.cases} cases",
+            "all, none",
+            found.done == found.orders and not found.cases,
+        ),
+    ]
+
+
 BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
     "outage": the_outage,
+    "effects": the_effects,
+    "limits": the_limits,
 }
 
 

@@ -44,25 +44,25 @@ async def outage(home: Path, *, events: int, contracts: int, say: Callable[[str]
         for customer in customers:
             record = customer.record(StageName="Negotiation", IsWon=False, IsClosed=False)
             (await town.box.post("/crm/opportunities", json=record)).raise_for_status()
-        won = [_event(each, 0, "deal.closed_won", {"record": each.record()}) for each in customers]
-        await _send(town, won)
-        await _until(town, partial(_settled, of="deal.closed_won"), contracts)
-        await _until(town, _unfinished, 0)
+        won = [event(each, 0, "deal.closed_won", {"record": each.record()}) for each in customers]
+        await send(town, won)
+        await until(town, partial(settled, of="deal.closed_won"), contracts)
+        await until(town, unfinished, 0)
 
         began = time.monotonic()
-        await _send(town, _milestones(customers, events, "before"))
-        await _until(town, partial(_settled, of="milestone.completed"), events)
+        await send(town, _milestones(customers, events, "before"))
+        await until(town, partial(settled, of="milestone.completed"), events)
         without = events / (time.monotonic() - began)
         say(f"without a stop: {without:.0f} events/s")
 
         await town.stop("temporal")
         began = time.monotonic()
-        await _send(town, _milestones(customers, events, "meanwhile"))
+        await send(town, _milestones(customers, events, "meanwhile"))
         accepting = events / (time.monotonic() - began)
         accepted = await town.database.read(_accepted) - events
         await town.start("temporal")
         began = time.monotonic()
-        await _until(town, partial(_settled, of="milestone.completed"), 2 * events)
+        await until(town, partial(settled, of="milestone.completed"), 2 * events)
         after = events / (time.monotonic() - began)
         say(f"after the stop: {after:.0f} events/s")
         return Outage(events, accepted, accepting, without, after)
@@ -73,15 +73,15 @@ def _milestones(customers: Sequence[Customer], events: int, when: str) -> list[H
     for number in range(events):
         customer = customers[number % len(customers)]
         data = {"deal": customer.deal, "milestone": f"{when} {number}", "completed_on": customer.today.isoformat()}
-        made.append(_event(customer, f"{when}:{number}", "milestone.completed", data))
+        made.append(event(customer, f"{when}:{number}", "milestone.completed", data))
     return made
 
 
-def _event(customer: Customer, number: object, type: str, data: dict[str, Any]) -> Happening:
+def event(customer: Customer, number: object, type: str, data: dict[str, Any]) -> Happening:
     return Happening(f"{customer.deal}:{number}", "cs" if "milestone" in type else "crm", type, data)
 
 
-async def _send(town: Town, happenings: Sequence[Happening]) -> None:
+async def send(town: Town, happenings: Sequence[Happening]) -> None:
     waiting = iter(happenings)
 
     async def work() -> None:
@@ -93,7 +93,7 @@ async def _send(town: Town, happenings: Sequence[Happening]) -> None:
     await asyncio.gather(*(work() for _ in range(SENDERS)))
 
 
-async def _until(town: Town, count: Callable[[Session], int], wanted: int) -> None:
+async def until(town: Town, count: Callable[[Session], int], wanted: int) -> None:
     give_up, seen = time.monotonic() + PATIENCE, -1
     while time.monotonic() < give_up:
         seen = await town.database.read(count)
@@ -103,7 +103,7 @@ async def _until(town: Town, count: Callable[[Session], int], wanted: int) -> No
     raise TimeoutError(f"wanted {wanted}, found {seen} after {PATIENCE:.0f} s")
 
 
-def _settled(session: Session, of: str) -> int:
+def settled(session: Session, of: str) -> int:
     """Deliveries of events of a type that their lifecycle has taken."""
     ids = select(InboxRow.id).where(InboxRow.type == f"tenure.{of}.v1")
     taken = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == "delivered")
@@ -115,7 +115,7 @@ def _accepted(session: Session) -> int:
     return session.exec(milestones).one()
 
 
-def _unfinished(session: Session) -> int:
+def unfinished(session: Session) -> int:
     """Effects that are begun and not done, and customers that nothing was begun for yet."""
     effects = session.exec(select(func.count()).select_from(EffectRow).where(EffectRow.state != "DONE")).one()
     plans = select(func.count()).select_from(EffectRow).where(EffectRow.operation == "cs.launch_onboarding")

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +69,13 @@ class Town:
 
 @asynccontextmanager
 async def open_town(
-    home: Path, *, store_url: str | None = None, gateways: int = 1, dispatchers: int = 1, redelivers: bool = True
+    home: Path,
+    *,
+    store_url: str | None = None,
+    gateways: int = 1,
+    dispatchers: int = 1,
+    workers: int = 1,
+    redelivers: bool = True,
 ) -> AsyncIterator[Town]:
     """Bring a stack up, and take it down again whatever happens. Its box sends no webhooks: the bench does.
 
@@ -92,7 +98,7 @@ async def open_town(
                 spec if redelivers else replace(spec, after_unclean_stop=None)
                 for spec in local_specs(settings, time_travel=time_travel)
             ]
-            return list(_multiplied(plain, ports, dispatchers))
+            return list(_multiplied(plain, ports, {"dispatcher": dispatchers, "worker": workers}))
 
         stack = LocalStack(settings, specs)
         try:
@@ -116,7 +122,7 @@ def free_port() -> int:
         return port
 
 
-def _multiplied(specs: Sequence[ProcessSpec], ports: Sequence[int], dispatchers: int) -> Iterator[ProcessSpec]:
+def _multiplied(specs: Sequence[ProcessSpec], ports: Sequence[int], wanted: Mapping[str, int]) -> Iterator[ProcessSpec]:
     for spec in specs:
         yield replace(spec, command=_without_webhooks(spec.command)) if spec.name == "sandbox" else spec
         if spec.name == "gateway":
@@ -131,12 +137,12 @@ def _multiplied(specs: Sequence[ProcessSpec], ports: Sequence[int], dispatchers:
                     url=url,
                     environment=environment,
                 )
-        if spec.name == "dispatcher" and spec.ready_file is not None:
-            for number in range(2, dispatchers + 1):
-                file = spec.ready_file.with_name(f"dispatcher-{number}.ready")
+        if spec.ready_file is not None:
+            for number in range(2, wanted.get(spec.name, 1) + 1):
+                file = spec.ready_file.with_name(f"{spec.name}-{number}.ready")
                 yield replace(
                     spec,
-                    name=f"dispatcher-{number}",
+                    name=f"{spec.name}-{number}",
                     ready=announced(file),
                     ready_file=file,
                     environment={**spec.environment, READY_FILE_VARIABLE: str(file)},

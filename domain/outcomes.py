@@ -106,6 +106,7 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
     frozen = error is ConnectionFrozen
     tries = former.failures if former else 0
     doubtful = kind == "IN_DOUBT"
+    mistaken = _mistaken(step, kind)
     state.cases[step.key] = OpenCase(
         view=CaseView(
             id=step.key,
@@ -118,13 +119,21 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
             connection=state.connection(step.system),
         ),
         failures=tries if frozen else tries + 1,
-        retry_at=None if doubtful else now + delay,
+        retry_at=None if doubtful or mistaken else now + delay,
     )
     if not error.retried and not doubtful and not frozen:
         next_generation(state, step.key)  # what was refused for good is a new try in the ledger
     if doubtful:
         state.queue = [queued for queued in state.queue if queued.key != step.key]
         state.doubts[step.key] = step
+
+
+def _mistaken(step: Step, kind: str) -> bool:
+    """Whether the id that a person gave is none: then the person is asked again, whatever time passes."""
+    if not isinstance(step, TakenOver) or step.done_as is None or kind != "NOT_FOUND":
+        return False
+    step.done_as = None
+    return True
 
 
 def _mend(state: LifecycleState, step: Step, kind: str) -> str:
@@ -149,7 +158,7 @@ def retried(state: LifecycleState, case_id: str, done_as: str | None, now: datet
         return
     step, doubt = find_step(state, case_id), state.doubts.pop(case_id, None)
     if recorded and isinstance(step, TakenOver):
-        step.done_as = done_as
+        step.done_as = done_as or step.done_as  # what a person said outlasts a retry that only says "now"
     elif done_as is not None and step is not None:
         done(state, step, Performed(id=done_as), now)
         return

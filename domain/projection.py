@@ -177,6 +177,8 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    elsewhere = [f"{kind} {name}" for kind, name in seen.connections.items() if kind != name]
+    lines += [f"- **Connections:** {', '.join(elsewhere)}"] if elsewhere else []
     lines += [f"- **Risk:** {seen.risk}, **renewal priority:** {seen.renewal_priority}", ""]
     if seen.lines:
         lines += ["| line | product | quantity | billing starts |", "|---|---|---|---|"]

@@ -20,6 +20,7 @@ from starter.settings import Settings
 from starter.sources.reading import Sources
 from starter.sweep import sweep
 from starter.thawing import Thawing
+from starter.unserved import check_served
 from store.cases import open_case
 from store.database import Database
 from store.streams import Streams
@@ -148,6 +149,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         client = await connected(lambda: wiring.connect(settings), stop)
         if client is None:
             return
+        if gone := await database.write(lambda session: check_served(session, settings.landscape)):
+            log.error("contracts live in connections that are not configured", connections=gone)
         sources = Sources(settings)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         publisher = Publisher(database, settings, owner=owner)

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
             if feed.connection not in self.connections:
                 known = ", ".join(sorted(self.connections))
                 raise ValueError(f"feeds.{name}: unknown connection {feed.connection!r}; known: {known}")
+            same = self.webhooks.get(feed.source or name)
+            if same is not None and same.connection != feed.connection:
+                raise ValueError(f"feeds.{name}.source: webhooks.{feed.source or name} tells of another connection")
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:

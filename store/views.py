@@ -3,7 +3,8 @@ subscribers are told."""
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlalchemy import JSON, type_coerce
+from sqlmodel import Session, col, func, or_, select
 
 from domain.announcements import announce
 from domain.books import ViewRow
@@ -12,7 +13,7 @@ from store.cases import project_cases
 from store.database import Database, insert_once
 from store.lifecycles import close_lifecycle
 from store.outgoing import append
-from store.tables import LifecycleViewRow, utc_now
+from store.tables import LifecycleRow, LifecycleViewRow, utc_now
 from store.timeline import add_line
 
 OVER = (Stage.ENDED, Stage.CANCELLED)
@@ -50,6 +51,19 @@ class SqlViews:
             query = query.where(LifecycleViewRow.needs_attention == needs_attention)
         query = query.order_by(col(LifecycleViewRow.renewal_date).nulls_last(), col(LifecycleViewRow.contract))
         return await self._db.read(lambda session: session.exec(query.limit(limit)).all())
+
+
+def count_by_connection(session: Session, kind: str) -> dict[str, int]:
+    """How many contracts are open in each system of a kind; under "" those that were activated and record none."""
+    name = type_coerce(LifecycleViewRow.view, JSON)["connections"][kind].as_string()
+    query = (
+        select(name, func.count())
+        .join(LifecycleRow, col(LifecycleRow.contract) == col(LifecycleViewRow.contract))
+        .where(~col(LifecycleRow.closed))
+        .where(or_(name.is_not(None), col(LifecycleViewRow.stage) != Stage.ORDER_ACTIVATION))
+        .group_by(name)
+    )
+    return {each or "": number for each, number in session.exec(query).all()}
 
 
 def publish_view(session: Session, row: ViewRow) -> bool:

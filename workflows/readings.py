@@ -26,20 +26,21 @@ async def assemble_readiness(state: LifecycleState, now: datetime) -> RenewalRea
     """What ERP, support, usage, CS and CRM say today, and what follows from it."""
     today = civil_date(now, state.zone)
 
-    async def ask(system: str, activity: Any, subject: str | None) -> Any:
+    async def ask(system: str, activity: Any, subject: str | None, subscription: str | None = None) -> Any:
         if subject is None:
             return None
         try:
             return await workflow.execute_activity_method(
                 activity,
-                Read(contract=state.contract, as_of=now, subject=subject),
+                Read(contract=state.contract, as_of=now, subject=subject, subscription=subscription),
                 **options.at(state.connection(system), f"read {system} for the renewal", options.READING),
             )
         except ActivityError:
             return None
 
+    told = workflow.patched("the ERP tells entitlement and revenue")
     erp, support, usage, tasks, opportunity = await asyncio.gather(
-        ask("erp", ErpActivities.read_history, state.customer),
+        ask("erp", ErpActivities.read_history, state.customer, state.subscription if told else None),
         ask("support", SupportActivities.read_cases, state.account),
         ask("usage", UsageActivities.read_adoption, state.account),
         ask("cs", CsActivities.read_tasks, state.company),

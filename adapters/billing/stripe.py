@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal, cast
+from zoneinfo import ZoneInfoNotFoundError
 
 import httpx
 
-from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_key, set_once
+from adapters.billing.stripe_calls import Operation, StripeCalls, part_of
 from adapters.billing.stripe_contracts import Billed, Contract, Line, fingerprint, mark_of, same_key
 from adapters.billing.stripe_customers import StripeCustomers
 from adapters.billing.stripe_lines import StripeLines
@@ -17,7 +18,7 @@ from adapters.billing.stripe_schedules import Billing
 from adapters.billing.stripe_values import CONTRACT, Days, whole
 from adapters.http import Json
 from domain.effects import EffectClass, Guarantee
-from domain.errors import AlreadyExists, InvalidInput, NotFound, Rejected
+from domain.errors import AlreadyExists, NotFound, Rejected
 from domain.ports import (
     Activated,
     Activation,
@@ -43,16 +44,18 @@ from domain.terms import ChargeType
 DEADLINE = timedelta(seconds=5)
 KEY_LIFE = timedelta(hours=24)
 
+_YES_NO = ("true", "false")
+
 _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=DEADLINE)
 
 
 class StripeBilling:
-    """Contracts that are billed by Stripe. `client`: the base URL (https://api.stripe.com) and limits; `api_key`: a
+    """Contracts that are billed by Stripe. `client`: limits, and a base URL where it is not Stripe's own; `api_key`: a
     secret or restricted key.
 
     `options`: `zone` in which days begin (UTC), `collection` (send_invoice, charge_automatically), `automatic_tax`
     (true, false), `account` (a connected account's id), `product:<code>` (the Stripe product of ours; the code itself
-    without it).
+    without it). Raises ValueError, naming the option, for what can't be used.
 
     A contract is an inactive product, whose id we choose, with its lines and what was done to it as metadata; a line
     whose billing has started is a subscription schedule of its own, or an invoice where it is charged once. What was
@@ -74,17 +77,10 @@ class StripeBilling:
     }
 
     def __init__(self, client: httpx.AsyncClient, api_key: str, options: Mapping[str, str] | None = None) -> None:
-        given = options or {}
-        account = given.get("account")
+        billing, account, products = _read(options or {})
         self._calls = StripeCalls(client, api_key, self.effects, read_deadline=DEADLINE, account=account)
         self._v1 = self._calls.v1
-        products = {name.removeprefix("product:"): each for name, each in given.items() if name.startswith("product:")}
-        self._days = Days(given.get("zone", "UTC"))
-        billing = Billing(
-            days=self._days,
-            collection=_collection(given.get("collection", "send_invoice")),
-            tax=given.get("automatic_tax", "false") == "true",
-        )
+        self._days = billing.days
         self._customers = StripeCustomers(self._calls, self._days)
         self._lines = StripeLines(self._calls, self._customers, billing, products)
 
@@ -128,12 +124,10 @@ class StripeBilling:
             await self._customers.creditworthy(op, new.customer)
             await self._lines.known_products(op, contract)
             metadata = {name: value for name, value in contract.metadata().items() if value}
-            made = self._v1.products.create_async(
-                {"id": record, "name": f"Contract {new.contract}", "active": False, "metadata": metadata},
-                {"idempotency_key": idempotency_key(key)},
-            )
+            params: Any = {"id": record, "name": f"Contract {new.contract}", "active": False, "metadata": metadata}
             try:
-                return Ref(id=(await op.write(made))["id"])
+                made = await op.once(key, lambda keyed: self._v1.products.create_async(params, keyed))
+                return Ref(id=made["id"])
             except AlreadyExists:
                 if (await self._contract(op, record)).arguments != fingerprint(new):
                     raise Rejected("this key is done with other arguments; a new intention needs a new key") from None
@@ -194,14 +188,14 @@ class StripeBilling:
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         def ended(contract: Contract, today: date) -> Contract:
             contract.require("active")
-            return contract.model_copy(update={"status": "ended", "ends": ending.ends})
+            return contract.model_copy(update={"status": "ended", "ends": ending.ends, "reason": ending.reason})
 
         return await self._change("end_subscription", ending.subscription, key, ending, ended)
 
     async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref:
         def cancelled(contract: Contract, today: date) -> Contract:
             contract.require("draft", "active")
-            return contract.model_copy(update={"status": "cancelled"})
+            return contract.model_copy(update={"status": "cancelled", "reason": reason})
 
         return await self._change("cancel_subscription", subscription, key, f"{subscription}\n{reason}", cancelled)
 
@@ -255,16 +249,28 @@ class StripeBilling:
     async def _record(
         self, op: Operation, before: Contract, after: Contract, key: str, mark: str | None = None
     ) -> None:
-        changes = (after.marked(mark) if mark else after).changes(before)
-        keyed: Any = {"idempotency_key": set_once(key, "record", changes)}
-        answer = await op.write(self._v1.products.update_async(before.id, {"metadata": changes}, keyed))
-        Contract.read(before.id, answer["metadata"])
+        changes: Any = {"metadata": (after.marked(mark) if mark else after).changes(before)}
+        update = self._v1.products.update_async
+        answer = await op.once(key, lambda keyed: update(before.id, changes, keyed), part_of("record", changes))
+        Contract.read(before.id, answer["metadata"])  # what can't be read back was not kept
 
 
-def _collection(given: str) -> Literal["send_invoice", "charge_automatically"]:
-    if given not in ("send_invoice", "charge_automatically"):
-        raise InvalidInput(f"options.collection: {given!r} is neither send_invoice nor charge_automatically")
-    return cast(Literal["send_invoice", "charge_automatically"], given)
+def _read(options: Mapping[str, str]) -> tuple[Billing, str | None, dict[str, str]]:
+    """How it bills, the account, and products by code. Raises ValueError, naming the option that can't be used."""
+    products = {name.removeprefix("product:"): each for name, each in options.items() if name.startswith("product:")}
+    known = {"zone": "UTC", "collection": "send_invoice", "automatic_tax": "false", "account": ""}
+    given = known | {name: each for name, each in options.items() if not name.startswith("product:")}
+    for name in given.keys() - known.keys():
+        raise ValueError(f"options.{name}: no such option of Stripe")
+    try:
+        days = Days(given["zone"])
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"options.zone: {given['zone']!r} is no time zone") from None
+    for name, allowed in (("collection", ("send_invoice", "charge_automatically")), ("automatic_tax", _YES_NO)):
+        if given[name] not in allowed:
+            raise ValueError(f"options.{name}: {given[name]!r} is not one of {', '.join(allowed)}")
+    collection = cast(Literal["send_invoice", "charge_automatically"], given["collection"])
+    return Billing(days, collection, given["automatic_tax"] == "true"), given["account"] or None, products
 
 
 def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, today: date) -> LineState:
@@ -284,8 +290,10 @@ def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, to
 
 
 def _quantity(line: Line, schedule: Json, today: date) -> Decimal:
-    """Of Stripe's own subscription, or of the phase with which it is to begin; ours where usage is counted instead."""
-    subscription = schedule["subscription"]
-    items = subscription["items"]["data"] if subscription else schedule["phases"][0]["items"]
+    """Of Stripe's own subscription; of the phase with which it is to begin, or after which a schedule let it go. Ours
+    where usage is counted instead."""
+    subscription, phases = schedule["subscription"], schedule["phases"]
+    phase = phases[0] if schedule["status"] == "not_started" else phases[-1]
+    items = subscription["items"]["data"] if subscription else phase["items"]
     quantity = items[0].get("quantity")
     return line.quantity(today) if quantity is None else Decimal(quantity)

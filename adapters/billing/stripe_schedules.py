@@ -3,16 +3,28 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from dateutil.relativedelta import relativedelta
 
 from adapters.billing.stripe_contracts import Contract, Line
-from adapters.billing.stripe_values import CONTRACT, CUSTOMER, INTERVALS, KEY, LINE, SUBSCRIPTION, Days, minor, whole
+from adapters.billing.stripe_values import (
+    CONTRACT,
+    CUSTOMER,
+    INTERVALS,
+    KEY,
+    LINE,
+    SUBSCRIPTION,
+    Days,
+    metadata_of,
+    minor,
+    whole,
+)
 from adapters.http import Json
 from domain.terms import ChargeType
 
 MARK = "tenure_mark"
+REVISION = "tenure_revision"
 _OVER = ("canceled", "completed")
 
 
@@ -37,7 +49,10 @@ class Billing:
         }
 
     def updated(self, contract: Contract, line: Line, item: Json, schedule: Json, at: datetime) -> Json:
-        """What changes a schedule that is not over to what the contract says. The phase that runs can't be moved."""
+        """What changes a schedule that is not over to what the contract says. The phase that runs can't be moved.
+
+        Its revision counts, so that a change back, and the same change again, are other requests than the first.
+        """
         running = schedule["current_phase"]
         if running is None:
             began = schedule["phases"][0]["start_date"]
@@ -46,7 +61,13 @@ class Billing:
         else:
             today = self.days.today(at)
             phases = self._phases(contract, line, item, today, running["start_date"], running["end_date"])
-        return {"end_behavior": _end(contract), "proration_behavior": "create_prorations", "phases": phases}
+        revision = int(metadata_of(schedule).get(REVISION, 0)) + 1
+        return {
+            "end_behavior": _end(contract),
+            "proration_behavior": "create_prorations",
+            "metadata": {**of_line(contract, line), REVISION: str(revision)},
+            "phases": phases,
+        }
 
     def ends_now(self, contract: Contract, at: datetime) -> bool:
         return contract.ends is not None and self.days.start(contract.ends) <= at.timestamp()
@@ -91,6 +112,12 @@ class Billing:
         if contract.purchase_order:
             made["custom_fields"] = [_order_of(contract.purchase_order)]
         return made
+
+    def going_out(self, starts: date, at: datetime) -> Any:
+        """What lets that invoice go on: at once, or on the day from which the line is billed."""
+        due = self.days.start(starts)
+        waits = {"automatically_finalizes_at": due} if due > at.timestamp() else {}
+        return {"auto_advance": True, **waits}
 
     def _settings(self, contract: Contract) -> Json:
         invoices: Json = {}

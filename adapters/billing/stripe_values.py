@@ -125,6 +125,11 @@ def claim(new: NewCustomer, key: str) -> dict[str, str]:
     return {name: fits(value, name) for name, value in said.items()}
 
 
+def metadata_of(record: Json) -> dict[str, str]:
+    """Null as well where there are none."""
+    return dict(record["metadata"] or {})
+
+
 def fits(value: str, name: str) -> str:
     if len(value) > LONGEST_VALUE:
         raise InvalidInput(f"{name}: Stripe keeps at most {LONGEST_VALUE} characters in a metadata value")

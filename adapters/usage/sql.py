@@ -50,17 +50,18 @@ class SqlUsage:
     one row for an account of which usage is known and with none for any other; its columns are `active` and `entitled`,
     and what others it has is not looked at.
 
-    `concurrent`: connections and threads at most; who finds none free waits, within `deadline`. Raises ValueError,
-    naming the setting and without its value, for what can't be used.
+    `concurrent`: connections (and threads) of this process at most, 4 unless given; who finds none free waits, within
+    `deadline`. Raises ValueError, naming the setting and without its value, for what can't be used.
     """
 
     effects: Mapping[str, EffectClass] = {}
 
-    def __init__(self, url: str, query: str, *, concurrent: int = CONCURRENT, deadline: timedelta = DEADLINE) -> None:
+    def __init__(self, url: str, query: str, *, concurrent: int | None = None, deadline: timedelta = DEADLINE) -> None:
+        most = concurrent or CONCURRENT
         self._query = _read_query(query)
-        self._engine = _open(url, concurrent)
+        self._engine = _open(url, most)
         self._deadline = deadline
-        self._threads = ThreadPoolExecutor(concurrent, thread_name_prefix="usage-sql")
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="usage-sql")
 
     async def adoption(self, account: str) -> Adoption:
         """Raises NotFound for an account of which the query knows nothing."""

@@ -1,11 +1,14 @@
 """How ready a customer is to renew: a score from 100 down, in which every lost point has its reason and a next step."""
 
+from collections import Counter
 from datetime import date
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+from pydantic import Field
+
 from domain.base import Frozen, Tolerant
 from domain.company import RiskPolicy
-from domain.ports import Adoption, BillingHistory, OpportunityRef, SupportCases
+from domain.ports import Adoption, BillingHistory, OpportunityRef, SubscriptionState, SupportCases
 
 T = TypeVar("T")
 
@@ -22,10 +25,16 @@ class SourceReading(Frozen, Generic[T]):
     value: T
 
 
+class ErpReading(BillingHistory):
+    """What the ERP said: the customer's invoices, counted, and the contract's subscription."""
+
+    subscription: SubscriptionState | None = Field(default=None, exclude_if=lambda asked: asked is None)
+
+
 class Readings(Frozen):
     """A reading of each source; None where it did not answer. `opportunity` holds None where the CRM has none."""
 
-    erp: SourceReading[BillingHistory] | None = None
+    erp: SourceReading[ErpReading] | None = None
     support: SourceReading[SupportCases] | None = None
     usage: SourceReading[Adoption] | None = None
     cs: SourceReading[int] | None = None
@@ -39,19 +48,35 @@ class Freshness(Tolerant, frozen=True):
     stale: bool
 
 
+class Entitlement(Tolerant, frozen=True):
+    """What the ERP said of the contract, and when: whether it may be used, to which day (exclusive), and by line how
+    far the revenue schedule has come. One that is stale was not judged."""
+
+    as_of: date
+    stale: bool
+    status: str
+    entitled: bool
+    ends: date | None
+    revenue: dict[str, str]
+
+
 class RenewalReadiness(Tolerant, frozen=True):
-    """The assessment. The points in `reasons` ("−20: …") are exactly what the score lacks to 100."""
+    """The assessment. The points in `reasons` ("−20: …") are exactly what the score lacks to 100. Nobody is ready whom
+    the ERP does not entitle."""
 
     verdict: Literal["ready", "attention", "at_risk"]
     score: int
     reasons: tuple[str, ...]
     sources: dict[str, Freshness]
     next_steps: tuple[str, ...]
+    entitlement: Entitlement | None = Field(default=None, exclude_if=lambda read: read is None)
 
     def summary(self) -> str:
         """A note for the CSM."""
         lines = [f"Renewal readiness: {self.verdict.replace('_', ' ')}, {self.score} of 100."]
         lines += [f"{reason}." for reason in self.reasons]
+        if self.entitlement is not None:
+            lines.append(_told(self.entitlement))
         return "\n".join([*lines, f"Next: {'; '.join(self.next_steps)}."])
 
 
@@ -78,11 +103,12 @@ def assess_readiness(readings: Readings, today: date, policy: RiskPolicy | None 
             findings.append(_Finding(5, f"{what}: {since}", f"Look at {what} by hand"))
     fresh = readings.model_copy(update={name: None for name, source in sources.items() if source.stale})
     findings += [*_erp(fresh), *_support(fresh), *_usage(fresh, policy), *_cs(fresh), *_crm(fresh)]
+    entitlement, unsettled = _entitlement(readings, stale=sources["erp"].stale), _contract(fresh)
     score = 100 - sum(finding.points for finding in findings)
     verdict: Literal["ready", "attention", "at_risk"] = "attention"
     if score < AT_RISK_BELOW:
         verdict = "at_risk"
-    elif score >= READY_FROM and not any(source.stale for source in sources.values()):
+    elif score >= READY_FROM and not any(source.stale for source in sources.values()) and not unsettled:
         verdict = "ready"
     findings.sort(key=lambda finding: -finding.points)
     return RenewalReadiness(
@@ -90,7 +116,8 @@ def assess_readiness(readings: Readings, today: date, policy: RiskPolicy | None 
         score=score,
         reasons=tuple(f"−{finding.points}: {finding.reason}" for finding in findings),
         sources=sources,
-        next_steps=tuple(dict.fromkeys(finding.step for finding in findings)) or ("Send the renewal proposal",),
+        next_steps=(*dict.fromkeys(finding.step for finding in findings), *unsettled) or ("Send the renewal proposal",),
+        entitlement=entitlement,
     )
 
 
@@ -117,6 +144,41 @@ def _erp(readings: Readings) -> list[_Finding]:
         reason = f"{history.paid_late} of {history.invoices} invoices paid late"
         findings.append(_Finding(10, reason, "Ask why invoices are paid late"))
     return findings
+
+
+def _contract(readings: Readings) -> list[str]:
+    """What must be settled in the ERP before a renewal, whatever the score is."""
+    subscription = readings.erp.value.subscription if readings.erp else None
+    if subscription is None:
+        return []
+    untriggered = [line.line for line in subscription.lines if line.billed_from is not None and line.revenue == "none"]
+    steps = [f"Have finance look at the revenue of {line}: billed, and triggered by nothing" for line in untriggered]
+    if not subscription.entitled:
+        steps.insert(0, f"Find out why the ERP entitles the customer to nothing: it is {subscription.status}")
+    return steps
+
+
+def _entitlement(readings: Readings, *, stale: bool) -> Entitlement | None:
+    subscription = readings.erp.value.subscription if readings.erp else None
+    if readings.erp is None or subscription is None:
+        return None
+    return Entitlement(
+        as_of=readings.erp.as_of,
+        stale=stale,
+        status=subscription.status,
+        entitled=subscription.entitled,
+        ends=subscription.ends,
+        revenue={line.line: line.revenue for line in subscription.lines},
+    )
+
+
+def _told(entitlement: Entitlement) -> str:
+    """For the CSM: "Entitled until 2027-11-26 (active); revenue: 2 running, 1 complete. As of 2027-08-28."."""
+    until = f" until {entitlement.ends}" if entitlement.ends else ""
+    counted = Counter(entitlement.revenue.values())
+    revenue = ", ".join(f"{counted[state]} {state}" for state in sorted(counted))
+    entitled = f"Entitled{until}" if entitlement.entitled else "Not entitled"
+    return f"{entitled} ({entitlement.status}); revenue: {revenue}. As of {entitlement.as_of}."
 
 
 def _support(readings: Readings) -> list[_Finding]:

@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from starter.cli import cases, catalog, commands, freezing, lifecycles, replaying, stack, subscribers, tools
+from starter.cli import (
+    cases,
+    catalog,
+    commands,
+    connections,
+    freezing,
+    lifecycles,
+    replaying,
+    stack,
+    subscribers,
+    tools,
+)
 
 app = typer.Typer(
     name="tenure",
@@ -14,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (stack, lifecycles, commands, cases, freezing, replaying, catalog, subscribers, tools):
+for part in (stack, lifecycles, commands, cases, connections, freezing, replaying, catalog, subscribers, tools):
     part.register(app)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from activities.effects import Effects
 from domain.effects import Guarantee
-from domain.errors import InDoubt, OutcomeUnknown, SourceUnavailable
+from domain.errors import ConnectionFrozen, InDoubt, OutcomeUnknown, SourceUnavailable
 from domain.ports import Ref
 from store.cases import Cases
 from store.database import Database
@@ -105,9 +105,9 @@ async def test_what_is_done_already_stays_and_the_other_one_is_a_case(
 async def test_frozen_nothing_is_asked_and_nothing_recorded(ledger: SqlLedger, vendor: Vendors, call: Any) -> None:
     one = call(vendor(Guarantee.LOOKUP))
     await ledger.freeze("erp")
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(ConnectionFrozen):
         await Effects(ledger).once(one.effect(vet=refused))
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(ConnectionFrozen):
         await Effects(ledger).taken(one.effect(), Ref(id="r1"))
     await ledger.thaw("erp")
     assert await Effects(ledger).taken(one.effect(), Ref(id="r1")) == Ref(id="r1")

@@ -18,7 +18,7 @@ from domain import calendar, keys
 from domain.messages import AmendmentWon, MilestoneReached, RenewalWon, RetryStep
 from domain.order import Address
 from domain.ports import NewCustomer
-from domain.view import LifecycleView, Stage
+from domain.view import CaseView, LifecycleView, Stage
 from tests.house import House, Life, open_house
 from tests.live.tryton import Tryton
 from tests.live.worlds.tryton import TrytonWorld, tryton_world
@@ -191,6 +191,44 @@ async def test_a_customer_that_the_tax_id_names_is_adopted(home: tuple[House, Tr
     view = await life.until(lambda view: done(view, "activation") and rests(view), PATIENCE)
     assert view.effects[keys.customer(record["AccountId"], "ACME-DE")] == there
     assert await world.count("create_customer") == already
+
+
+async def test_one_that_looks_alike_is_proposed_and_a_person_takes_it(home: tuple[House, TrytonWorld]) -> None:
+    house, world = home
+    life, case, there = await alike(house, world)
+    already = await world.count("create_customer")
+    word = RetryStep(case=case.id, by="ops", done_as=there)
+    await life.handle.execute_update(CustomerLifecycle.retry_step, word)
+    view = await life.until(lambda view: done(view, "activation") and rests(view), PATIENCE)
+    assert view.effects[case.id] == there
+    assert await world.count("create_customer") == already
+    party = one(world, "SELECT party FROM sale_subscription WHERE tenure_contract = %s", life.contract)
+    assert party == int(there.partition("-")[0])
+
+
+async def test_one_that_looks_alike_and_is_another_makes_a_new_customer(home: tuple[House, TrytonWorld]) -> None:
+    house, world = home
+    life, case, there = await alike(house, world)
+    already = await world.count("create_customer")
+    await life.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=case.id, by="ops"))
+    view = await life.until(lambda view: done(view, "activation") and rests(view), PATIENCE)
+    assert view.effects[case.id] != there
+    assert await world.count("create_customer") == already + 1
+
+
+async def alike(house: House, world: TrytonWorld) -> tuple[Life, CaseView, str]:
+    """A lifecycle that waits for a word: Tryton has a customer of its domain, put in by hand without a tax id."""
+    record = an_order(house, "salesforce_new_hooli")
+    by_hand = customer_of(record).model_copy(update={"tax_id": None, "name": f"By hand {uuid.uuid4().hex[:8]}"})
+    there = await world.put_customer(by_hand)
+    already = await world.count("create_customer")
+    life = await house.start(record)
+    view = await life.until(lambda view: view.cases, PATIENCE)
+    [case] = view.cases
+    assert (case.kind, case.id) == ("in_doubt", keys.customer(record["AccountId"], "ACME-DE"))
+    assert there in case.reasons[0]
+    assert await world.count("create_customer") == already
+    return life, case, there
 
 
 def customer_of(record: dict[str, Any]) -> NewCustomer:

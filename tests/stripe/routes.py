@@ -257,6 +257,7 @@ def update_schedule(shop: Shop, params: Record, schedule: str) -> Record:
         if running is not None and phases[0]["end_date"] <= shop.seconds:
             raise Refused("The current phase must not be over")
         known["phases"] = [each for each in known["phases"] if each["end_date"] <= int(first["start_date"])] + phases
+    known["metadata"] = shop.merge(known["metadata"], params.get("metadata"))
     known["end_behavior"] = params.get("end_behavior", known["end_behavior"])
     shop.run(known)
     return known

@@ -92,9 +92,9 @@ class Shop:
         after = newest[ids.index(params["starting_after"]) + 1 :] if "starting_after" in params else newest
         return {"object": "list", "data": after[:limit], "has_more": len(after) > limit, "url": url}
 
-    def merge(self, metadata: dict[str, str], changes: Any) -> dict[str, str]:
+    def merge(self, metadata: dict[str, str] | None, changes: Any) -> dict[str, str]:
         """Metadata as Stripe documents them: merged by key, an empty value unsets, with its limits."""
-        merged = {**metadata, **(changes or {})}
+        merged = {**(metadata or {}), **(changes or {})}
         kept = {name: value for name, value in merged.items() if value != ""}
         if len(kept) > 50 or any(len(name) > 40 for name in kept) or any(len(each) > 500 for each in kept.values()):
             raise Refused("Metadata can have up to 50 keys of 40 characters, with values of up to 500")

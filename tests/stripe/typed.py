@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, ClassVar, ForwardRef, Literal, NotRequired, Union, get_args, get_origin
+from typing import Any, ForwardRef, Literal, NotRequired, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import stripe
@@ -130,11 +130,8 @@ def wrong_fields(value: Any, resource: type[StripeObject], path: str = "") -> It
 
 
 def _annotations(resource: type) -> Mapping[str, Any]:
-    return {
-        name: hint
-        for name, hint in resource.__annotations__.items()
-        if get_origin(hint) is not ClassVar and not name.startswith("_")
-    }
+    """A field's name is in small letters; the classes' own constants are not."""
+    return {name: hint for name, hint in resource.__annotations__.items() if name.islower() and name[0] != "_"}
 
 
 def _wrong(value: Any, hint: Any, path: str, owner: type) -> Iterator[str]:

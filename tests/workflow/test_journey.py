@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 from domain import calendar
 from domain.messages import AmendmentWon, CollectionsChanged, RenewalWon
@@ -132,6 +133,10 @@ async def test_the_open_window_shows_readiness_and_prepares_the_renewal(house: H
     assert "severity 1: 1" in reasons
     assert "open onboarding tasks: 5" in reasons
     assert "not readable" not in reasons
+    shown = cast("dict[str, Any]", view.readiness["entitlement"])
+    assert (shown["entitled"], shown["stale"], shown["ends"]) == (True, False, str(view.term_ends))
+    assert set(shown["revenue"]) == {line.id for line in view.lines}
+    assert set(shown["revenue"].values()) <= {"running", "complete"}, "billed with its acceptance date, line by line"
     [playbook] = await records(house, "cs", "playbooks")
     [note] = await records(house, "cs", "notes")
     assert playbook["due"] == str(view.term_ends)

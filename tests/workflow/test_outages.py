@@ -93,6 +93,8 @@ async def test_an_outage_of_days_ends_with_everything_done_once(house: House) ->
     await set_box_clock(house, datetime.combine(last, opens.timetz()))
     await life.travel(0.5)
     await life.until(lambda view: done(view, "readiness-note") and rests(view))
+    heard = [call["operation"] for call in await calls(house, "cs") if call["status"] < 400]
+    assert [each for each in heard if each in ("start_playbook", "post_note")] == ["start_playbook", "post_note"]
     assert {kind: number for kind, number in (await counts(house, "cs")).items() if kind in ("playbooks", "notes")} == {
         "playbooks": 1,
         "notes": 1,

@@ -26,7 +26,8 @@ class Command(metaclass=PoolMeta):
             counted, lines = [], list(subscription.lines)
             for line in lines:
                 while line.next_consumption_date and line.next_consumption_date <= until:
-                    counted.append(line.get_consumption(line.next_consumption_date))
+                    if consumption := line.get_consumption(line.next_consumption_date):
+                        counted.append(consumption)
                     line.next_consumption_date = line.compute_next_consumption_date()
             Consumption.save(counted)
             Line.save(lines)

@@ -69,12 +69,15 @@ class Command(metaclass=PoolMeta):
 
     @classmethod
     def read_similar_customers(cls, given):
-        """Parties that may be the one meant and are not known to be: not those that bear this account already."""
+        """Parties that may be the one meant: none that has an external id at this company, and nobody where the tax id
+        names the one."""
         pool = Pool()
         Party, Mechanism = pool.get("party.party"), pool.get("party.contact_mechanism")
         company = cls.company_of(given.text("selling_entity"))
-        account = given.text("account")
         likeness = {}
+        kinds = cls._tax_identifiers(given)
+        if kinds and cls._named_by(kinds):
+            return {"candidates": []}
         if domain := mail_domain(given.text("email", None)):
             escaped = domain.replace("\\", r"\\").replace("_", r"\_").replace("%", r"\%")
             candidates = Mechanism.search(
@@ -97,7 +100,7 @@ class Command(metaclass=PoolMeta):
             unknown = [
                 party
                 for party in alike
-                if not any(r.account == account and r.company == company for r in party.tenure_references)
+                if not any(reference.company == company for reference in party.tenure_references)
             ]
         return {
             "candidates": [
@@ -124,16 +127,20 @@ class Command(metaclass=PoolMeta):
     @classmethod
     def _with_tax_id(cls, given):
         """The one party that has the tax id. Whoever asks for the same one meanwhile waits."""
-        Identifier = Pool().get("party.identifier")
         kinds = cls._tax_identifiers(given)
         if not kinds:
             return None
         alone(f"tax-id:{kinds[0]}")
-        found = Identifier.search(["OR", *([("type", "=", kind), ("code_compact", "=", code)] for kind, code in kinds)])
-        parties = {identifier.party for identifier in found if identifier.party.active}
+        parties = cls._named_by(kinds)
         if len(parties) > 1:
             raise TenureError(AMBIGUOUS, "tax_id: several customers of the ERP have it; merge them or correct them")
         return parties.pop() if parties else None
+
+    @classmethod
+    def _named_by(cls, kinds):
+        Identifier = Pool().get("party.identifier")
+        found = Identifier.search(["OR", *([("type", "=", kind), ("code_compact", "=", code)] for kind, code in kinds)])
+        return {identifier.party for identifier in found if identifier.party.active}
 
     @classmethod
     def _tax_identifiers(cls, given):

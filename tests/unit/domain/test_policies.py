@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from domain.company import CollectionsPolicy, RiskPolicy
 from domain.policies.collections import CollectionStanding, InvoiceStatus, delinquency, is_delinquent, next_due
-from domain.policies.readiness import Readings, RenewalReadiness, SourceReading, assess_readiness
+from domain.policies.readiness import ErpReading, Readings, RenewalReadiness, SourceReading, assess_readiness
 from domain.policies.risk import Risk, Signals, assess_risk
-from domain.ports import Adoption, BillingHistory, OpportunityRef, SupportCases
+from domain.ports import Adoption, LineState, OpportunityRef, SubscriptionState, SupportCases
 
 TODAY = date(2027, 6, 1)
 POLICY = RiskPolicy()
@@ -97,7 +97,7 @@ def test_named_risks(signals: dict[str, object], level: str, priority: str, reas
 GOOD = Readings(
     erp=SourceReading(
         as_of=TODAY,
-        value=BillingHistory(invoices=4, paid_late=0, overdue=0, currency="EUR", overdue_amount=Decimal(0)),
+        value=ErpReading(invoices=4, paid_late=0, overdue=0, currency="EUR", overdue_amount=Decimal(0)),
     ),
     support=SourceReading(as_of=TODAY, value=SupportCases()),
     usage=SourceReading(as_of=TODAY, value=Adoption(active=Decimal(45), entitled=Decimal(50))),
@@ -106,19 +106,27 @@ GOOD = Readings(
 )
 AS_OF = st.dates(TODAY - timedelta(days=10), TODAY)
 COUNT = st.integers(0, 5)
+SUBSCRIPTIONS = st.builds(
+    SubscriptionState,
+    id=st.just("sub_1"),
+    starts=st.just(date(2026, 12, 1)),
+    ends=st.none() | st.just(date(2027, 12, 1)),
+    lines=st.tuples(st.builds(LineState, line=st.just("seats"), quantity=st.decimals(0, 99, places=0))),
+)
 READINGS = st.builds(
     Readings,
     erp=st.none()
     | st.builds(
-        SourceReading[BillingHistory],
+        SourceReading[ErpReading],
         as_of=AS_OF,
         value=st.builds(
-            BillingHistory,
+            ErpReading,
             invoices=COUNT,
             paid_late=COUNT,
             overdue=COUNT,
             currency=st.just("EUR"),
             overdue_amount=st.decimals(0, 9999, places=2),
+            subscription=st.none() | SUBSCRIPTIONS,
         ),
     ),
     support=st.none()
@@ -160,6 +168,55 @@ def test_every_point_of_the_score_is_explained(readings: Readings) -> None:
         assert readiness.score >= 75
         assert not any(source.stale for source in readiness.sources.values())
     assert (readiness.verdict == "at_risk") == (readiness.score < 50)
+    shown = readiness.entitlement
+    assert (shown is None) == (readings.erp is None or readings.erp.value.subscription is None)
+    if shown is not None and readings.erp is not None:
+        assert (shown.as_of, shown.stale) == (readings.erp.as_of, readiness.sources["erp"].stale)
+        assert shown.entitled or readiness.verdict != "ready"
+
+
+def subscription(*, entitled: bool = True, revenue: str = "running") -> SubscriptionState:
+    line = {"line": "seats", "quantity": 50, "billed_from": date(2026, 12, 1), "accepted_on": None, "revenue": revenue}
+    return SubscriptionState(
+        id="sub_1", status="active" if entitled else "cancelled", entitled=entitled,
+        starts=date(2026, 12, 1), ends=date(2027, 12, 1), lines=(LineState.model_validate(line),),
+    )  # fmt: skip
+
+
+def told(state: SubscriptionState | None) -> RenewalReadiness:
+    """The readiness of a good customer whose ERP says this of the contract."""
+    assert GOOD.erp is not None
+    erp = GOOD.erp.model_copy(update={"value": GOOD.erp.value.model_copy(update={"subscription": state})})
+    return assess_readiness(GOOD.model_copy(update={"erp": erp}), TODAY)
+
+
+def test_entitlement_and_revenue_are_shown_as_the_erp_said_them() -> None:
+    readiness = told(subscription())
+    assert (readiness.verdict, readiness.score) == ("ready", 100)
+    assert readiness.entitlement is not None
+    assert readiness.entitlement.revenue == {"seats": "running"}
+    assert f"Entitled until 2027-12-01 (active); revenue: 1 running. As of {TODAY}." in readiness.summary()
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (subscription(entitled=False), "Find out why the ERP entitles the customer to nothing: it is cancelled"),
+        (subscription(revenue="none"), "Have finance look at the revenue of seats: billed, and triggered by nothing"),
+    ],
+)
+def test_what_the_erp_must_settle_first_holds_the_verdict_back_and_costs_no_points(
+    state: SubscriptionState, step: str
+) -> None:
+    readiness = told(state)
+    assert (readiness.verdict, readiness.score, readiness.reasons) == ("attention", 100, ())
+    assert readiness.next_steps == (step,)
+
+
+def test_a_readiness_of_before_is_what_it_was() -> None:
+    """A history holds it: with nothing read of the contract, nothing is added."""
+    assert "entitlement" not in told(None).model_dump()
+    assert "subscription" not in GOOD.model_dump()["erp"]["value"]
 
 
 def test_a_good_customer_is_ready() -> None:
@@ -172,7 +229,7 @@ def test_the_worst_customer_scores_zero() -> None:
     worst = Readings(
         erp=SourceReading(
             as_of=TODAY,
-            value=BillingHistory(invoices=4, paid_late=2, overdue=2, currency="EUR", overdue_amount=Decimal("1234.5")),
+            value=ErpReading(invoices=4, paid_late=2, overdue=2, currency="EUR", overdue_amount=Decimal("1234.5")),
         ),
         support=SourceReading(as_of=TODAY, value=SupportCases(by_severity={1: 1, 2: 3})),
         usage=SourceReading(as_of=TODAY, value=Adoption(active=Decimal(1), entitled=Decimal(50))),

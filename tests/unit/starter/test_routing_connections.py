@@ -13,6 +13,8 @@ from starter.routing import Router, unpark_known
 from starter.settings import Settings
 from starter.slips import RECORD
 from starter.sources.reading import Sources
+from starter.unserved import check_served
+from store.cases import Cases
 from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
 from store.tables import LifecycleRow, utc_now
@@ -151,3 +153,31 @@ async def test_a_key_that_one_system_has_is_never_given_to_another(desk: Desk) -
         generation=1,
     )
     assert (again.state, again.result) == ("done", {"id": "5"}), "an old row is the home's"
+
+
+async def test_contracts_in_a_system_that_is_gone_are_a_case_until_it_is_back(desk: Desk) -> None:
+    await life(desk, OLD)
+    await life(desk, US, "us")
+    await life(desk, EU, "eu")
+    await life(desk, "crm/006-eu/2", "eu")
+    successor = settings_with({"us": {"kind": "erp"}}).landscape
+    for _ in range(2):
+        assert await desk.database.write(lambda session: check_served(session, successor)) == ["eu"]
+    [case] = await Cases(desk.database).list()
+    assert (case.id, case.title) == ("unserved:eu", "2 contract(s) live in eu, which is not in tenure.toml")
+    assert "[connections.eu]" in case.mend
+    assert await desk.database.write(lambda session: check_served(session, settings_with(HOME).landscape)) == []
+    assert await Cases(desk.database).list() == []
+    await Lifecycles(desk.database).mark_closed(EU)
+    await Lifecycles(desk.database).mark_closed("crm/006-eu/2")
+    assert await desk.database.write(lambda session: check_served(session, successor)) == [], "nobody is left there"
+
+
+async def test_contracts_from_before_are_a_case_while_no_connection_is_their_home(desk: Desk) -> None:
+    await life(desk, OLD)
+    homeless = settings_with({"us": {"kind": "erp"}, "eu": {"kind": "erp"}}).landscape
+    assert await desk.database.write(lambda session: check_served(session, homeless)) == ["erp"]
+    [case] = await Cases(desk.database).list()
+    assert "default = true" in case.mend
+    assert await desk.database.write(lambda session: check_served(session, settings_with(HOME).landscape)) == []
+    assert await Cases(desk.database).list() == []

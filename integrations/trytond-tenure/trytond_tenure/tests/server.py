@@ -65,7 +65,7 @@ class Server:
         """Ask, and ask again where the server says that it is busy, as Tenure does."""
         for _ in range(20):
             try:
-                return self._post(method, [*params, {"company_filter": "all"}])
+                return self._post(method, [*params, {}])
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != 503:
                     raise

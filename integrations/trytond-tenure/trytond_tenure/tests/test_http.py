@@ -14,7 +14,7 @@ from . import world
 from .server import Refused, Server
 
 CALLERS = 8
-TODAY = dt.date.today().isoformat()  # noqa: DTZ011 - as Tryton counts
+TODAY = dt.date.today().isoformat()
 _accounts = itertools.count(1000)
 
 

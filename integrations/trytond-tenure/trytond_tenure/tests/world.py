@@ -72,7 +72,7 @@ def _build(pool):
 
 
 def _accounting(pool, company, code, category):
-    today = dt.date.today()  # noqa: DTZ011 - as Tryton counts
+    today = dt.date.today()
     FiscalYear, Account = pool.get("account.fiscalyear"), pool.get("account.account")
     for year in (today.year - 1, today.year, today.year + 1):
         fiscal = set_invoice_sequences(
@@ -126,7 +126,7 @@ def _products(pool, category, companies):
 
 
 def months_ago(n, day=1):
-    return dt.date.today().replace(day=day) - relativedelta(months=n)  # noqa: DTZ011 - as Tryton counts
+    return dt.date.today().replace(day=day) - relativedelta(months=n)
 
 
 def customer(account="001", entity="acme-us", **changes):
