@@ -4,6 +4,7 @@ from datetime import date
 
 from domain import keys
 from domain.corrections import check_correction
+from domain.errors import ConnectionFrozen
 from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, RetryStep
 from domain.outcomes import NOTHING_DONE, ORDER_CASE, OUT_OF_TERM_CASE, find_step
 from domain.reactions import decide
@@ -18,6 +19,7 @@ from domain.steps import (
     ValidateOrder,
 )
 
+FROZEN = ConnectionFrozen.kind.lower()
 DROPPABLE = (AmendSubscription, CreateRenewalOpportunity, StartPlaybook, PostNote)
 
 
@@ -36,6 +38,9 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
     if command.case not in state.cases:
         known = ", ".join(sorted(state.cases)) or "none is open"
         raise Refused(f"there is no open case {command.case!r}; open: {known}")
+    kind = state.cases[command.case].view.kind
+    if command.by == FROZEN and kind != FROZEN:
+        raise Refused(f"the thaw moves on what is frozen, and this is {kind}: a doubt is a person's")
     if command.case in (ORDER_CASE, OUT_OF_TERM_CASE):
         raise Refused("this case is settled by correcting the order (tenure fix) or by a decision (tenure renew, end)")
     step = find_step(state, command.case)

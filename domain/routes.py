@@ -170,7 +170,8 @@ def foreign_words(routes: Sequence[Route], company: Company) -> Iterator[str]:
             (route.product_lines, lines, "product_lines"),
         ):
             if unknown := sorted(set(named) - known):
-                yield f"routes[{number}].{what}: the company has no {unknown[0]!r}, only {', '.join(sorted(known))}"
+                has = f"only {', '.join(sorted(known))}" if known else "nor any other"
+                yield f"routes[{number}].{what}: the company has no {unknown[0]!r}, {has}"
 
 
 def _reachable(route: Route, earlier: Sequence[Route]) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 from sqlmodel import Session, col, select
 from temporalio.client import Client, WorkflowUpdateFailedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import ConnectionFrozen
 from domain.messages import RetryStep
@@ -52,7 +52,7 @@ class Thawing:
         query = (
             select(CaseRow, LifecycleRow.workflow_id)
             .join(LifecycleRow, col(LifecycleRow.contract) == col(CaseRow.contract))
-            .where(CaseRow.state == "open", CaseRow.kind == FROZEN, col(CaseRow.projected))
+            .where(CaseRow.state == "open", CaseRow.kind == FROZEN, col(CaseRow.projected), ~col(LifecycleRow.closed))
             .where(col(CaseRow.problem).not_in([frozen_at(name) for name in still]))
             .where(col(CaseRow.id).not_in(list(self._told)))
             .order_by(col(CaseRow.opened_at))
@@ -69,6 +69,8 @@ class Thawing:
         except WorkflowUpdateFailedError:
             return False  # it went on by itself meanwhile
         except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False  # it is over
             log.warning("a lifecycle was not told of a thaw, its own timer will", case=case, error=error.message)
             return False
         return True

@@ -4,7 +4,7 @@ subscribers are told."""
 from collections.abc import Sequence
 
 from sqlalchemy import JSON, type_coerce
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from domain.announcements import announce
 from domain.books import ViewRow
@@ -54,15 +54,16 @@ class SqlViews:
 
 
 def count_by_connection(session: Session, kind: str) -> dict[str, int]:
-    """How many open contracts live in each system of a kind, as far as their views say."""
+    """How many contracts are open in each system of a kind; under "" those that were activated and record none."""
     name = type_coerce(LifecycleViewRow.view, JSON)["connections"][kind].as_string()
     query = (
         select(name, func.count())
         .join(LifecycleRow, col(LifecycleRow.contract) == col(LifecycleViewRow.contract))
-        .where(~col(LifecycleRow.closed), name.is_not(None))
+        .where(~col(LifecycleRow.closed))
+        .where(or_(name.is_not(None), col(LifecycleViewRow.stage) != Stage.ORDER_ACTIVATION))
         .group_by(name)
     )
-    return {str(each): number for each, number in session.exec(query).all()}
+    return {each or "": number for each, number in session.exec(query).all()}
 
 
 def publish_view(session: Session, row: ViewRow) -> bool:

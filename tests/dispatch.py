@@ -9,6 +9,7 @@ from starter.delivery import Deliverer
 from starter.dispatcher import Dispatcher
 from starter.routing import Router
 from starter.sweep import sweep
+from starter.thawing import Thawing
 from store.cases import Cases
 from store.lifecycles import Lifecycles
 from store.orders import SqlOrders
@@ -38,8 +39,10 @@ class Post:
 
     def dispatcher(self, owner: str = "one", *, kind: type[Deliverer] = Deliverer) -> Dispatcher:
         house = self.house
-        router = Router(house.company, house.mapping, CRM)
-        return Dispatcher(house.database, self.deliverer(owner, kind=kind), router, house.company, poll=0.02)
+        router = Router(house.company, house.mapping, CRM, landscape=house.landscape)
+        thawing = Thawing(house.database, house.client, house.landscape)
+        deliverer = self.deliverer(owner, kind=kind)
+        return Dispatcher(house.database, deliverer, router, house.company, poll=0.02, thawing=thawing)
 
     async def settle(self, dispatcher: Dispatcher | None = None) -> int:
         """Dispatch until nothing moves; returns how many rows did."""

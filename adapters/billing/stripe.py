@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import httpx
 
-from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_key, set_once
+from adapters.billing.stripe_calls import Operation, StripeCalls, part_of
 from adapters.billing.stripe_contracts import Billed, Contract, Line, fingerprint, mark_of, same_key
 from adapters.billing.stripe_customers import StripeCustomers
 from adapters.billing.stripe_lines import StripeLines
@@ -50,7 +50,7 @@ _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=DEADLINE)
 
 
 class StripeBilling:
-    """Contracts that are billed by Stripe. `client`: the base URL (https://api.stripe.com) and limits; `api_key`: a
+    """Contracts that are billed by Stripe. `client`: limits, and a base URL where it is not Stripe's own; `api_key`: a
     secret or restricted key.
 
     `options`: `zone` in which days begin (UTC), `collection` (send_invoice, charge_automatically), `automatic_tax`
@@ -124,12 +124,10 @@ class StripeBilling:
             await self._customers.creditworthy(op, new.customer)
             await self._lines.known_products(op, contract)
             metadata = {name: value for name, value in contract.metadata().items() if value}
-            made = self._v1.products.create_async(
-                {"id": record, "name": f"Contract {new.contract}", "active": False, "metadata": metadata},
-                {"idempotency_key": idempotency_key(key)},
-            )
+            params: Any = {"id": record, "name": f"Contract {new.contract}", "active": False, "metadata": metadata}
             try:
-                return Ref(id=(await op.write(made))["id"])
+                made = await op.once(key, lambda keyed: self._v1.products.create_async(params, keyed))
+                return Ref(id=made["id"])
             except AlreadyExists:
                 if (await self._contract(op, record)).arguments != fingerprint(new):
                     raise Rejected("this key is done with other arguments; a new intention needs a new key") from None
@@ -190,14 +188,14 @@ class StripeBilling:
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         def ended(contract: Contract, today: date) -> Contract:
             contract.require("active")
-            return contract.model_copy(update={"status": "ended", "ends": ending.ends})
+            return contract.model_copy(update={"status": "ended", "ends": ending.ends, "reason": ending.reason})
 
         return await self._change("end_subscription", ending.subscription, key, ending, ended)
 
     async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref:
         def cancelled(contract: Contract, today: date) -> Contract:
             contract.require("draft", "active")
-            return contract.model_copy(update={"status": "cancelled"})
+            return contract.model_copy(update={"status": "cancelled", "reason": reason})
 
         return await self._change("cancel_subscription", subscription, key, f"{subscription}\n{reason}", cancelled)
 
@@ -251,10 +249,10 @@ class StripeBilling:
     async def _record(
         self, op: Operation, before: Contract, after: Contract, key: str, mark: str | None = None
     ) -> None:
-        changes = (after.marked(mark) if mark else after).changes(before)
-        keyed: Any = {"idempotency_key": set_once(key, "record", changes)}
-        answer = await op.write(self._v1.products.update_async(before.id, {"metadata": changes}, keyed))
-        Contract.read(before.id, answer["metadata"])
+        changes: Any = {"metadata": (after.marked(mark) if mark else after).changes(before)}
+        update = self._v1.products.update_async
+        answer = await op.once(key, lambda keyed: update(before.id, changes, keyed), part_of("record", changes))
+        Contract.read(before.id, answer["metadata"])  # what can't be read back was not kept
 
 
 def _read(options: Mapping[str, str]) -> tuple[Billing, str | None, dict[str, str]]:
@@ -292,8 +290,10 @@ def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, to
 
 
 def _quantity(line: Line, schedule: Json, today: date) -> Decimal:
-    """Of Stripe's own subscription, or of the phase with which it is to begin; ours where usage is counted instead."""
-    subscription = schedule["subscription"]
-    items = subscription["items"]["data"] if subscription else schedule["phases"][0]["items"]
+    """Of Stripe's own subscription; of the phase with which it is to begin, or after which a schedule let it go. Ours
+    where usage is counted instead."""
+    subscription, phases = schedule["subscription"], schedule["phases"]
+    phase = phases[0] if schedule["status"] == "not_started" else phases[-1]
+    items = subscription["items"]["data"] if subscription else phase["items"]
     quantity = items[0].get("quantity")
     return line.quantity(today) if quantity is None else Decimal(quantity)

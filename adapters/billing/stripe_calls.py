@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -33,9 +33,11 @@ from domain.errors import (
 
 SYSTEM = "stripe"
 LONGEST_KEY = 255
+MOST_REFUSALS = 20
 OURS = "tenure:"
 """What every Idempotency-Key of ours begins with: Stripe's events name the key of the request that caused them."""
 
+_EARLIER = "of_an_earlier_request"
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 # The library hands nothing through to its HTTP client: the deadline of the operation in whose task a call is made.
 _BOUND: ContextVar[asyncio.Timeout | None] = ContextVar("bound", default=None)
@@ -80,7 +82,24 @@ class Operation:
         return await self._send(request, writes=False)
 
     async def write(self, request: Awaitable[Any]) -> Json:
+        """For what needs no key of ours."""
         return await self._send(request, writes=True)
+
+    async def once(self, key: str, send: Callable[[Any], Awaitable[Any]], part: str = "") -> Json:
+        """Under our key, as `send` is told, of one `part` of the operation. To be called after it was looked up that
+        this has not been done.
+
+        Stripe repeats for a day what it answered to a key, refusals too, though the cause is mended or the arguments
+        are. What was refused under a key was not done: the next one is taken, always the same.
+        """
+        for attempt in range(1, MOST_REFUSALS):
+            again = f"{part}~{attempt}" if attempt > 1 else part
+            try:
+                return await self._send(send({"idempotency_key": idempotency_key(key, again)}), writes=True)
+            except TenureError as error:
+                if not getattr(error, _EARLIER, False):
+                    raise
+        return await self.write(send({"idempotency_key": idempotency_key(key, f"{part}~{MOST_REFUSALS}")}))
 
     async def _send(self, request: Awaitable[Any], *, writes: bool) -> Json:
         self.begun += writes
@@ -88,7 +107,9 @@ class Operation:
             made = await request
         except stripe.StripeError as error:
             # Not chained: the cause carries the body, and the request's headers.
-            raise error_of(self.name, error, doubtful=self.begun > 0) from None
+            ours = error_of(self.name, error, doubtful=self.begun > 0)
+            setattr(ours, _EARLIER, _is_of_an_earlier_request(error))
+            raise ours from None
         except RateLimited:  # by the connection's own limits: it never left
             self.begun -= writes
             raise
@@ -109,8 +130,8 @@ class Operation:
 
 
 class StripeCalls:
-    """`client` carries base URL and time-outs, and the limits of the connection; `api_key` is a secret or restricted
-    key. `v1` is the library's asynchronous API; nothing is ever retried here."""
+    """`client` carries time-outs, the connection's limits, and a base URL where it is not Stripe's own; `api_key` is a
+    secret or restricted key. `v1` is the library's asynchronous API; nothing is ever retried here."""
 
     def __init__(
         self,
@@ -126,7 +147,7 @@ class StripeCalls:
         self._stripe = stripe.StripeClient(
             api_key,
             stripe_account=account,
-            base_addresses={"api": str(client.base_url).rstrip("/")},
+            base_addresses={"api": str(client.base_url).rstrip("/") or stripe.DEFAULT_API_BASE},
             max_network_retries=0,
             http_client=_Transport(client),
         )
@@ -166,10 +187,18 @@ def idempotency_key(key: str, part: str = "") -> str:
     return f"{OURS}{text[: LONGEST_KEY - len(OURS) - 65]}~{digest}"
 
 
-def set_once(key: str, part: str, params: object) -> str:
-    """The key of a request that sets what is so: a late copy of it is known, and other values are another request."""
+def part_of(name: str, params: object) -> str:
+    """The part of an operation that sets what is so: a late copy of it is known, other values are another request."""
     text = json.dumps(params, sort_keys=True, default=str)
-    return idempotency_key(key, f"{part}:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+    return f"{name}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _is_of_an_earlier_request(error: stripe.StripeError) -> bool:
+    """A refusal that Stripe gave before, under this key, to the same arguments or to others."""
+    if isinstance(error, stripe.IdempotencyError):
+        return True
+    replayed = (error.headers or {}).get("idempotent-replayed") == "true"
+    return replayed and isinstance(error, stripe.InvalidRequestError | stripe.CardError)
 
 
 def error_of(name: str, error: stripe.StripeError, *, doubtful: bool) -> TenureError:

@@ -81,7 +81,8 @@ class Line(Frozen):
 
 
 class Contract(Frozen):
-    """`[starts, ends)` is the time that is agreed so far, `term_starts` the first day of its last term."""
+    """`[starts, ends)` is the time that is agreed so far, `term_starts` the first day of its last term,
+    `reason` why it was ended or cancelled."""
 
     id: str
     contract: str
@@ -97,6 +98,7 @@ class Contract(Frozen):
     arguments: str
     lines: tuple[Line, ...]
     marks: tuple[str, ...] = ()
+    reason: str = ""
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:
@@ -160,6 +162,7 @@ class Contract(Frozen):
             "arguments": metadata["arguments"],
             "lines": lines,
             "marks": marks.split(),
+            "reason": metadata.get("reason", ""),
         })  # fmt: skip
 
     def metadata(self) -> dict[str, str]:
@@ -176,6 +179,7 @@ class Contract(Frozen):
             "ends": _text(self.ends),
             "term_starts": _text(self.term_starts),
             "arguments": self.arguments,
+            "reason": self.reason[:LONGEST_VALUE],
         }
         said |= {f"line_{n:02d}": _line_text(line) for n, line in enumerate(self.lines)}
         for n in range(LOGS):

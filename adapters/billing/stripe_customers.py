@@ -7,14 +7,15 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_key, set_once
+from adapters.billing.stripe_calls import Operation, StripeCalls, part_of
 from adapters.billing.stripe_values import (
+    ACCOUNT,
     CURRENCY,
+    ENTITY,
     HELD,
     HOLD_REASON,
     KEY,
     LONGEST_VALUE,
-    PARENT,
     Days,
     bare,
     claim,
@@ -59,16 +60,16 @@ class StripeCustomers:
     async def create(self, new: NewCustomer, key: str) -> Ref:
         async with self._calls.operation("create_customer") as op:
             known = await self._known(op, key)
-            if known is not None and metadata_of(known).get(KEY) == key:
-                if claim(new, key).items() - metadata_of(known).items() - {(PARENT, new.parent_account)}:
-                    raise Rejected("this key is done with other arguments; a new intention needs a new key")
-                return Ref(id=known["id"])
-            known = known or await self._unclaimed(op, new, key)
-            if known is not None:
-                return await self._adopt(op, known["id"], new, key)
-            params: Any = customer(new, key)
-            made = self._v1.customers.create_async(params, {"idempotency_key": idempotency_key(key)})
-            return Ref(id=(await op.write(made))["id"])
+            if known is None:
+                known = await self._unclaimed(op, new, key)
+            if known is None:
+                params: Any = customer(new, key)
+                known = await op.once(key, lambda keyed: self._v1.customers.create_async(params, keyed))
+            elif KEY not in metadata_of(known):
+                known = await self._adopted(op, known["id"], new, key)
+            elif not _stands_for(known, new, key):
+                raise Rejected("this key is done with other arguments; a new intention needs a new key")
+            return Ref(id=known["id"])
 
     async def find(self, key: str) -> Ref | None:
         async with self._calls.operation("find_customer") as op:
@@ -200,13 +201,15 @@ class StripeCustomers:
             "metadata": {"customer": known[0]["id"], **claim(new, key)},
         }
         with suppress(AlreadyExists):
-            await op.write(self._v1.products.create_async(link, {"idempotency_key": idempotency_key(key, "link")}))
+            await op.once(key, lambda keyed: self._v1.products.create_async(link, keyed), "link")
         return known[0]
 
-    async def _adopt(self, op: Operation, customer_id: str, new: NewCustomer, key: str) -> Ref:
+    async def _adopted(self, op: Operation, customer_id: str, new: NewCustomer, key: str) -> Json:
         params: Any = {"metadata": claim(new, key)}
-        keyed: Any = {"idempotency_key": set_once(key, "adopt", [customer_id, params])}
-        return Ref(id=(await op.write(self._v1.customers.update_async(customer_id, params, keyed)))["id"])
+        update = self._v1.customers.update_async
+        return await op.once(
+            key, lambda keyed: update(customer_id, params, keyed), part_of("adopt", [customer_id, params])
+        )
 
     async def _alike(self, op: Operation, new: NewCustomer) -> list[Json]:
         """Customers of nobody's, alike by e-mail domain or name: Stripe has no search by tax id."""
@@ -231,9 +234,18 @@ def _held(record: Json) -> bool:
     return bool(metadata_of(record).get(HELD))
 
 
+def _stands_for(record: Json, new: NewCustomer, key: str) -> bool:
+    """Name and address are only how the first order described it."""
+    metadata = metadata_of(record)
+    return (metadata[KEY], metadata[ACCOUNT], metadata[ENTITY]) == (key, new.account, new.selling_entity)
+
+
 def _currency(record: Json) -> str:
-    """What we made the customer with; one that was adopted has had its first invoice's."""
-    return str(metadata_of(record).get(CURRENCY) or record["currency"]).upper()
+    """The one that it was made with; Stripe's own is that of its first invoice."""
+    currency = metadata_of(record).get(CURRENCY) or record["currency"]
+    if not currency:
+        raise Rejected("the customer has no currency yet")
+    return str(currency).upper()
 
 
 def _open(records: list[Json], currency: str) -> Decimal:

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
-from adapters.billing.stripe_calls import Operation, StripeCalls, idempotency_key, set_once
+from adapters.billing.stripe_calls import Operation, StripeCalls, part_of
 from adapters.billing.stripe_contracts import Contract, Line, same_key
 from adapters.billing.stripe_customers import StripeCustomers
 from adapters.billing.stripe_schedules import MARK, Billing, is_over, of_line
@@ -63,8 +63,8 @@ class StripeLines:
                 return str(known["id"])
         item = await self._item(op, contract, line, recurs=True)
         params: Any = self._billing.created(contract, line, item, starts, key=key, mark=mark)
-        keyed: Any = {"idempotency_key": idempotency_key(key)}
-        return str((await op.write(self._v1.subscription_schedules.create_async(params, keyed)))["id"])
+        made = await op.once(key, lambda keyed: self._v1.subscription_schedules.create_async(params, keyed))
+        return str(made["id"])
 
     async def invoice(
         self, op: Operation, contract: Contract, line: Line, start: BillingStart, times: int, *, key: str, mark: str
@@ -73,24 +73,20 @@ class StripeLines:
         invoice = await self._customers.invoice_with(op, contract.customer, key)
         if invoice is None:
             params: Any = self._billing.invoice(contract, line, key=key, mark=mark)
-            keyed: Any = {"idempotency_key": idempotency_key(key)}
-            invoice = await op.write(self._v1.invoices.create_async(params, keyed))
+            invoice = await op.once(key, lambda keyed: self._v1.invoices.create_async(params, keyed))
         else:
             same_key(metadata_of(invoice)[MARK], mark)
         if invoice["status"] != "draft":
             return str(invoice["id"])
         if not invoice["lines"]["data"]:
-            params = await self._item(op, contract, line, recurs=False)
-            params |= {"customer": contract.customer, "invoice": invoice["id"], "metadata": of_line(contract, line)}
-            params["quantity_decimal"] = format((line.quantity(start.starts) * times).normalize(), "f")
-            keyed = {"idempotency_key": idempotency_key(key, "item")}
-            await op.write(self._v1.invoice_items.create_async(params, keyed))
-        params, due = {"auto_advance": True}, self._billing.days.start(start.starts)
-        if due > op.at.timestamp():
-            params["automatically_finalizes_at"] = due
-        keyed = {"idempotency_key": set_once(key, "send", params)}
-        await op.write(self._v1.invoices.update_async(invoice["id"], params, keyed))
-        return str(invoice["id"])
+            item: Any = await self._item(op, contract, line, recurs=False)
+            item |= {"customer": contract.customer, "invoice": invoice["id"], "metadata": of_line(contract, line)}
+            item["quantity_decimal"] = format((line.quantity(start.starts) * times).normalize(), "f")
+            await op.once(key, lambda keyed: self._v1.invoice_items.create_async(item, keyed), "item")
+        invoice_id, going = str(invoice["id"]), self._billing.going_out(start.starts, op.at)
+        update = self._v1.invoices.update_async
+        await op.once(key, lambda keyed: update(invoice_id, going, keyed), part_of("send", going))
+        return invoice_id
 
     async def projected(self, op: Operation, before: Contract, after: Contract, key: str) -> Contract:
         """Every billed line as the contract says now: set whole, so that doing it again does no harm.
@@ -131,15 +127,16 @@ class StripeLines:
         if over:
             if not is_over(schedule):
                 stop: Any = {"invoice_now": False, "prorate": True}
-                keyed: Any = {"idempotency_key": set_once(key, f"stop:{line.id}", schedule["id"])}
-                await op.write(self._v1.subscription_schedules.cancel_async(schedule["id"], stop, keyed))
+                cancel, part = self._v1.subscription_schedules.cancel_async, part_of(f"stop:{line.id}", schedule["id"])
+                await op.once(key, lambda keyed: cancel(schedule["id"], stop, keyed), part)
             return line.billed_by(schedule["id"])
         if is_over(schedule):  # its term ended before the renewal came
             return await self._anew(op, contract, line, key)
         item = await self._item(op, contract, line, recurs=True)
         params: Any = self._billing.updated(contract, line, item, schedule, op.at)
-        keyed = {"idempotency_key": set_once(key, f"line:{line.id}", params)}
-        await op.write(self._v1.subscription_schedules.update_async(schedule["id"], params, keyed))
+        if params is not None:
+            update, part = self._v1.subscription_schedules.update_async, part_of(f"line:{line.id}", params)
+            await op.once(key, lambda keyed: update(schedule["id"], params, keyed), part)
         return line.billed_by(schedule["id"])
 
     async def _anew(self, op: Operation, contract: Contract, line: Line, key: str) -> Line:
@@ -155,8 +152,8 @@ class StripeLines:
             return {**schedule, "status": "canceled"}
         if subscription["schedule"] is not None:
             return await op.read(self._v1.subscription_schedules.retrieve_async(subscription["schedule"]))
-        keyed: Any = {"idempotency_key": set_once(key, f"again:{schedule['id']}", released)}
-        return await op.write(self._v1.subscription_schedules.create_async({"from_subscription": released}, keyed))
+        create, params = self._v1.subscription_schedules.create_async, {"from_subscription": released}
+        return await op.once(key, lambda keyed: create(cast(Any, params), keyed), f"again:{schedule['id']}")
 
     async def _uninvoice(self, op: Operation, invoice: str, key: str) -> None:
         """What is paid stays: giving money back is for a person to decide."""
@@ -167,8 +164,8 @@ class StripeLines:
         if status == "draft":
             await op.write(self._v1.invoices.delete_async(invoice))
         elif status in ("open", "uncollectible"):
-            keyed: Any = {"idempotency_key": idempotency_key(key, f"void:{invoice}")}
-            await op.write(self._v1.invoices.void_invoice_async(invoice, {}, keyed))
+            void = self._v1.invoices.void_invoice_async
+            await op.once(key, lambda keyed: void(invoice, {}, keyed), f"void:{invoice}")
 
     async def _item(self, op: Operation, contract: Contract, line: Line, *, recurs: bool) -> Json:
         """At the price that was agreed, or at one of Stripe's own: for usage, which needs a meter, and without one."""

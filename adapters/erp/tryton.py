@@ -35,8 +35,8 @@ from domain.ports import (
 M = TypeVar("M", bound=BaseModel)
 
 _DEADLINE = timedelta(seconds=5)
-_COMMITS_WITHIN = timedelta(seconds=10)
-"""Tryton does not notice that we gave up, and what met a lock is tried anew there: with a key that does no harm."""
+_COMMITS_WITHIN = timedelta(seconds=60)
+"""Tryton does not notice that we gave up: what met a lock waits for it for half a minute, and is then run again."""
 _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=_DEADLINE, commits_within=_COMMITS_WITHIN)
 _LEVEL = EffectClass(guarantee=Guarantee.LEVEL, deadline=_DEADLINE, commits_within=_COMMITS_WITHIN)
 _A_YEAR = timedelta(days=365)

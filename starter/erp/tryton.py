@@ -183,7 +183,8 @@ class Serving:
         return (
             *(str(self.environment.program("gunicorn")), "--bind", f"127.0.0.1:{self.port}", "--workers", "2"),
             *("--worker-class", "gthread", "--threads", "4", "--timeout", "120", "--no-control-socket"),
-            *("--worker-tmp-dir", str(self.configuration.parent), "trytond.application:app"),
+            # one load for all: a process that is forked anew needs no PostgreSQL to boot
+            *("--preload", "--worker-tmp-dir", str(self.configuration.parent), "trytond.application:app"),
         )
 
     def variables(self, database: str = DATABASE) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Stripe's errors as ours, what leaves the house with a request, and what a probe finds."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from stripe import params
 
 from adapters.billing.stripe import StripeBilling
 from adapters.billing.stripe_calls import LONGEST_KEY, idempotency_key
+from adapters.http import DEADLINE
 from domain.errors import (
     AuthFailed,
     ContractBroken,
@@ -147,6 +149,23 @@ async def test_what_leaves_the_house_is_what_stripe_needs(world: StripeWorld, ca
         assert private not in caplog.text
 
 
+async def test_the_limits_of_the_connection_are_heard(world: StripeWorld) -> None:
+    """A call that gets no turn was not sent: nothing is in doubt. Each call lets its deadline stand while it waits."""
+    order = world.sample.subscription(await world.sample.make_customer(world.port))
+
+    async def no_turn(request: httpx.Request) -> None:
+        assert isinstance(request.extensions[DEADLINE], asyncio.Timeout)
+        if request.method == "POST":
+            raise RateLimited("no turn", retry_after=timedelta(seconds=2))
+
+    world._client.event_hooks["request"] = [no_turn]
+    with pytest.raises(RateLimited) as raised:
+        await world.port.create_subscription(order, key="subscription:1")
+    assert raised.value.retry_after == timedelta(seconds=2)
+    world._client.event_hooks["request"] = []
+    assert await world.count("create_subscription") == 0
+
+
 def test_a_key_is_as_long_as_stripe_allows_and_still_tells_apart() -> None:
     short = idempotency_key("billing-start:crm/006/1:line/seat 1:1")
     assert short == "tenure:billing-start:crm/006/1:line/seat%201:1"
@@ -199,6 +218,23 @@ async def test_a_probe_finds_what_a_restricted_key_may_not(world: StripeWorld) -
     world.stand_in.lacks = {"GET customers"}
     with pytest.raises(AuthFailed):
         await world.port.probe()
+
+
+@pytest.mark.parametrize(
+    ("given", "host"), [("/", "api.stripe.com"), ("https://proxy.example/stripe/", "proxy.example")]
+)
+async def test_it_knows_where_stripe_is(given: str, host: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(401, json={"error": {"type": _INVALID}})
+
+    async with httpx.AsyncClient(base_url=given, transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(AuthFailed):
+            await StripeBilling(client, SECRET).probe()
+    assert [url.host for url in seen] == [host]
+    assert seen[0].path.endswith("/v1/customers")
 
 
 async def test_a_connected_account_is_named_with_each_request() -> None:

@@ -3,6 +3,7 @@
 Beyond the kit, which loses the request that bears the effect; after a day, when Stripe has forgotten our keys, too.
 """
 
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from domain.errors import OutcomeUnknown, Rejected, SourceUnavailable
+from domain.errors import InvalidInput, NotFound, OutcomeUnknown, Rejected, SourceUnavailable
 from domain.ports import Activation, Amendment, BillingStart, Ending, Renewal
 from tests.kits.samples import SEAT, SETUP, year_from
 from tests.stripe.routes import Route
@@ -176,6 +177,45 @@ async def test_a_failure_that_stripe_repeats_stays_in_doubt_until_it_forgets() -
         world.shop.advance(timedelta(hours=25))
         await world.port.create_subscription(order, key="subscription:1")
         assert await world.count("create_subscription") == 1
+
+
+async def test_a_refusal_does_not_outlive_its_cause() -> None:
+    """Stripe stores refusals for the key's day as well."""
+    async with stripe_world() as world:
+        today = await world.today()
+        made = await world.sample.make_active(world.port, today, year_from(today))
+        start = BillingStart(subscription=made, line=SEAT, starts=today, accepted_on=today)
+        gone = world.shop.records["product"].pop("SEAT")
+        for _ in range(3):
+            with pytest.raises(NotFound):
+                await world.port.start_billing(start, key="billing:1")
+        world.shop.records["product"]["SEAT"] = gone
+        started = await world.port.start_billing(start, key="billing:1")
+        assert await world.port.start_billing(start, key="billing:1") == started
+        assert await world.count("start_billing") == 1
+
+
+async def test_a_corrected_order_is_not_taken_for_the_one_that_was_refused() -> None:
+    async with stripe_world() as world:
+        new = world.sample.customer(tax_id=None)
+        params: Any = {"type": "invalid_request_error", "code": "tax_id_invalid"}
+        refused: Instead = (400, {}, json.dumps({"error": params}).encode())
+
+        async def refuse(route: Route, asked: tuple[dict[str, str], Any, str | None]) -> Instead | None:
+            ids, given, key = asked
+            if route.name != "POST /v1/customers" or given["name"] != new.name:
+                return None
+            assert key is not None
+            world.stand_in.keep(route, ids, given, key, 400, refused[2])
+            return refused
+
+        world.stand_in.disturb = refuse
+        with pytest.raises(InvalidInput):
+            await world.port.create_customer(new, key="customer:1")
+        corrected = new.model_copy(update={"name": "Hooli, corrected"})
+        made = await world.port.create_customer(corrected, key="customer:1")
+        assert await world.port.create_customer(corrected, key="customer:1") == made
+        assert await world.count("create_customer") == 1
 
 
 async def test_a_late_copy_of_an_older_change_undoes_no_newer_one() -> None:

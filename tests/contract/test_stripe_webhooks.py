@@ -49,7 +49,12 @@ def _event(
 def _invoice(kind: str, **said: Any) -> dict[str, Any]:
     details = {**blank(stripe.Invoice.Parent.SubscriptionDetails), "subscription": "sub_1", "metadata": OURS}
     parent = {**blank(stripe.Invoice.Parent), "type": "subscription_details", "subscription_details": details}
-    due = {"amount_due": 6_000_000, "currency": "eur", "due_date": CREATED + 86_400, "customer": "cus_9"}
+    due: dict[str, Any] = {
+        "amount_due": 6_000_000,
+        "currency": "eur",
+        "due_date": CREATED + 86_400,
+        "customer": "cus_9",
+    }
     return _event(kind, stripe.Invoice, **{"id": "in_1", "status": "open", "parent": parent, **due, **said})
 
 
@@ -127,7 +132,7 @@ def test_a_refund_by_credit_note_settles_nothing_and_one_taken_back_is_for_a_per
 def test_what_somebody_ended_at_stripe_is_told(sources: Sources) -> None:
     details = {**blank(stripe.Subscription.CancellationDetails), "reason": "cancellation_requested"}
     details["comment"] = "called us"
-    gone = {"status": "canceled", "ended_at": CREATED, "cancellation_details": details}
+    gone: dict[str, Any] = {"status": "canceled", "ended_at": CREATED, "cancellation_details": details}
     data = _became(sources, _subscription("customer.subscription.deleted", BY_HAND, **gone))
     assert data == ContractEnded(subscription="tenure_17", ends=date(2026, 11, 18), reason="called us")
     assert _is_ignored(sources, _subscription("customer.subscription.deleted", BY_TENURE, **gone))
@@ -136,13 +141,13 @@ def test_what_somebody_ended_at_stripe_is_told(sources: Sources) -> None:
 
 def test_what_stripe_gave_up_for_want_of_payment_is_told(sources: Sources) -> None:
     details = {**blank(stripe.Subscription.CancellationDetails), "reason": "payment_failed"}
-    gone = {"status": "canceled", "ended_at": CREATED, "cancellation_details": details}
+    gone: dict[str, Any] = {"status": "canceled", "ended_at": CREATED, "cancellation_details": details}
     data = _became(sources, _subscription("customer.subscription.deleted", BY_ITSELF, **gone))
     assert data == ContractEnded(subscription="tenure_17", ends=date(2026, 11, 18), reason="payment_failed")
 
 
 def test_a_cancellation_for_a_day_to_come_is_told_with_that_day(sources: Sources) -> None:
-    planned = {"cancel_at": CREATED + 10 * 86_400, "previous": {"cancel_at": None}}
+    planned: dict[str, Any] = {"cancel_at": CREATED + 10 * 86_400, "previous": {"cancel_at": None}}
     data = _became(sources, _subscription("customer.subscription.updated", BY_HAND, **planned))
     assert data == ContractEnded(subscription="tenure_17", ends=date(2026, 11, 28))
 
@@ -153,12 +158,12 @@ def test_what_somebody_changed_at_stripe_is_told(sources: Sources) -> None:
     assert data == ContractAmended(subscription="tenure_17", effective=date(2026, 11, 18))
     assert _is_ignored(sources, _subscription("customer.subscription.updated", BY_TENURE, **changed))
     assert _is_ignored(sources, _subscription("customer.subscription.updated", BY_ITSELF, **changed))
-    renamed = {"previous": {"description": None}}
+    renamed: dict[str, Any] = {"previous": {"description": None}}
     assert _is_ignored(sources, _subscription("customer.subscription.updated", BY_HAND, **renamed))
 
 
 def test_a_subscription_that_bears_no_id_of_ours_is_known_by_stripes(sources: Sources) -> None:
-    gone = {"status": "canceled", "ended_at": CREATED, "metadata": {}}
+    gone: dict[str, Any] = {"status": "canceled", "ended_at": CREATED, "metadata": {}}
     data = _became(sources, _subscription("customer.subscription.deleted", BY_HAND, **gone))
     assert isinstance(data, ContractEnded)
     assert data.subscription == "sub_1"

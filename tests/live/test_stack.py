@@ -96,6 +96,7 @@ def test_data_that_nobody_finished_is_made_again(settings: Settings, stack: Loca
 def test_a_taken_port_is_one_clear_line(settings: Settings, stack: LocalStack) -> None:
     stack.down()
     with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", settings.erp.port))
         holder.listen()
         with pytest.raises(StackError) as refused:

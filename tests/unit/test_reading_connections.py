@@ -85,7 +85,7 @@ async def test_what_is_wrong_with_a_usage_database_is_one_line(connect: Connect,
     ("options", "complaint"),
     [
         ('"priority.6" = "5"', "options.priority.6: '5' is not a whole number from 1 to 4"),
-        ('open = "1,x"', "options.open: 'x' is not a whole number from 1 to 1000"),
+        ('open = "1,x"', "options.open: 'x' is not a whole number from 1 to 10000"),
         ('team = "1"', "options.team: no such option of a help desk"),
     ],
 )

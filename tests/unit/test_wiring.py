@@ -73,3 +73,91 @@ def test_a_query_is_text_or_a_file_beside_the_configuration(tmp_path: Path) -> N
     assert opening(tmp_path, 'query = "usage.sql"').query() == "select 1"
     with pytest.raises(SettingsError, match=r"connections\.erp\.query: can't read .*gone\.sql"):
         opening(tmp_path, 'query = "gone.sql"').query()
+
+
+EVERY_VENDOR = """
+[connections.crm]
+kind = "crm"
+
+[connections.tryton-us]
+kind = "erp"
+adapter = "tryton"
+base_url = "http://127.0.0.1:1"
+database = "us"
+user = "tenure"
+password = { value = "hunter2" }
+options = { renew_as_new = "true" }
+
+[connections.tryton-eu]
+kind = "erp"
+adapter = "tryton"
+base_url = "http://127.0.0.1:2"
+database = "eu"
+user = "tenure"
+password = { value = "hunter2" }
+
+[connections.stripe]
+kind = "erp"
+adapter = "stripe"
+token = { value = "sk_test_x" }
+
+[connections.gainsight]
+kind = "cs"
+
+[connections.desk]
+kind = "support"
+adapter = "helpdesk"
+base_url = "http://127.0.0.1:3"
+token = { value = "t" }
+
+[connections.warehouse]
+kind = "usage"
+adapter = "sql"
+url = { value = "sqlite://" }
+query = "select 1 as entitled, 1 as active, :account as account"
+
+[[routes]]
+kind = "erp"
+connection = "stripe"
+regions = ["CA"]
+
+[[routes]]
+kind = "erp"
+connection = "tryton-us"
+selling_entities = ["ACME-US"]
+
+[[routes]]
+kind = "erp"
+connection = "tryton-eu"
+
+[feeds.books]
+connection = "tryton-eu"
+adapter = "tryton"
+"""
+
+
+async def test_every_vendor_side_by_side(tmp_path: Path) -> None:
+    file = tmp_path / "tenure.toml"
+    file.write_text(EVERY_VENDOR)
+    settings = load_settings(file)
+    async with wiring.connect_systems(settings) as systems, wiring.connect_feeds(settings) as feeds:
+        opened = {name: (system.kind, type(system.port).__name__) for name, system in systems.items()}
+        assert [type(feed.port).__name__ for feed in feeds] == ["TrytonFeed"]
+    assert opened == {
+        "crm": ("crm", "SandboxCrm"),
+        "tryton-us": ("erp", "TrytonErp"),
+        "tryton-eu": ("erp", "TrytonErp"),
+        "stripe": ("erp", "StripeBilling"),
+        "gainsight": ("cs", "SandboxCs"),
+        "desk": ("support", "HelpdeskSupport"),
+        "warehouse": ("usage", "SqlUsage"),
+    }
+    assert {name for name, system in systems.items() if not system.scope} == {"crm"}
+    assert {name for name, system in systems.items() if system.serves_kind} == {"crm", "gainsight", "desk", "warehouse"}
+
+
+@pytest.mark.parametrize("option", ["yes", "True", ""])
+def test_an_option_that_is_true_or_false_is_nothing_else(tmp_path: Path, option: str) -> None:
+    tryton = opening(tmp_path, f'adapter = "tryton"\nbase_url = "http://x"\noptions = {{ renew_as_new = "{option}" }}')
+    with pytest.raises(SettingsError, match=r'connections\.erp\.options\.renew_as_new: write "true" or "false"'):
+        tryton.flag("renew_as_new")

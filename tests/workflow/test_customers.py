@@ -9,7 +9,7 @@ from domain.messages import RetryStep
 from domain.view import CaseView
 from store.ledger import SqlLedger
 from tests.house import House, Life
-from tests.workflow.lives import HOOLI, calls, done, records, rests
+from tests.workflow.lives import HOOLI, calls, done, records, refusal, rests
 from tests.workflow.test_orders import active, fix
 from workflows.lifecycle import CustomerLifecycle
 
@@ -34,8 +34,8 @@ async def in_doubt(life: Life) -> CaseView:
     return case
 
 
-async def say(life: Life, case: CaseView, done_as: str | None = None) -> None:
-    command = RetryStep(case=case.id, by="ops", done_as=done_as)
+async def say(life: Life, case: CaseView, done_as: str | None = None, *, by: str = "ops") -> None:
+    command = RetryStep(case=case.id, by=by, done_as=done_as)
     await life.handle.execute_update(CustomerLifecycle.retry_step, command)
 
 
@@ -157,11 +157,20 @@ async def test_a_frozen_erp_is_told_nothing_and_the_word_waits(house: House) -> 
     view = await life.until(lambda view: view.cases and view.cases[0].kind == "frozen")
     assert await ledger_state(house, life, case.id) == "RELEASED"
     await ledger.thaw("erp")
-    await say(life, view.cases[0])  # as the thaw does: now, and nothing of an id
+    await say(life, view.cases[0], by="frozen")  # as the thaw does: now, and nothing of an id
     await life.until(active)
     [customer] = await records(house, "erp", "customers")
     [subscription] = await records(house, "erp", "subscriptions")
     assert subscription["customer"] == customer["id"] == there
+
+
+async def test_a_thaw_is_no_word_of_a_person(house: House) -> None:
+    """It may come late, when the step has gone on by itself and is in doubt."""
+    await put_customer(house)
+    life = await house.start(house.payload(HOOLI))
+    case = await in_doubt(life)
+    assert "a doubt is a person's" in await refusal(say(life, case, by="frozen"))
+    assert len(await records(house, "erp", "customers")) == 1
 
 
 @pytest.mark.parametrize("name", ["Erika Musterfrau", "erika@hooli.example GmbH"])

@@ -1,8 +1,9 @@
 """Two ERPs side by side: orders of the US entity go to one, those of the German one to the other, and what happens to
 one of them is nothing to the other."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import pytest
 from temporalio.client import Client
 
 from domain.document import apply_fixes
-from domain.messages import CollectionsChanged, FixOrder, RetryStep, SupportChanged
+from domain.messages import CollectionsChanged, FixOrder, RetryStep
 from domain.routes import Route
-from domain.view import LifecycleView, Stage
+from domain.view import LifecycleView
 from starter.thawing import Thawing
 from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
 from store.tables import LifecycleRow
+from tests.dispatch import Post
 from tests.house import House, Life, open_house
+from tests.intake import Desk
 from tests.workflow.lives import HOOLI, clock, done, eventually, go_live, health, rests
 from workflows.lifecycle import CustomerLifecycle
 
@@ -158,42 +161,58 @@ def us_address() -> dict[str, Any]:
     return {"sold_to": party, "bill_to": None, "ship_to": None}
 
 
-async def thawing(house: House, *lives: Life) -> Thawing:
+async def register(house: House, *lives: Life) -> None:
+    """The rows that intake would have made."""
     for life in lives:
-        view = await life.view()
+        state = await life.handle.query(CustomerLifecycle.view)
         row = LifecycleRow(
             contract=life.contract,
             tenant=house.company.tenant,
-            account=view.account,
-            deal=view.deal,
-            selling_entity=view.selling_entity,
+            account=state.account,
+            deal=state.deal,
+            selling_entity=state.selling_entity,
             workflow_id=life.handle.id,
         )
         await Lifecycles(house.database).add(row)
-    return Thawing(house.database, house.client, house.landscape)
+
+
+@asynccontextmanager
+async def dispatching(house: House) -> AsyncIterator[None]:
+    """A dispatcher at work, as its process is."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(Post(house).dispatcher().run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
 
 
 async def test_a_frozen_erp_gets_nothing_while_events_are_taken_and_goes_on_soon_after_the_thaw(two: House) -> None:
     ledger = SqlLedger(two.database)
     await ledger.freeze(US, reason="year-end closing")
     us, eu = await two.start(two.payload(HOOLI_US)), await two.start(two.payload(HOOLI))
-    await eu.until(activated)
-    view = await us.until(lambda view: view.cases)
-    [case] = view.cases
-    assert (case.kind, case.connection) == ("frozen", US)
-    assert f"{US} is frozen (year-end closing)" in case.reasons[0]
-    assert await us.tell(SupportChanged(severities={1: 2})) == ["applied"]
-    teller = await thawing(two, us, eu)
-    assert await teller.tell() == 0, "what is still frozen is left alone"
-    assert await held(two, US, "customers") == []
-    await ledger.thaw(US)
+    await register(two, us, eu)
+    async with dispatching(two):
+        await eu.until(activated)
+        view = await us.until(lambda view: view.cases)
+        [case] = view.cases
+        assert (case.kind, case.connection) == ("frozen", US)
+        assert f"{US} is frozen (year-end closing)" in case.reasons[0]
+        data = {"contract": us.contract, "milestone": "go-live", "completed_on": "2026-12-24"}
+        event = await Desk(two.database).receive("milestone.completed", data)
 
-    async def told() -> bool:
-        return await teller.tell() == 1
+        async def taken() -> bool:
+            return (await Desk(two.database).row(event)).state == "routed" and (await us.view()).milestones != {}
 
-    await eventually(told)
-    view = await us.until(activated)
-    assert (view.stage, await teller.tell()) == (Stage.ONBOARDING, 0)
+        await eventually(taken)
+        await asyncio.sleep(2)  # what is still frozen is left alone
+        [case] = (await us.view()).cases
+        assert case.kind == "frozen"
+        assert await held(two, US, "customers") == []
+        await ledger.thaw(US)
+        view = await us.until(activated)
+    assert view.milestones != {}
     assert len(await held(two, US, "customers")) == len(await held(two, US, "activations")) == 1
 
 
@@ -207,7 +226,8 @@ async def test_everything_frozen_stops_levels_too_and_they_catch_up(two: House) 
     view = await eu.until(lambda view: view.cases)
     assert [(case.id, case.kind) for case in view.cases] == [("cs.set_health", "frozen")]
     await health(two, risk="low")
-    teller = await thawing(two, eu)
+    await register(two, eu)
+    teller = Thawing(two.database, two.client, two.landscape)
     assert await teller.tell() == 0
     await ledger.thaw()
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The ERP's own side of a lifecycle: bill one subscription, post, register a payment, credit."""
 
 from trytond.pool import Pool, PoolMeta
@@ -26,7 +27,8 @@ class Command(metaclass=PoolMeta):
             counted, lines = [], list(subscription.lines)
             for line in lines:
                 while line.next_consumption_date and line.next_consumption_date <= until:
-                    counted.append(line.get_consumption(line.next_consumption_date))
+                    if consumption := line.get_consumption(line.next_consumption_date):
+                        counted.append(consumption)
                     line.next_consumption_date = line.compute_next_consumption_date()
             Consumption.save(counted)
             Line.save(lines)

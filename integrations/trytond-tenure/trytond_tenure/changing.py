@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of an active subscription: quantities, another term, its end, or that it never was."""
 
 import datetime as dt
@@ -51,6 +52,8 @@ class Command(metaclass=PoolMeta):
             raise TenureError(REJECTED, f"the term ends on {subscription.tenure_ends}: the next one must start then")
         with Transaction().set_context(company=subscription.company.id):
             if given.flag("as_new", False):
+                if not all(line.tenure_line for line in subscription.lines):
+                    raise TenureError(REJECTED, "the ERP's own people added lines: renew it as it is, or there")
                 return {"id": str(cls._renew_as_new(subscription, term, ends).id)}
             cls._set_end(subscription, ends, tenure_term=term)
         return {"id": str(subscription.id)}
@@ -108,7 +111,8 @@ class Command(metaclass=PoolMeta):
             Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
             lines = Subscription(subscription.id).lines
             for line in lines:
-                line.next_consumption_date = line.compute_next_consumption_date()
+                if line.tenure_line:  # the ERP's own lines are none of ours to set back
+                    line.next_consumption_date = line.compute_next_consumption_date()
             Line.save(lines)
         cls._drop_counted(subscription, ends)
 
@@ -137,7 +141,7 @@ class Command(metaclass=PoolMeta):
         new.tenure_purchase_order = old.tenure_purchase_order
         new.lines = []
         for line in old.lines:
-            if line.tenure_frequency == "once" or not line.tenure_line:
+            if line.tenure_frequency == "once":
                 continue
             copied = Line(service=line.service, unit=line.unit, unit_price=line.unit_price, start_date=first)
             for name in ("description", "consumption_recurrence", "tenure_line", "tenure_charge", "tenure_frequency"):
@@ -147,7 +151,8 @@ class Command(metaclass=PoolMeta):
                 copied.tenure_billed_from = _first_period(line, starts)
                 copied.tenure_accepted_on = line.tenure_accepted_on
             new.lines = [*new.lines, copied]
-        new.save()
+        with cls.keeping("sale.subscription", "create"):
+            new.save()
         Subscription.quote([new])
         Subscription.run([new])
         cls._end(old, starts, f"renewed as {new.rec_name}")

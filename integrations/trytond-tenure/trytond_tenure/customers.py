@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Customers: made, adopted by tax id, or proposed where one looks alike.
 
 A customer is a party at a company: its id is `<party>-<company>`, whoever made it. A merged party is followed.
@@ -39,11 +40,12 @@ class Command(metaclass=PoolMeta):
                 party = cls._make_party(given)
             elif not party.addresses:
                 party.addresses = cls._addresses(given)
-                party.save()
+                with cls.keeping("party.party"):
+                    party.save()
             reference = Reference(external_id=external_id, party=party, company=company, adopted=adopted)
             reference.account, reference.parent_account = given.text("account"), given.text("parent_account", None)
             reference.currency = currency[0]
-            with without_check_access():
+            with cls.keeping("party.party"):
                 reference.save()
                 cls._place_in_hierarchy(reference)
         return {"id": customer_id(party, company)}
@@ -69,12 +71,15 @@ class Command(metaclass=PoolMeta):
 
     @classmethod
     def read_similar_customers(cls, given):
-        """Parties that may be the one meant and are not known to be: not those that bear this account already."""
+        """Parties that may be the one meant: none that has an external id at this company, and nobody where the tax id
+        names the one."""
         pool = Pool()
         Party, Mechanism = pool.get("party.party"), pool.get("party.contact_mechanism")
         company = cls.company_of(given.text("selling_entity"))
-        account = given.text("account")
         likeness = {}
+        kinds = cls._tax_identifiers(given)
+        if kinds and cls._named_by(kinds):
+            return {"candidates": []}
         if domain := mail_domain(given.text("email", None)):
             escaped = domain.replace("\\", r"\\").replace("_", r"\_").replace("%", r"\%")
             candidates = Mechanism.search(
@@ -97,7 +102,7 @@ class Command(metaclass=PoolMeta):
             unknown = [
                 party
                 for party in alike
-                if not any(r.account == account and r.company == company for r in party.tenure_references)
+                if not any(reference.company == company for reference in party.tenure_references)
             ]
         return {
             "candidates": [
@@ -124,16 +129,20 @@ class Command(metaclass=PoolMeta):
     @classmethod
     def _with_tax_id(cls, given):
         """The one party that has the tax id. Whoever asks for the same one meanwhile waits."""
-        Identifier = Pool().get("party.identifier")
         kinds = cls._tax_identifiers(given)
         if not kinds:
             return None
         alone(f"tax-id:{kinds[0]}")
-        found = Identifier.search(["OR", *([("type", "=", kind), ("code_compact", "=", code)] for kind, code in kinds)])
-        parties = {identifier.party for identifier in found if identifier.party.active}
+        parties = cls._named_by(kinds)
         if len(parties) > 1:
             raise TenureError(AMBIGUOUS, "tax_id: several customers of the ERP have it; merge them or correct them")
         return parties.pop() if parties else None
+
+    @classmethod
+    def _named_by(cls, kinds):
+        Identifier = Pool().get("party.identifier")
+        found = Identifier.search(["OR", *([("type", "=", kind), ("code_compact", "=", code)] for kind, code in kinds)])
+        return {identifier.party for identifier in found if identifier.party.active}
 
     @classmethod
     def _tax_identifiers(cls, given):
@@ -161,7 +170,8 @@ class Command(metaclass=PoolMeta):
             party.identifiers = [Identifier(type=kinds[0][0], code=kinds[0][1])]
         if email := given.text("email", None):
             party.contact_mechanisms = [Mechanism(type="email", value=email)]
-        party.save()
+        with cls.keeping("party.party", "create"):
+            party.save()
         return party
 
     @classmethod

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Invoices: an external id, the three things that Tenure may do with one, and what is told of it."""
 
 from decimal import Decimal
@@ -100,9 +101,16 @@ class Invoice(metaclass=PoolMeta):
         return _STATUS.get(self.state, self.state)
 
     def tenure_subscriptions(self):
-        Line = Pool().get("sale.subscription.line")
-        origins = (line.origin for line in self.lines)
-        return {line.subscription for line in origins if isinstance(line, Line) and line.id >= 0}
+        pool = Pool()
+        Line, InvoiceLine = pool.get("sale.subscription.line"), pool.get("account.invoice.line")
+        found = set()
+        for line in self.lines:
+            origin = line.origin
+            if isinstance(origin, InvoiceLine):  # of a credit note
+                origin = origin.origin
+            if isinstance(origin, Line) and origin.id >= 0:
+                found.add(origin.subscription)
+        return found
 
     def tenure_subscription(self):
         """The one subscription that it bills; None where it bills several, or none."""

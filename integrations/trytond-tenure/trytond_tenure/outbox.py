@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The outbox: what happened to invoices and subscriptions, written in the transaction in which it happened."""
 
 import datetime as dt
@@ -64,7 +65,7 @@ class Outbox(ModelSingleton, ModelSQL):
         """Forget events that are older than `keep_days`. Run by the scheduler."""
         Event = Pool().get("tenure.event")
         outbox = cls(1)
-        limit = now() - dt.timedelta(days=outbox.keep_days or cls.default_keep_days())
+        limit = now() - dt.timedelta(days=outbox.keep_days)
         cursor = Transaction().connection.cursor()
         table = Event.__table__()
         cursor.execute(
@@ -76,8 +77,12 @@ class Outbox(ModelSingleton, ModelSQL):
             # up to the newest of the old ones in the order of reading, so that no cursor points into a gap
             xid, event = last
             cursor.execute(*table.delete(where=(table.xid < xid) | ((table.xid == xid) & (table.id <= event))))
-            outbox.pruned_xid, outbox.pruned_event = xid, event
-            outbox.save()
+            # not by `save`: to make the one row there is of this table, Tryton would lock all of it
+            marks = cls.__table__()
+            columns, values = [marks.keep_days, marks.pruned_xid, marks.pruned_event], [outbox.keep_days, xid, event]
+            cursor.execute(*marks.update(columns, values))
+            if not cursor.rowcount:
+                cursor.execute(*marks.insert(columns, [values]))
 
 
 class Told(ModelSQL):

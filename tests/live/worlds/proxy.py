@@ -26,7 +26,7 @@ class Proxy(httpx.AsyncBaseTransport):
         self.calls: Counter[str] = Counter()
         self.lose_every_answer = False
         self.lost: list[str] = []
-        self.used_key = ""
+        self.used_key = "used for something else"
 
     def disturb(self, operation: str, how: str, times: int | None = 1) -> None:
         self._faults[operation].append((how, times))

@@ -45,7 +45,7 @@ class TrytonWorld:
 
     def __init__(self, tryton: Tryton) -> None:
         self.tryton, self.sample, self.proxy = tryton, SAMPLE, Proxy()
-        client = self._client = httpx.AsyncClient(transport=self.proxy, base_url=tryton.url, timeout=30)
+        client = self.client = httpx.AsyncClient(transport=self.proxy, base_url=tryton.url, timeout=30)
         self._straight = httpx.AsyncClient(base_url=tryton.url, timeout=60, trust_env=False)
         database = tryton.database
         self.port = TrytonErp(client, database=database, user=tryton.user, password=tryton.password)
@@ -57,11 +57,13 @@ class TrytonWorld:
         self._session: str | None = None
 
     async def disturb(self, operation: str, how: Disturbance) -> None:
-        if how == "refuse" and not self.proxy.used_key:
-            self.proxy.used_key = f"used:{uuid4()}"
-            new = self.sample.customer()
-            await self.perform("create_customer", new.model_dump(mode="json"), self.proxy.used_key)
         self.proxy.disturb(operation, how, None if operation == "*" else 1)
+
+    async def use_a_key(self) -> None:
+        """One that was used for something else, once in a database: what is sent with it is refused."""
+        used = self.proxy.used_key
+        if not self.tryton.sql("SELECT 1 FROM tenure_request WHERE key = %s", used):
+            await self.perform("create_customer", self.sample.customer().model_dump(mode="json"), used)
 
     async def heal(self) -> None:
         self.proxy.heal()
@@ -92,14 +94,12 @@ class TrytonWorld:
         [(email,)] = self.tryton.sql(
             "SELECT value FROM party_contact_mechanism WHERE party = %s AND type = 'email'", party
         ) or [(None,)]
-        [(code,)] = self.tryton.sql(
-            "SELECT code FROM party_identifier WHERE party = %s AND type = 'at_uid'", party
-        ) or [(None,)]
+        [(code,)] = self.tryton.sql("SELECT code FROM party_identifier WHERE party = %s", party) or [(None,)]
         return {
             "name": name,
             "parent_account": parent,
             "email": email,
-            "tax_id": None if code is None else f"AT{code}",
+            "tax_id": code,
             "billing_address": self._address(party, "invoice"),
             "shipping_address": self._address(party, "delivery"),
         }
@@ -122,8 +122,7 @@ class TrytonWorld:
         address = {"street": new.billing_address.street, "city": new.billing_address.city, "country": country[0]}
         values: dict[str, Any] = {"name": new.name, "addresses": [["create", [address]]]}
         if new.tax_id is not None:
-            kind = {"AT": "at_uid", "DE": "de_vat"}[new.tax_id[:2]]
-            values["identifiers"] = [["create", [{"type": kind, "code": new.tax_id}]]]
+            values["identifiers"] = [["create", [{"type": "eu_vat", "code": new.tax_id}]]]
         if new.email is not None:
             values["contact_mechanisms"] = [["create", [{"type": "email", "value": new.email}]]]
         [party] = await self.admin("model.party.party.create", [values], {})
@@ -197,14 +196,15 @@ class TrytonWorld:
     def _account(self, company: int, kind: LiteralString) -> int:
         found = self.tryton.sql(
             "SELECT a.id FROM account_account a JOIN account_account_type t ON t.id = a.type WHERE a.company = %s"
-            " AND CASE WHEN %s = 'receivable' THEN t.receivable ELSE t.revenue END ORDER BY a.id",
+            " AND CASE WHEN %s = 'receivable' THEN t.receivable ELSE t.revenue END"
+            " AND NOT coalesce(a.closed, false) ORDER BY a.id",
             company,
             kind,
         )
         return int(found[0][0])
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
         await self._straight.aclose()
 
 
@@ -212,6 +212,7 @@ class TrytonWorld:
 async def tryton_world(tryton: Tryton) -> AsyncIterator[TrytonWorld]:
     world = TrytonWorld(tryton)
     try:
+        await world.use_a_key()
         yield world
     finally:
         await world.close()

@@ -67,7 +67,9 @@ def test_two_trytons_and_a_stripe_side_by_side(tmp_path: Path) -> None:
     assert (limits.per_second, limits.burst, limits.concurrent) == (5, 5, 4)
     assert settings.base_url("stripe") == "", "its adapter knows where Stripe is"
     company = load_company((ROOT / "examples/company.toml").read_text())
-    with pytest.raises(SettingsError, match=r"routes\[0\]\.product_lines: the company has no 'self-service'"):
+    with pytest.raises(
+        SettingsError, match=r"routes\[0\]\.product_lines: the company has no 'self-service', nor any other"
+    ):
         wiring.read_landscape(settings, company)
 
 
@@ -109,6 +111,11 @@ def test_a_home_is_what_is_marked_or_named_as_its_kind(tmp_path: Path, monkeypat
             '[[routes]]\nkind = "erp"\nconnection = "erp"\n'
             '[[routes]]\nkind = "erp"\nconnection = "erp"\nregions = ["US"]\n',
             "routes[1]: no order can reach it, since the routes before it take all that would fit",
+        ),
+        (
+            '[webhooks.erp]\nconnection = "erp"\nsecrets = [{ env = "X" }]\n'
+            '[feeds.x]\nconnection = "cs"\nsource = "erp"\n',
+            "feeds.x.source: webhooks.erp tells of another connection",
         ),
         ('[connections.eu]\nkind = "erp"\nlimits = { per_second = 0 }\n', "connections.eu.limits.per_second"),
         ('[connections.eu]\nkind = "erp"\nbase_url = "ftp://x"\n', "connections.eu.base_url"),

@@ -171,3 +171,13 @@ async def test_contracts_in_a_system_that_is_gone_are_a_case_until_it_is_back(de
     await Lifecycles(desk.database).mark_closed(EU)
     await Lifecycles(desk.database).mark_closed("crm/006-eu/2")
     assert await desk.database.write(lambda session: check_served(session, successor)) == [], "nobody is left there"
+
+
+async def test_contracts_from_before_are_a_case_while_no_connection_is_their_home(desk: Desk) -> None:
+    await life(desk, OLD)
+    homeless = settings_with({"us": {"kind": "erp"}, "eu": {"kind": "erp"}}).landscape
+    assert await desk.database.write(lambda session: check_served(session, homeless)) == ["erp"]
+    [case] = await Cases(desk.database).list()
+    assert "default = true" in case.mend
+    assert await desk.database.write(lambda session: check_served(session, settings_with(HOME).landscape)) == []
+    assert await Cases(desk.database).list() == []

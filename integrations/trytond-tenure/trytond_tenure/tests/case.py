@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The base of the tests of commands: each runs as the technical user, with access checked, and is rolled back."""
 
 import datetime as dt
@@ -5,14 +6,16 @@ import itertools
 
 from dateutil.relativedelta import relativedelta
 from trytond.exceptions import UserError
-from trytond.model.exceptions import AccessError
+from trytond.model.exceptions import AccessButtonError, AccessError
 from trytond.pool import Pool
 from trytond.tests.test_tryton import TestCase, activate_module, with_transaction
 from trytond.transaction import Transaction
 
 from . import world
 
-__all__ = ["OLD", "TODAY", "AccessError", "CommandTestCase"]
+__all__ = ["DENIED", "OLD", "TODAY", "CommandTestCase"]
+
+DENIED = (AccessError, AccessButtonError)
 
 TODAY = dt.date.today()
 OLD = (TODAY - relativedelta(months=3)).isoformat()
@@ -37,7 +40,7 @@ class CommandTestCase(TestCase):
                 with Transaction().set_context(_check_access=True):
                     method()
 
-            setattr(self, name, with_transaction(self.user, {"company_filter": "all"})(inside))
+            setattr(self, name, with_transaction(self.user)(inside))
         return super().run(result)
 
     def perform(self, operation, arguments, key=None):

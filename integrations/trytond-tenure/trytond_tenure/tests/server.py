@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The real server over HTTP, as Tenure meets it: gunicorn on a free port, stopped by its process id."""
 
 import base64
@@ -65,7 +66,7 @@ class Server:
         """Ask, and ask again where the server says that it is busy, as Tenure does."""
         for _ in range(20):
             try:
-                return self._post(method, [*params, {"company_filter": "all"}])
+                return self._post(method, [*params, {}])
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != 503:
                     raise

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 import datetime as dt
 from decimal import Decimal
 
@@ -81,6 +82,7 @@ class BillingTestCase(CommandTestCase):
         self.assertEqual(
             (note.total_amount, note.state, note.tenure_external_id), (Decimal("-500.00"), "paid", "credit:1")
         )
+        self.assertEqual(note.tenure_json()["contract"], "crm/006/1")
         again = self.perform("credit_invoice", {"invoice": invoice, "on": TODAY.isoformat()}, "credit:1")
         self.assertEqual(again, answer)
         self.refused("rejected", self.perform, "credit_invoice", {"invoice": invoice, "on": TODAY.isoformat()})
