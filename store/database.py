@@ -4,14 +4,26 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
 from typing import Any, TypeVar
 
 from psycopg.errors import ProgramLimitExceeded
 from pydantic_core import to_json
-from sqlalchemy import URL, Connection, CursorResult, Engine, Float, Update, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Float,
+    Update,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
@@ -55,9 +67,13 @@ def _postgresql_now(element: object, compiler: SQLCompiler, **_: Any) -> str:
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 
+_NOW = select(db_now())
+
+
 def now(session: Session) -> float:
     """The database's clock, read in this transaction."""
-    return session.exec(select(db_now())).one()
+    # past the session: to look at the clock is no reason to write what is changed
+    return session.connection().execute(_NOW).scalar_one()
 
 
 def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bool:
@@ -65,12 +81,17 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
 
     The row itself stays outside the session, and columns whose value is None are left to their default.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {name: value for name, value in row.model_dump().items() if value is not None}
-    insert = dialect.insert(type(row)).values(values).inline().on_conflict_do_nothing(index_elements=keys)
+    statement = _insert_once(type(row), session.get_bind().dialect.name, keys)
+    return _rowcount(session.connection().execute(statement, values)) == 1
+
+
+@cache
+def _insert_once(table: type[SQLModel], dialect: str, keys: tuple[str, ...]) -> Executable:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     # psycopg's count of an INSERT is gone (-1) unless it is asked for
-    kept = insert.execution_options(preserve_rowcount=True)
-    return _rowcount(session.connection().execute(kept)) == 1
+    statement: Executable = insert.inline().on_conflict_do_nothing(index_elements=keys)
+    return statement.execution_options(preserve_rowcount=True)
 
 
 def take_turn(session: Session, name: str) -> None:

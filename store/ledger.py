@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, update
 
 from domain.books import Claim, ViewRow
@@ -142,8 +143,11 @@ def _ours(key: str, fence: int) -> tuple[Any, ...]:
     return col(EffectRow.key) == key, col(EffectRow.fence) == fence, open_states
 
 
+_BY_KEY = select(EffectRow).where(col(EffectRow.key) == bindparam("key")).with_for_update()
+
+
 def _locked(session: Session, key: str) -> EffectRow:
-    return session.exec(select(EffectRow).where(EffectRow.key == key).with_for_update()).one()
+    return session.exec(_BY_KEY, params={"key": key}).one()
 
 
 def _permit(session: Session, operation: str) -> None:
