@@ -183,7 +183,8 @@ class StripeLines:
         known = await self._with_lookup_key(op, key)
         if known is None:
             try:
-                known = await op.once(f"price:{key}", lambda keyed: self._v1.prices.create_async(params, keyed))
+                create = self._v1.prices.create_async
+                known = await op.once(f"price:{key}", lambda keyed: create(params, keyed), effect=False)
             except Rejected:  # another contract's line may have made it just now
                 known = await self._with_lookup_key(op, key)
                 if known is None:
