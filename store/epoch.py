@@ -5,8 +5,10 @@ from typing import NamedTuple
 from sqlmodel import Session, func, select
 
 from store.database import now, take_turn
-from store.settings import drop_setting, set_setting, setting
+from store.settings import drop_setting, set_setting, settings_of
 from store.tables import EffectRow
+
+_NAMES = ("epoch", "epoch_began", "epoch_remembers_until", "epoch_missing_in_doubt")
 
 
 class Epoch(NamedTuple):
@@ -22,13 +24,12 @@ class Epoch(NamedTuple):
 
 
 def read_epoch(session: Session) -> Epoch:
-    number = int(setting(session, "epoch", "0"))
-    began = float(setting(session, "epoch_began", "0"))
+    found = settings_of(session, _NAMES)
     return Epoch(
-        number=number,
-        began=began,
-        remembers_until=float(setting(session, "epoch_remembers_until", "0")),
-        missing_in_doubt=bool(setting(session, "epoch_missing_in_doubt")),
+        number=int(found.get("epoch", "0")),
+        began=float(found.get("epoch_began", "0")),
+        remembers_until=float(found.get("epoch_remembers_until", "0")),
+        missing_in_doubt=bool(found.get("epoch_missing_in_doubt", "")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, select
 
-from store.settings import drop_setting, set_setting, setting
+from store.settings import drop_setting, set_setting, setting, settings_of
 from store.tables import SettingRow
 
 EVERYTHING = "all"
@@ -31,7 +31,8 @@ def frozen(session: Session) -> dict[str, str]:
 
 def why_frozen(session: Session, connection: str) -> tuple[str, str] | None:
     """What is frozen of which this connection is a part, and why; None when it is not."""
+    switched = settings_of(session, [f"{FREEZE}{name}" for name in (EVERYTHING, connection)])
     for name in (EVERYTHING, connection):
-        if reason := setting(session, f"{FREEZE}{name}"):
+        if reason := switched.get(f"{FREEZE}{name}"):
             return name, "" if reason == NO_REASON else reason
     return None

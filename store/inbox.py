@@ -101,13 +101,16 @@ def reconsider(session: Session, types: Collection[str], subject: str) -> int:
     return change(session, update(InboxRow).where(lately, about).values(state="received", reason=""))
 
 
-def unpark(session: Session, waits_for: str) -> int:
-    """Put back what waits for this alias, from whatever source; it keeps its place by its id. Returns how many."""
-    waiting = and_(col(InboxRow.state) == "parked", col(InboxRow.parked_for) == waits_for)
-    ids = [each for each in session.exec(select(InboxRow.id).where(waiting).with_for_update()) if each is not None]
-    if not ids:
+def unpark(session: Session, *waits_for: str) -> int:
+    """Put back what waits for one of these aliases, from whatever source; it keeps its place by its id. Returns how
+    many."""
+    waiting = and_(col(InboxRow.state) == "parked", col(InboxRow.parked_for).in_(waits_for))
+    rows = session.exec(select(InboxRow.id, InboxRow.parked_for).where(waiting).with_for_update()).all()
+    if not rows:
         return 0
-    unparked(session, ids, waits_for)
+    for name in waits_for:
+        if ids := [each for each, parked_for in rows if parked_for == name and each is not None]:
+            unparked(session, ids, name)
     statement = update(InboxRow).where(waiting).values(state="received", reason="", parked_for=None)
     return change(session, statement)
 

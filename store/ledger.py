@@ -40,6 +40,7 @@ class SqlLedger:
         self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
     ) -> Claim:
         def claim(session: Session) -> Claim:
+            clock = now(session)
             asked = EffectRow(
                 key=key,
                 contract=contract,
@@ -51,8 +52,8 @@ class SqlLedger:
                 asked_arguments=arguments,
                 asked_generation=generation,
                 lease_until=0.0,
-                created_at=now(session),
-                updated_at=now(session),
+                created_at=clock,
+                updated_at=clock,
             )
             return _claim(session, asked, lease)
 
@@ -82,8 +83,8 @@ class SqlLedger:
                 publish_view(session, view)
             if row.state == "DONE":
                 return not _is_duplicate(session, row, result)
+            row.updated_at = now(session)  # first: asking would write what is changed already
             row.state, row.result, row.reason, row.doubt_since = "DONE", result, "", None
-            row.updated_at = now(session)
             _make_known(session, row, result)
             return True
 
@@ -219,8 +220,8 @@ def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> Non
     # of two ERPs each may have a customer 5; deals are those of the one CRM
     connection = _connection(row.operation) if system == "erp" else system
     if link_new(session, connection, kind, result["id"], row.contract):
-        for name in dict.fromkeys((connection, system, any_of(system))):
-            unpark(session, f"{name}:{kind}:{result['id']}")
+        names = dict.fromkeys((connection, system, any_of(system)))
+        unpark(session, *(f"{name}:{kind}:{result['id']}" for name in names))
 
 
 def _elsewhere(was: str, now: str) -> bool:

@@ -1,6 +1,8 @@
 """Switches of the whole installation, as text by name."""
 
-from sqlmodel import Session, col, delete
+from collections.abc import Collection
+
+from sqlmodel import Session, col, delete, select
 
 from store.database import insert_once
 from store.tables import SettingRow
@@ -9,6 +11,12 @@ from store.tables import SettingRow
 def setting(session: Session, name: str, default: str = "") -> str:
     row = session.get(SettingRow, name)
     return default if row is None else row.value
+
+
+def settings_of(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Those of `names` that are set, in one question."""
+    rows = session.exec(select(SettingRow.name, SettingRow.value).where(col(SettingRow.name).in_(names)))
+    return dict(rows.all())
 
 
 def set_setting(session: Session, name: str, value: str) -> None:
