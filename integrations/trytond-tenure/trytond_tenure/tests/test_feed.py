@@ -24,6 +24,10 @@ class FeedTestCase(TestCase):
 
     def setUp(self):
         super().setUp()
+        self.forget()
+        self.addCleanup(self.forget)
+
+    def forget(self):
         with self.transaction():
             table, marks = Pool().get("tenure.event").__table__(), Pool().get("tenure.outbox").__table__()
             cursor = Transaction().connection.cursor()
