@@ -1,10 +1,9 @@
 """Which ERP the local stack brings up: the sandbox's, or a real one beside it, to which new orders then go."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from domain.routes import Route
 from starter.mistakes import Mistake
@@ -22,26 +21,29 @@ CHOICE = "erp.json"
 
 
 class LocalErp(Section):
-    """The local stack's ERP. `system`: where it isn't said, what the last `tenure up --erp` chose, else the sandbox."""
+    """The local stack's ERP. `system`: where new orders go; unless it is said, what the last `tenure up --erp` chose,
+    else the sandbox. `keep_tryton`: Tryton runs, also beside the sandbox, for the lifecycles that live with it.
+    """
 
     system: ErpName | None = None
+    keep_tryton: bool = False
     port: int = Field(8702, ge=1, le=65535)
 
 
 def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Settings":
     """The settings of a stack with this ERP (`chosen`, else configured, else remembered).
 
-    Tryton is a connection `tryton` beside the configured ones, and the first route of kind erp: what lives with
-    another ERP stays with it, and every new order goes to Tryton.
+    Tryton is a connection `tryton` beside the configured ones, and the first route of kind erp. What lives with one ERP
+    stays with it, whatever is chosen later: only new orders go elsewhere.
     """
-    system = chosen or settings.erp.system or _remembered(settings.state_path) or "sandbox"
-    erp = settings.erp.model_copy(update={"system": system})
-    if system == "sandbox":
+    remembered = _remembered(settings.state_path)
+    system = chosen or settings.erp.system or remembered.system or "sandbox"
+    keep = settings.erp.keep_tryton or remembered.keep_tryton or system == TRYTON
+    erp = settings.erp.model_copy(update={"system": system, "keep_tryton": keep})
+    if not keep:
         return settings.model_copy(update={"erp": erp})
-    if taken := [name for table in (settings.connections, settings.feeds) for name in table if name == TRYTON]:
-        raise Mistake(
-            f"connections.{taken[0]}: the name is the local ERP's; give yours another, or choose no local ERP"
-        )
+    if TRYTON in settings.connections or TRYTON in settings.feeds:
+        raise Mistake(f"connections.{TRYTON}: the name is the local ERP's; give yours another")
     connection = Connection(
         kind="erp",
         adapter="tryton",
@@ -50,13 +52,14 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
         password=Secret(generated=PASSWORD),
         database=DATABASE,
     )
-    feed = Feed(connection=TRYTON, adapter="tryton", every=2, jitter=0)
+    others = [name for name, each in settings.connections.items() if each.kind == "erp"]
+    to = [TRYTON] if system == TRYTON else others if len(others) == 1 else []  # several have routes of their own
     return settings.model_copy(
         update={
             "erp": erp,
             "connections": {**settings.connections, TRYTON: connection},
-            "routes": (Route(kind="erp", connection=TRYTON), *settings.routes),
-            "feeds": {**settings.feeds, TRYTON: feed},
+            "routes": (*(Route(kind="erp", connection=name) for name in to), *settings.routes),
+            "feeds": {**settings.feeds, TRYTON: Feed(connection=TRYTON, adapter="tryton", every=2, jitter=0)},
         }
     )
 
@@ -73,12 +76,11 @@ def parse_erp(name: str | None) -> ErpName | None:
 
 def remember(settings: "Settings") -> None:
     """Later commands of this stack mean this ERP, too, until another one is chosen."""
-    (settings.state_path / CHOICE).write_text(json.dumps({"system": settings.erp.system}), encoding="utf-8")
+    (settings.state_path / CHOICE).write_text(settings.erp.model_dump_json(include={"system", "keep_tryton"}), "utf-8")
 
 
-def _remembered(state: Path) -> ErpName | None:
+def _remembered(state: Path) -> LocalErp:
     try:
-        system = json.loads((state / CHOICE).read_text(encoding="utf-8"))["system"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return next((each for each in ERPS if each == system), None)
+        return LocalErp.model_validate_json((state / CHOICE).read_bytes())
+    except (OSError, ValidationError):
+        return LocalErp()

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
             "gateway.port": self.gateway.port,
-            **({"erp.port": self.erp.port} if self.erp.system == "tryton" else {}),
+            **({"erp.port": self.erp.port} if self.erp.keep_tryton else {}),
         }
 
     def path(self, path: Path) -> Path:
@@ -277,6 +277,7 @@ class Settings(BaseSettings):
             "TENURE_GATEWAY__HOST": self.gateway.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
             "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
+            "TENURE_ERP__KEEP_TRYTON": str(self.erp.keep_tryton).lower(),
         }
         for name, port in self.ports().items():
             variables[PREFIX + name.upper().replace(".", "__")] = str(port)

@@ -133,7 +133,7 @@ def _sandbox(settings: Settings) -> ProcessSpec:
 
 
 def _erp(settings: Settings) -> tuple[ProcessSpec, ...]:
-    if settings.erp.system != "tryton":
+    if not settings.erp.keep_tryton:
         return ()
     from starter.erp.specs import erp_specs  # late: only a stack with a real ERP needs it
 

@@ -144,10 +144,11 @@ class Story:
     async def an_invoice_goes_overdue_and_is_paid(self) -> None:
         self._act("An invoice goes overdue, and is paid")
         await self._view("billing is active", lambda view: view.stage is Stage.SERVING)
-        invoice = await self.erp.bill_late(self.contract)
+        late = await self.erp.bill_late(self.contract)
+        self._note(late.told)
         health = await until("risk rises in CS", lambda: self._health(lambda health: health["risk"] != "low"))
         self._note(f"overdue: CS shows risk {health['risk']}, renewal priority {health['renewal_priority']}")
-        await self.erp.pay(invoice)
+        await self.erp.pay(late.id)
         health = await until("risk falls in CS", lambda: self._health(lambda health: health["risk"] == "low"))
         self._note(f"paid: CS shows risk {health['risk']}, renewal priority {health['renewal_priority']}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString, Protocol
 
@@ -15,14 +16,22 @@ from starter.settings import Settings
 Proof = dict[str, tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class Late:
+    """An overdue invoice; `told` for people."""
+
+    id: str
+    told: str
+
+
 class ErpSide(Protocol):
     """The ERP, seen by those who work in it."""
 
     name: str
     url: str
 
-    async def bill_late(self, contract: str) -> str:
-        """An invoice is posted whose due date has passed. Its id."""
+    async def bill_late(self, contract: str) -> Late:
+        """An invoice is posted whose due date has passed."""
         ...
 
     async def pay(self, invoice: str) -> None: ...
@@ -54,12 +63,12 @@ class SandboxSide:
         self._box = box
         self.url = f"{settings.sandbox_url}/admin/state"
 
-    async def bill_late(self, contract: str) -> str:
+    async def bill_late(self, contract: str) -> Late:
         [subscription] = await self._of("subscriptions", contract)
         past = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
         fields = {"customer": subscription["customer"], "subscription": subscription["id"], "amount": "60000"}
         invoice = await self._box.do("POST", "/erp/invoices", {**fields, "due_on": past})
-        return str(invoice["id"])
+        return Late(str(invoice["id"]), f"invoice {invoice['id']} over 60000, due {past}")
 
     async def pay(self, invoice: str) -> None:
         await self._box.do("POST", f"/erp/invoices/{invoice}/pay", {})
@@ -100,15 +109,16 @@ class TrytonSide:
         password = settings.read_secret(Secret(generated=PASSWORD), f"connections.{TRYTON}.password")
         self._client = TrytonClient(self.url, DATABASE, USER, password)
 
-    async def bill_late(self, contract: str) -> str:
+    async def bill_late(self, contract: str) -> Late:
         """What is due of the subscription is billed, and posted under a date so old that Net 30 has passed."""
         today = datetime.now(UTC).date()
         [(subscription,)] = self._sql("SELECT id FROM sale_subscription WHERE tenure_contract = %s", contract)
         billed = await self._do("bill", {"subscription": str(subscription), "until": today.isoformat()})
         [invoice] = billed["invoices"]
         on = (today - timedelta(days=45)).isoformat()
-        await self._do("post_invoice", {"invoice": invoice, "on": on})
-        return str(invoice)
+        posted = await self._do("post_invoice", {"invoice": invoice, "on": on})
+        amount = f"{posted['total']} {posted['currency']}"
+        return Late(invoice, f"Tryton posted invoice {posted['number']} over {amount}, due {posted['due_on']}")
 
     async def pay(self, invoice: str) -> None:
         [(amount,)] = self._sql(OPEN_AMOUNT, int(invoice))

@@ -57,7 +57,17 @@ def test_the_choice_is_remembered_until_another_one_is_made(tmp_path: Path) -> N
 
     remember(of_demo(tmp_path, local_erp="sandbox"))
     assert of_demo(tmp_path).erp.system == "sandbox"
-    assert "tryton" not in of_demo(tmp_path).connections
+
+
+def test_lifecycles_that_live_with_tryton_keep_it_when_new_orders_go_elsewhere(tmp_path: Path) -> None:
+    remember(of_demo(tmp_path, local_erp="tryton"))
+    remember(of_demo(tmp_path, local_erp="sandbox"))
+
+    settings = of_demo(tmp_path)
+
+    assert settings.landscape.of_kind("erp") == ("erp", "tryton")
+    assert [(route.kind, route.connection) for route in settings.landscape.routes] == [("erp", "erp")]
+    assert "erp" in {spec.name for spec in local_specs(settings, time_travel=False)}
 
 
 def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path) -> None:
