@@ -134,8 +134,9 @@ class StripeLines:
             return await self._anew(op, contract, line, key)
         item = await self._item(op, contract, line, recurs=True)
         params: Any = self._billing.updated(contract, line, item, schedule, op.at)
-        update, part = self._v1.subscription_schedules.update_async, part_of(f"line:{line.id}", params)
-        await op.once(key, lambda keyed: update(schedule["id"], params, keyed), part)
+        if params is not None:
+            update, part = self._v1.subscription_schedules.update_async, part_of(f"line:{line.id}", params)
+            await op.once(key, lambda keyed: update(schedule["id"], params, keyed), part)
         return line.billed_by(schedule["id"])
 
     async def _anew(self, op: Operation, contract: Contract, line: Line, key: str) -> Line:

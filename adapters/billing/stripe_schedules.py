@@ -1,5 +1,6 @@
 """What a line of a contract is as a subscription schedule: its phases follow from the contract, whole, every time."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import Any, Literal
 
 from dateutil.relativedelta import relativedelta
 
-from adapters.billing.stripe_contracts import Contract, Line
+from adapters.billing.stripe_contracts import Contract, Line, fingerprint
 from adapters.billing.stripe_values import (
     CONTRACT,
     CUSTOMER,
@@ -24,7 +25,7 @@ from adapters.http import Json
 from domain.terms import ChargeType
 
 MARK = "tenure_mark"
-REVISION = "tenure_revision"
+REVISION, SHAPE = "tenure_revision", "tenure_shape"
 _OVER = ("canceled", "completed")
 
 
@@ -48,8 +49,9 @@ class Billing:
             "phases": self._phases(contract, line, item, starts, None, None),
         }
 
-    def updated(self, contract: Contract, line: Line, item: Json, schedule: Json, at: datetime) -> Json:
-        """What changes a schedule that is not over to what the contract says. The phase that runs can't be moved.
+    def updated(self, contract: Contract, line: Line, item: Json, schedule: Json, at: datetime) -> Json | None:
+        """What changes a schedule that is not over to what the contract says; None when it was changed so already. The
+        phase that runs can't be moved.
 
         Its revision counts, so that a change back, and the same change again, are other requests than the first.
         """
@@ -61,13 +63,13 @@ class Billing:
         else:
             today = self.days.today(at)
             phases = self._phases(contract, line, item, today, running["start_date"], running["end_date"])
-        revision = int(metadata_of(schedule).get(REVISION, 0)) + 1
-        return {
-            "end_behavior": _end(contract),
-            "proration_behavior": "create_prorations",
-            "metadata": {**of_line(contract, line), REVISION: str(revision)},
-            "phases": phases,
-        }
+        before, wanted = metadata_of(schedule), {"end_behavior": _end(contract), "phases": phases}
+        shape = fingerprint(json.dumps(wanted, sort_keys=True))
+        if before.get(SHAPE) == shape:
+            return None
+        revision = int(before.get(REVISION, 0)) + 1
+        metadata = {**of_line(contract, line), REVISION: str(revision), SHAPE: shape}
+        return {**wanted, "proration_behavior": "create_prorations", "metadata": metadata}
 
     def ends_now(self, contract: Contract, at: datetime) -> bool:
         return contract.ends is not None and self.days.start(contract.ends) <= at.timestamp()

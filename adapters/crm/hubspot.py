@@ -9,13 +9,14 @@ import httpx
 from adapters.http import Json, JsonApi, segment
 from domain.errors import SourceUnavailable
 from domain.mapping import AskedFor
-from domain.ports import ChangedDeal, ChangedDeals, DealRecord
+from domain.ports import ChangedDeal, ChangedDeals, DealRecord, Probed, Problem
 
 DEADLINE = timedelta(seconds=10)
 
 Outcome = Literal["won", "lost", "open"]
 
 _OBJECTS = "crm/v3/objects"
+_PIPELINES = "crm/v3/pipelines/deals"
 _AT_ONCE = 100  # ids in one batch read, and results on one page of a search
 _PIPELINES_FOR = timedelta(hours=1)
 _OF_DEAL = ("dealname", "dealstage", "pipeline", "hs_is_closed", "hs_is_closed_won", "hs_lastmodifieddate")
@@ -36,6 +37,17 @@ class HubSpotReader:
         self._of_line = _properties(asked_for.line, "properties.", ("name", "quantity", "price"))
         self._stages: dict[tuple[str, str], Outcome] = {}
         self._stages_until = 0.0
+
+    async def probe(self) -> Probed:
+        """Whether pipelines and deals can be read. Tells no clock."""
+        answer = await self._api.read("probe", _PIPELINES)
+        with self._api.shape("probe"):
+            stages = [each for pipeline in answer["results"] for each in pipeline["stages"]]
+        await self.changed_deals(datetime.now(UTC))
+        none = Problem(
+            what="the CRM shows no stage of a deal pipeline", mend="give the app the scope crm.objects.deals"
+        )
+        return Probed(problems=() if stages else (none,))
 
     async def read_deal(self, deal: str) -> DealRecord:
         """A deal that was merged into another answers with the other's id. An archived one is not found."""
@@ -118,7 +130,7 @@ class HubSpotReader:
         """By the stage, whose id each account makes up for itself. None: no pipeline has this stage any more."""
         stage = (str(properties.get("pipeline")), str(properties.get("dealstage")))
         if stage not in self._stages or time.monotonic() > self._stages_until:
-            answer = await self._api.read("pipelines", "crm/v3/pipelines/deals")
+            answer = await self._api.read("pipelines", _PIPELINES)
             with self._api.shape("pipelines"):
                 self._stages = {
                     (pipeline["id"], each["id"]): _stage_outcome(each["metadata"])

@@ -10,7 +10,7 @@ import httpx
 from adapters.http import Json, JsonApi, segment
 from domain.errors import NotFound
 from domain.mapping import AskedFor
-from domain.ports import ChangedDeal, ChangedDeals, DealRecord
+from domain.ports import ChangedDeal, ChangedDeals, DealRecord, Probed, Problem
 
 API_VERSION = "v65.0"
 DEADLINE = timedelta(seconds=10)
@@ -41,6 +41,16 @@ class SalesforceReader:
         self._asked_for = asked_for
         self._data = f"{_DATA.lstrip('/')}{version}"
         self._described: dict[str, tuple[float, Described]] = {}
+
+    async def probe(self) -> Probed:
+        """Whether the objects can be described, and the fields that every reading needs be seen. Tells no clock."""
+        problems = []
+        for kind, always in (("Opportunity", _OF_DEAL), ("OpportunityLineItem", ("Id",))):
+            known = await self._describe(kind, fresh=True)
+            for name in (name for name in always if name not in known):
+                mend = f"give Tenure's user read access to {kind}.{name} (field-level security)"
+                problems.append(Problem(what=f"the CRM shows no {kind}.{name}", mend=mend))
+        return Probed(problems=tuple(problems))
 
     async def read_deal(self, deal: str) -> DealRecord:
         fields = await self._fields("Opportunity", self._asked_for.deal, _OF_DEAL)
@@ -106,9 +116,9 @@ class SalesforceReader:
                 there.append(path)
         return tuple(there)
 
-    async def _describe(self, kind: str) -> Described:
+    async def _describe(self, kind: str, *, fresh: bool = False) -> Described:
         read_at, known = self._described.get(kind, (0.0, {}))
-        if known and time.monotonic() - read_at < _DESCRIBED_FOR.total_seconds():
+        if known and not fresh and time.monotonic() - read_at < _DESCRIBED_FOR.total_seconds():
             return known
         answer = await self._api.read("describe", f"{self._data}/sobjects/{segment(kind)}/describe")
         with self._api.shape("describe"):

@@ -26,6 +26,7 @@ from psycopg.rows import TupleRow
 
 from domain.errors import AuthFailed, ContractBroken, CursorExpired, SourceUnavailable, TenureError
 from domain.feeds import ChangePage
+from domain.ports import Probed, Problem
 
 CONNECT_TIMEOUT = 5  # seconds
 STATEMENT_TIMEOUT = 10_000  # milliseconds
@@ -42,6 +43,28 @@ class PostgresOutbox:
     def __init__(self, database: str, table: str = "outbox") -> None:
         self._database = database
         self._table = table
+
+    async def probe(self) -> Probed:
+        """Whether the three relations are there, and may be read."""
+        tables = [self._table, f"{self._table}_horizon", f"{self._table}_facts"]
+        async with self._reading() as connection:
+            [(clock,)] = await self._ask(connection, "SELECT clock_timestamp()", ())
+            found = await self._ask(
+                connection,
+                "SELECT to_regclass(name) IS NOT NULL,"
+                " to_regclass(name) IS NOT NULL AND has_table_privilege(to_regclass(name)::oid, 'SELECT')"
+                " FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, n) ORDER BY n",
+                ([_quoted(table) for table in tables],),
+            )
+        problems = []
+        for table, (there, readable) in zip(tables, found, strict=True):
+            if not there:
+                what, mend = f"the database has no {table}", "let its owner make it, or mend `table` of the feed"
+                problems.append(Problem(what=what, mend=mend))
+            elif not readable:
+                mend = f"let its owner GRANT SELECT ON {table} TO Tenure's role"
+                problems.append(Problem(what=f"the role may not read {table}", mend=mend))
+        return Probed(problems=tuple(problems), clock=clock)
 
     async def changes(self, cursor: str, limit: int) -> ChangePage:
         xid, row_id = _read_cursor(cursor)

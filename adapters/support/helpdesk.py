@@ -12,8 +12,7 @@ import asyncio
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -60,8 +59,6 @@ class HelpdeskSupport:
         self._field = f"custom_{self._name}"
         self._open, self._severity, self._queues, self._page, scheme = _read(options)
         self._authorize(client, scheme, user, password)
-        client.event_hooks["response"].append(self._note_clock)
-        self._clock: datetime | None = None
         self._api = JsonApi(client, "helpdesk", self.effects, read_deadline=DEADLINE, reason=_reason)
 
     async def open_cases(self, account: str) -> SupportCases:
@@ -99,7 +96,7 @@ class HelpdeskSupport:
                     mend="if there are any, give the API user the permission for the customers' queues",
                 )
             )
-        return Probed(problems=tuple(problems), clock=self._clock)
+        return Probed(problems=tuple(problems))
 
     async def _open_tickets(self) -> AsyncIterator[Json]:
         """Every open ticket, some perhaps twice.
@@ -109,7 +106,9 @@ class HelpdeskSupport:
         """
         tickets, count = await self._read_page(1)
         if count > len(tickets):
-            for number in range(-(-count // self._page), 0, -1):
+            with self._api.shape("open_cases"):
+                pages = -(-count // len(tickets))  # a help desk may give less at once than was asked for
+            for number in range(pages, 0, -1):
                 for ticket in await self._page_or_none(number):
                     yield ticket
         else:
@@ -148,12 +147,6 @@ class HelpdeskSupport:
         if priority not in self._severity:
             raise ContractBroken(f"helpdesk.open_cases: no severity is known for priority {priority!r:.20}")
         return self._severity[priority]
-
-    async def _note_clock(self, response: httpx.Response) -> None:
-        try:
-            self._clock = parsedate_to_datetime(response.headers.get("date", ""))
-        except ValueError:
-            self._clock = None
 
     @staticmethod
     def _authorize(client: httpx.AsyncClient, scheme: str, user: str | None, password: str | None) -> None:

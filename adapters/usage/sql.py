@@ -198,8 +198,9 @@ def _error(operation: str, error: SQLAlchemyError) -> TenureError:
     state, code = getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorcode", None)
     known = state or getattr(cause, "sqlite_errorname", None)
     said = f"sql.{operation}: {type(cause or error).__name__}" + (f" ({known})" if known else "")
+    refused = ContractBroken(f"{said}; the database refuses the query")
     if code is not None:
-        return SourceUnavailable(said) if code & 0xFF in _SQLITE_PASSES else ContractBroken(said)
+        return SourceUnavailable(said) if code & 0xFF in _SQLITE_PASSES else refused
     if state is None and isinstance(error, OperationalError) and _REFUSED.search(str(cause)):
         return AuthFailed(said)
     if state is not None and (state.startswith("28") or state == "42501"):
@@ -207,4 +208,4 @@ def _error(operation: str, error: SQLAlchemyError) -> TenureError:
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return SourceUnavailable(said)
-    return ContractBroken(said)
+    return refused

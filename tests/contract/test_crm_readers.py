@@ -1,52 +1,58 @@
 """Every reader of a CRM passes the kit, each with its own vendor's shapes and mapping."""
 
-from collections.abc import AsyncIterator
-
-import pytest
+import httpx
 
 from adapters.crm.hubspot import HubSpotReader
 from adapters.crm.salesforce import SalesforceReader
 from adapters.crm.sandbox import SandboxCrm
+from tests.kits.contracts import crm_reader_contract
 from tests.kits.crm_reader import (
     ASKED_OF_HUBSPOT,
     ASKED_OF_SALESFORCE,
     DEADLINE,
     HUBSPOT,
     SALESFORCE,
-    CrmReaderContract,
 )
-from tests.kits.sandbox import SandboxWorld, sandbox_world
+from tests.kits.sandbox import sandbox_world
+
+IN_THE_BOX = {"read_deal": "read_opportunity", "changed_deals": "find_renewal_opportunity"}
+IN_SALESFORCE = {"read_deal": "query", "changed_deals": "query", "probe": "describe"}
+IN_HUBSPOT = {"changed_deals": "search", "probe": "pipelines"}
 
 
-class TestSandboxCrm(CrmReaderContract):
-    mapping = SALESFORCE
-
-    @pytest.fixture
-    async def world(self) -> AsyncIterator[SandboxWorld[SandboxCrm]]:
-        names = {"read_deal": "read_opportunity", "changed_deals": "find_renewal_opportunity"}
-        async with sandbox_world("crm", SandboxCrm, names) as world:
-            yield world
+def salesforce(client: httpx.AsyncClient) -> SalesforceReader:
+    return SalesforceReader(client, ASKED_OF_SALESFORCE, deadline=DEADLINE)
 
 
-class TestSalesforce(CrmReaderContract):
-    mapping = SALESFORCE
-
-    @pytest.fixture
-    async def world(self) -> AsyncIterator[SandboxWorld[SalesforceReader]]:
-        names = {"read_deal": "query", "changed_deals": "query"}
-        async with sandbox_world(
-            "salesforce", lambda client: SalesforceReader(client, ASKED_OF_SALESFORCE, deadline=DEADLINE), names
-        ) as world:
-            yield world
+def hubspot(client: httpx.AsyncClient) -> HubSpotReader:
+    return HubSpotReader(client, ASKED_OF_HUBSPOT, deadline=DEADLINE)
 
 
-class TestHubSpot(CrmReaderContract):
-    mapping = HUBSPOT
+TestSandboxCrm = crm_reader_contract(lambda: sandbox_world("crm", SandboxCrm, IN_THE_BOX), mapping=SALESFORCE)
+TestSalesforce = crm_reader_contract(lambda: sandbox_world("salesforce", salesforce, IN_SALESFORCE), mapping=SALESFORCE)
+TestHubSpot = crm_reader_contract(lambda: sandbox_world("hubspot", hubspot, IN_HUBSPOT), mapping=HUBSPOT)
 
-    @pytest.fixture
-    async def world(self) -> AsyncIterator[SandboxWorld[HubSpotReader]]:
-        names = {"changed_deals": "search"}
-        async with sandbox_world(
-            "hubspot", lambda client: HubSpotReader(client, ASKED_OF_HUBSPOT, deadline=DEADLINE), names
-        ) as world:
-            yield world
+
+async def test_a_field_that_nobody_shows_us_is_a_problem() -> None:
+    """A reader without rights to a field is told so by name: the describe leaves it out, without a word."""
+
+    def described(request: httpx.Request) -> httpx.Response:
+        names = ["Id", "AccountId", "Name", "StageName", "IsClosed", "SystemModstamp"]
+        fields: list[dict[str, object]] = [
+            {"name": name, "relationshipName": None, "referenceTo": []} for name in names
+        ]
+        return httpx.Response(200, json={"name": "Opportunity", "fields": fields})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(described), base_url="http://org/") as client:
+        [problem] = (await salesforce(client).probe()).problems
+    assert problem.what == "the CRM shows no Opportunity.IsWon"
+    assert "read access to Opportunity.IsWon" in problem.mend
+
+
+async def test_an_account_without_a_visible_pipeline_has_a_problem() -> None:
+    def empty(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"results": []})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(empty), base_url="http://api/") as client:
+        [problem] = (await hubspot(client).probe()).problems
+    assert "no stage of a deal pipeline" in problem.what

@@ -1,6 +1,7 @@
 """Transactions that commit out of order: what a cursor over ids, or over time, would have lost for ever."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -149,3 +150,28 @@ async def test_a_server_that_is_away_or_refuses_is_unavailable(outbox_url: str) 
     nowhere = re.sub(r"/erp_\w+", "/nowhere", outbox_url, count=1)
     with pytest.raises(SourceUnavailable, match='database "nowhere" does not exist'):
         await PostgresOutbox(nowhere).head()
+
+
+async def test_a_probe_of_a_sound_outbox_finds_no_problem_and_tells_the_time(world: OutboxWorld) -> None:
+    probed = await world.port.probe()
+    assert probed.problems == ()
+    assert probed.clock is not None
+    assert abs((datetime.now(UTC) - probed.clock).total_seconds()) < 10
+
+
+async def test_a_probe_says_what_is_missing_and_what_may_not_be_read(world: OutboxWorld) -> None:
+    async with await world.connect() as connection:
+        await connection.execute("DROP VIEW outbox_facts")
+        await connection.execute("REVOKE SELECT ON outbox_horizon FROM feed_reader")
+    found = {problem.what: problem.mend for problem in (await world.port.probe()).problems}
+    assert set(found) == {"the role may not read outbox_horizon", "the database has no outbox_facts"}
+    assert (
+        found["the role may not read outbox_horizon"] == "let its owner GRANT SELECT ON outbox_horizon TO Tenure's role"
+    )
+
+
+async def test_a_probe_without_a_server_is_unavailable_and_of_a_stranger_refused(world: OutboxWorld) -> None:
+    with pytest.raises(SourceUnavailable):
+        await PostgresOutbox("postgresql://127.0.0.1:9/nowhere").probe()
+    with pytest.raises((AuthFailed, SourceUnavailable)):
+        await PostgresOutbox(world.url.replace("postgres:", "a_stranger:", 1)).probe()

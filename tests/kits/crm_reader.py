@@ -115,7 +115,7 @@ def _lines(*records: dict[str, Any]) -> dict[str, Any]:
 class CrmReaderContract(ReadContract):
     """`mapping`: the vendor's own."""
 
-    reads = ("read_deal", "changed_deals")
+    reads = ("read_deal", "changed_deals", "probe")
     mapping: ClassVar[Mapping]
 
     async def read(self, world: CrmReaderWorld, reading: str) -> Read:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reading the arguments of a command, which are plain JSON: every mistake is `invalid`, and says which argument."""
 
 import datetime as dt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The ERP's own side of a lifecycle: bill one subscription, post, register a payment, credit."""
 
 from trytond.pool import Pool, PoolMeta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of an active subscription: quantities, another term, its end, or that it never was."""
 
 import datetime as dt
@@ -150,7 +151,8 @@ class Command(metaclass=PoolMeta):
                 copied.tenure_billed_from = _first_period(line, starts)
                 copied.tenure_accepted_on = line.tenure_accepted_on
             new.lines = [*new.lines, copied]
-        new.save()
+        with cls.keeping("sale.subscription", "create"):
+            new.save()
         Subscription.quote([new])
         Subscription.run([new])
         cls._end(old, starts, f"renewed as {new.rec_name}")

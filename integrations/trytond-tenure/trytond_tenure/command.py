@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """`tenure.command`: what may be asked of the ERP, each effect once, and the ledger that sees to it."""
 
 import datetime as dt
@@ -118,8 +119,8 @@ class Command(Model):
     @classmethod
     @contextmanager
     def keeping(cls, model, mode="write"):
-        """Write what only the module itself may: its fields are read-only to everybody. The right to write the model
-        is the user's all the same."""
+        """Write what only the module itself may: its fields are read-only to everybody. The right to write or create is
+        the user's all the same; `save` would not ask for it."""
         Pool().get("ir.model.access").check(model, mode)
         with without_check_access():
             yield

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Customers: made, adopted by tax id, or proposed where one looks alike.
 
 A customer is a party at a company: its id is `<party>-<company>`, whoever made it. A merged party is followed.
@@ -39,11 +40,12 @@ class Command(metaclass=PoolMeta):
                 party = cls._make_party(given)
             elif not party.addresses:
                 party.addresses = cls._addresses(given)
-                party.save()
+                with cls.keeping("party.party"):
+                    party.save()
             reference = Reference(external_id=external_id, party=party, company=company, adopted=adopted)
             reference.account, reference.parent_account = given.text("account"), given.text("parent_account", None)
             reference.currency = currency[0]
-            with without_check_access():
+            with cls.keeping("party.party"):
                 reference.save()
                 cls._place_in_hierarchy(reference)
         return {"id": customer_id(party, company)}
@@ -168,7 +170,8 @@ class Command(metaclass=PoolMeta):
             party.identifiers = [Identifier(type=kinds[0][0], code=kinds[0][1])]
         if email := given.text("email", None):
             party.contact_mechanisms = [Mechanism(type="email", value=email)]
-        party.save()
+        with cls.keeping("party.party", "create"):
+            party.save()
         return party
 
     @classmethod

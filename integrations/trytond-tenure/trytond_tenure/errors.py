@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How the module refuses: a `UserError` whose description is `tenure:<code>`, which a program can branch on."""
 
 from contextlib import contextmanager

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reading the outbox: pages after a cursor, the cursor of now, and what is so now as snapshots."""
 
 import datetime as dt

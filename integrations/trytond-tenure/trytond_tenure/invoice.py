@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Invoices: an external id, the three things that Tenure may do with one, and what is told of it."""
 
 from decimal import Decimal

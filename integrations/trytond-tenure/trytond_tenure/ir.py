@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What of Tryton's base we add to: the scheduler prunes the outbox, a rule may speak of the user itself."""
 
 from trytond.pool import PoolMeta

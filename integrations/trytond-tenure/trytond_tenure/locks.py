@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One at a time, where the database alone would let one succeed and send the others away.
 
 Transactions of Tryton see the database as it was when they began (REPEATABLE READ). So to have waited for a lock is of

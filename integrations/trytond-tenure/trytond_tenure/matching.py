@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """When are two customers perhaps the same: tax ids, names and mail domains, made comparable."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The outbox: what happened to invoices and subscriptions, written in the transaction in which it happened."""
 
 import datetime as dt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Parties and companies as Tenure knows them: cross-references, hierarchy, credit holds, codes of selling entities."""
 
 from sql import Literal
@@ -79,7 +80,14 @@ class Reference(ModelSQL):
 
     __name__ = "tenure.reference"
     external_id = fields.Char("External Id", required=True, strip=False)
-    party = fields.Many2One("party.party", "Party", required=True, ondelete="RESTRICT")
+    party = fields.Many2One(
+        "party.party",
+        "Party",
+        required=True,
+        ondelete="RESTRICT",
+        context={"company": Eval("company", -1)},
+        depends={"company"},
+    )
     company = fields.Many2One("company.company", "Company", required=True, ondelete="RESTRICT")
     account = fields.Char("Account", required=True, strip=False)
     parent_account = fields.Char("Parent Account", strip=False)
@@ -105,7 +113,14 @@ class CreditHold(ModelSQL):
     "Whether a party gets nothing more on credit from a company"
 
     __name__ = "tenure.credit_hold"
-    party = fields.Many2One("party.party", "Party", required=True, ondelete="CASCADE")
+    party = fields.Many2One(
+        "party.party",
+        "Party",
+        required=True,
+        ondelete="CASCADE",
+        context={"company": Eval("company", -1)},
+        depends={"company"},
+    )
     company = fields.Many2One("company.company", "Company", required=True, ondelete="CASCADE")
     held = fields.Boolean("Held")
     reason = fields.Text("Reason")

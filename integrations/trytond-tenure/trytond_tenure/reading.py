@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What Tenure asks: billing history, balance, invoices, the state of a subscription, and whether all is ready."""
 
 import datetime as dt

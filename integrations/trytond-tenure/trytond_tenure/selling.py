@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From the order to the first bill: a subscription as sold, its activation, and the billing start of each line."""
 
 import datetime as dt
@@ -45,7 +46,8 @@ class Command(metaclass=PoolMeta):
                 raise given.invalid("lines", "two of them have the same id")
             months = min((MONTHS.get(line.tenure_frequency, 12) for line in subscription.lines), default=12)
             subscription.invoice_recurrence = cls._recurrence(months)
-            subscription.save()
+            with cls.keeping("sale.subscription", "create"):
+                subscription.save()
         return {"id": str(subscription.id)}
 
     @classmethod

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Subscriptions of Tryton, held to the terms of a contract: term with exclusive end, lines that wait for their billing
 start, periods counted from the first billed day, quantities that change from a day on."""
 

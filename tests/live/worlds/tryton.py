@@ -45,7 +45,7 @@ class TrytonWorld:
 
     def __init__(self, tryton: Tryton) -> None:
         self.tryton, self.sample, self.proxy = tryton, SAMPLE, Proxy()
-        client = self._client = httpx.AsyncClient(transport=self.proxy, base_url=tryton.url, timeout=30)
+        client = self.client = httpx.AsyncClient(transport=self.proxy, base_url=tryton.url, timeout=30)
         self._straight = httpx.AsyncClient(base_url=tryton.url, timeout=60, trust_env=False)
         database = tryton.database
         self.port = TrytonErp(client, database=database, user=tryton.user, password=tryton.password)
@@ -204,7 +204,7 @@ class TrytonWorld:
         return int(found[0][0])
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
         await self._straight.aclose()
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run the module's tests: `python -m trytond_tenure.tests [postgresql|sqlite] [unittest arguments]`.
 
 PostgreSQL comes from a wheel, in a directory of its own, and is stopped at the end; TRYTOND_DATABASE_URI names another,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The base of the tests of commands: each runs as the technical user, with access checked, and is rolled back."""
 
 import datetime as dt

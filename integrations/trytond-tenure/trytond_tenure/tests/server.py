@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The real server over HTTP, as Tenure meets it: gunicorn on a free port, stopped by its process id."""
 
 import base64

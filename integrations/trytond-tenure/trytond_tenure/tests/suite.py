@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """All the tests of the module, on one database, in the order of their names."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 import datetime as dt
 import unittest
 from contextlib import contextmanager

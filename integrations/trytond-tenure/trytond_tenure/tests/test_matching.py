@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 from unittest import TestCase
 
 from trytond_tenure.matching import mail_domain, name_key, site_domain, tax_identifiers

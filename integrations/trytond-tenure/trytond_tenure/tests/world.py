@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A small company in the database of the tests: two selling entities, what they sell, and the technical user."""
 
 import datetime as dt
