@@ -52,7 +52,7 @@ from workflows.options import LONGEST_DEADLINE
 
 @dataclass(frozen=True)
 class System:
-    """One connected system. `port` is its adapter, by domain/ports.py: Crm, Erp, CustomerSuccess, Support or Usage.
+    """One connected system. `port` is its adapter, by domain/ports/: Crm, Erp, CustomerSuccess, Support or Usage.
 
     `serves_kind`: what names no connection (lifecycles from before they were recorded) goes to it. `scope`: what keeps
     its records apart from those of another system of its kind (domain/routes.py). `turns`: its limits, for which an

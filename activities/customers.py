@@ -4,24 +4,26 @@ from collections.abc import Awaitable, Callable
 
 from domain.errors import InDoubt, NotFound
 from domain.likeness import company_name
-from domain.ports import CustomerCandidate, Erp, NewCustomer
+from domain.ports import CustomerCandidate, Erp, NewCustomer, Ref
 
 NAMED = 4
 """So many candidates are named; a message is cut at 300 characters."""
 
 
-async def nobody_alike(erp: Erp, new: NewCustomer, key: str) -> None:
-    """Raises InDoubt, naming the candidates, when the customer is not known there and others look like it. Reads only.
+async def known_or_nobody_alike(erp: Erp, new: NewCustomer, key: str) -> Ref | None:
+    """The customer that bears our external id there. Raises InDoubt, naming the candidates, when there is none, but
+    others look like it. Reads only.
 
     A name enters the message (and so a history) only where its legal form says that it is a company's.
     """
-    if await erp.find_customer(key) is not None:
-        return
+    if (known := await erp.find_customer(key)) is not None:
+        return known
     candidates = await erp.similar_customers(new)
     if candidates:
         more = f" and {len(candidates) - NAMED} more" if len(candidates) > NAMED else ""
         listed = ", ".join(_named(each) for each in candidates[:NAMED])
         raise InDoubt(f"the ERP has customers that may be this one: {listed}{more}")
+    return None
 
 
 async def must_exist(what: str, record: str, read: Callable[[str], Awaitable[object]]) -> None:

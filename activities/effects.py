@@ -41,7 +41,8 @@ class Effect(Generic[R]):
     view to publish in the ledger's own transaction when the effect is done.
 
     `send` performs the call, and never retries by itself. `find` looks up what an earlier call with this key made.
-    `vet` reads, before anything is sent, whether it may be; when it raises, nothing was sent.
+    `vet` reads, before anything is sent, whether it may be: it answers with what is there already, and then that is the
+    effect; when it raises, nothing was sent.
     """
 
     key: str
@@ -52,7 +53,7 @@ class Effect(Generic[R]):
     answer: type[R]
     send: Callable[[], Awaitable[R]]
     find: Callable[[], Awaitable[R | None]] | None = None
-    vet: Callable[[], Awaitable[None]] | None = None
+    vet: Callable[[], Awaitable[R | None]] | None = None
     generation: int = 1
     view: ViewRow | None = None
 
@@ -73,7 +74,7 @@ class Effects:
     async def once(self, effect: Effect[R]) -> R:
         """The result of the effect, performed now or earlier: as often as its class promises (KEY and LOOKUP once,
         NONE at most once). To be called once per activity attempt, at most D + `patience` + D long; a `vet` is given
-        D more, but what it takes of the lease is lacking to `send`, which is then Busy.
+        2 D more, but what it takes of the lease is lacking to `send`, which is then Busy.
 
         Raises what `send` raised; Busy with the time to wait; OutcomeUnknown at the deadline; InDoubt when a person
         must find out (a higher `generation` is the word to send again); Rejected when the key was done with other
@@ -90,7 +91,9 @@ class Effects:
                 if found is not None:
                     return await self._found(effect, claim, found)
             if effect.vet is not None:
-                await _within(effect.declared, effect.vet)
+                there = await _within(effect.declared, effect.vet, times=2)  # it may look twice, and wait its turn
+                if there is not None:
+                    return await self._done(effect, claim, there)
         except BaseException:
             await _settled(self._ledger.released(effect.key, fence=claim.fence))
             raise
@@ -227,9 +230,9 @@ def _may_repeat(effect: Effect[Any], claim: Claim) -> bool:
     return life is None or claim.doubt_age + effect.declared.deadline.total_seconds() < life.total_seconds()
 
 
-async def _within(declared: EffectClass, find: Callable[[], Awaitable[T]]) -> T:
+async def _within(declared: EffectClass, find: Callable[[], Awaitable[T]], *, times: int = 1) -> T:
     try:
-        async with asyncio.timeout(declared.deadline.total_seconds()):
+        async with asyncio.timeout(times * declared.deadline.total_seconds()):
             return await find()
     except TimeoutError as error:
         raise SourceUnavailable("a look-up did not answer") from error

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
-from activities.customers import must_exist, nobody_alike
+from activities.customers import known_or_nobody_alike, must_exist
 from activities.effects import Effects
 from activities.performing import perform_once, step_of
 from domain.base import Frozen
@@ -80,7 +80,7 @@ class ErpActivities:
                 Ref,
                 lambda: self._erp.create_customer(new, key=step.key),
                 lambda: self._erp.find_customer(step.key),
-                None if step.anew else lambda: nobody_alike(self._erp, new, step.key),
+                None if step.anew else lambda: known_or_nobody_alike(self._erp, new, step.key),
                 None if step.done_as is None else Ref(id=step.done_as),
             )
             return Performed(id=made.id)

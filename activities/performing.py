@@ -35,7 +35,7 @@ async def perform_once(
     answer: type[R],
     send: Callable[[], Awaitable[R]],
     find: Callable[[], Awaitable[R | None]] | None = None,
-    vet: Callable[[], Awaitable[None]] | None = None,
+    vet: Callable[[], Awaitable[R | None]] | None = None,
     taken: R | None = None,
 ) -> R:
     """The step's effect in the system behind `connection`, as often as the adapter's declared class promises, keyed by

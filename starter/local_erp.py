@@ -59,7 +59,7 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
             "erp": erp,
             "connections": {**settings.connections, TRYTON: connection},
             "routes": (*(Route(kind="erp", connection=name) for name in to), *settings.routes),
-            "feeds": {**settings.feeds, TRYTON: Feed(connection=TRYTON, adapter="tryton", every=2, jitter=0)},
+            "feeds": {**settings.feeds, TRYTON: Feed(connection=TRYTON, adapter="tryton", every=5, jitter=0)},
         }
     )
 

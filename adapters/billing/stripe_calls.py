@@ -85,9 +85,11 @@ class Operation:
         """For what needs no key of ours."""
         return await self._send(request, writes=True)
 
-    async def once(self, key: str, send: Callable[[Any], Awaitable[Any]], part: str = "") -> Json:
+    async def once(
+        self, key: str, send: Callable[[Any], Awaitable[Any]], part: str = "", *, effect: bool = True
+    ) -> Json:
         """Under our key, as `send` is told, of one `part` of the operation. To be called after it was looked up that
-        this has not been done.
+        this has not been done. Without `effect` it only prepares: whether it was done leaves nothing in doubt.
 
         Stripe repeats for a day what it answered to a key, refusals too, though the cause is mended or the arguments
         are. What was refused under a key was not done: the next one is taken, always the same.
@@ -95,11 +97,12 @@ class Operation:
         for attempt in range(1, MOST_REFUSALS):
             again = f"{part}~{attempt}" if attempt > 1 else part
             try:
-                return await self._send(send({"idempotency_key": idempotency_key(key, again)}), writes=True)
+                return await self._send(send({"idempotency_key": idempotency_key(key, again)}), writes=effect)
             except TenureError as error:
                 if not getattr(error, _EARLIER, False):
                     raise
-        return await self.write(send({"idempotency_key": idempotency_key(key, f"{part}~{MOST_REFUSALS}")}))
+        last = {"idempotency_key": idempotency_key(key, f"{part}~{MOST_REFUSALS}")}
+        return await self._send(send(last), writes=effect)
 
     async def _send(self, request: Awaitable[Any], *, writes: bool) -> Json:
         self.begun += writes

@@ -61,7 +61,7 @@ class StripeLines:
             if metadata_of(known).get(KEY) == key:
                 same_key(metadata_of(known)[MARK], mark)
                 return str(known["id"])
-        item = await self._item(op, contract, line, recurs=True)
+        item = {"price": await self._price(op, contract, line)}
         params: Any = self._billing.created(contract, line, item, starts, key=key, mark=mark)
         made = await op.once(key, lambda keyed: self._v1.subscription_schedules.create_async(params, keyed))
         return str(made["id"])
@@ -79,9 +79,8 @@ class StripeLines:
         if invoice["status"] != "draft":
             return str(invoice["id"])
         if not invoice["lines"]["data"]:
-            item: Any = await self._item(op, contract, line, recurs=False)
+            item: Any = await self._item(op, contract, line, start, times)
             item |= {"customer": contract.customer, "invoice": invoice["id"], "metadata": of_line(contract, line)}
-            item["quantity_decimal"] = format((line.quantity(start.starts) * times).normalize(), "f")
             await op.once(key, lambda keyed: self._v1.invoice_items.create_async(item, keyed), "item")
         invoice_id, going = str(invoice["id"]), self._billing.going_out(start.starts, op.at)
         update = self._v1.invoices.update_async
@@ -132,8 +131,7 @@ class StripeLines:
             return line.billed_by(schedule["id"])
         if is_over(schedule):  # its term ended before the renewal came
             return await self._anew(op, contract, line, key)
-        item = await self._item(op, contract, line, recurs=True)
-        params: Any = self._billing.updated(contract, line, item, schedule, op.at)
+        params: Any = self._billing.updated(contract, line, schedule, op.at)
         if params is not None:
             update, part = self._v1.subscription_schedules.update_async, part_of(f"line:{line.id}", params)
             await op.once(key, lambda keyed: update(schedule["id"], params, keyed), part)
@@ -167,15 +165,43 @@ class StripeLines:
             void = self._v1.invoices.void_invoice_async
             await op.once(key, lambda keyed: void(invoice, {}, keyed), f"void:{invoice}")
 
-    async def _item(self, op: Operation, contract: Contract, line: Line, *, recurs: bool) -> Json:
-        """At the price that was agreed, or at one of Stripe's own: for usage, which needs a meter, and without one."""
-        if line.unit_price is not None and line.charge is not ChargeType.USAGE:
-            return self._billing.item(contract, line, line.unit_price, self._product(line), recurs=recurs)
-        prices = await op.read(self._v1.prices.list_async({"lookup_keys": [line.product], "active": True}))
-        if not prices["data"]:
+    async def _item(self, op: Operation, contract: Contract, line: Line, start: BillingStart, times: int) -> Json:
+        """What an invoice charges for the line."""
+        if line.unit_price is not None:
+            product = self._product(line)
+            return self._billing.once(contract, line, times, start.starts, line.unit_price, product)
+        quantity = format((line.quantity(start.starts) * times).normalize(), "f")
+        return {"pricing": {"price": await self._catalogued(op, line)}, "quantity_decimal": quantity}
+
+    async def _price(self, op: Operation, contract: Contract, line: Line) -> str:
+        """The id of the price at which a line is billed again and again: the one it was sold for, which is made where
+        there is none yet, or Stripe's own: for usage, which needs a meter, and where none was agreed."""
+        if line.unit_price is None or line.charge is ChargeType.USAGE:
+            return await self._catalogued(op, line)
+        params: Any = self._billing.price(contract, line, line.unit_price, self._product(line))
+        key = params["lookup_key"]
+        known = await self._with_lookup_key(op, key)
+        if known is None:
+            try:
+                create = self._v1.prices.create_async
+                known = await op.once(f"price:{key}", lambda keyed: create(params, keyed), effect=False)
+            except Rejected:  # another contract's line may have made it just now
+                known = await self._with_lookup_key(op, key)
+                if known is None:
+                    raise
+        if not known["active"]:
+            raise Rejected(f"line {line.id}: the price {known['id']} is archived at Stripe")
+        return str(known["id"])
+
+    async def _catalogued(self, op: Operation, line: Line) -> str:
+        found = await self._with_lookup_key(op, line.product)
+        if found is None or not found["active"]:
             raise Rejected(f"line {line.id}: Stripe has no active price with the lookup key {line.product}")
-        price = prices["data"][0]["id"]
-        return {"price": price} if recurs else {"pricing": {"price": price}}
+        return str(found["id"])
+
+    async def _with_lookup_key(self, op: Operation, key: str) -> Json | None:
+        prices = await op.read(self._v1.prices.list_async({"lookup_keys": [key]}))
+        return prices["data"][0] if prices["data"] else None
 
     def _product(self, line: Line) -> str:
         return self._products.get(line.product, line.product)

@@ -32,7 +32,7 @@ def _asks(calls: StripeCalls) -> Mapping[str, Ask]:
             v1.subscription_schedules.update_async(NONE, {"metadata": {"a": "b"}})
         ),
         "write invoices": lambda op: op.read(v1.invoices.update_async(NONE, {"metadata": {"a": "b"}})),
-        "read prices": lambda op: op.read(v1.prices.retrieve_async(NONE)),
+        "write prices": lambda op: op.read(v1.prices.update_async(NONE, {"metadata": {"a": "b"}})),
     }
 
 

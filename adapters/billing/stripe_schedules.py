@@ -26,6 +26,7 @@ from domain.terms import ChargeType
 
 MARK = "tenure_mark"
 REVISION, SHAPE = "tenure_revision", "tenure_shape"
+LONGEST_LOOKUP_KEY = 200
 _OVER = ("canceled", "completed")
 
 
@@ -49,17 +50,16 @@ class Billing:
             "phases": self._phases(contract, line, item, starts, None, None),
         }
 
-    def updated(self, contract: Contract, line: Line, item: Json, schedule: Json, at: datetime) -> Json | None:
+    def updated(self, contract: Contract, line: Line, schedule: Json, at: datetime) -> Json | None:
         """What changes a schedule that is not over to what the contract says; None when it was changed so already. The
-        phase that runs can't be moved.
+        phase that runs can't be moved, and the price stays: another one would be prorated against it.
 
         Its revision counts, so that a change back, and the same change again, are other requests than the first.
         """
-        running = schedule["current_phase"]
+        running, item = schedule["current_phase"], {"price": schedule["phases"][-1]["items"][0]["price"]}
         if running is None:
             began = schedule["phases"][0]["start_date"]
-            starts = self.days.of(began)
-            phases = self._phases(contract, line, item, starts, began, None)
+            phases = self._phases(contract, line, item, self.days.of(began), began, None)
         else:
             today = self.days.today(at)
             phases = self._phases(contract, line, item, today, running["start_date"], running["end_date"])
@@ -74,17 +74,18 @@ class Billing:
     def ends_now(self, contract: Contract, at: datetime) -> bool:
         return contract.ends is not None and self.days.start(contract.ends) <= at.timestamp()
 
-    def item(self, contract: Contract, line: Line, unit_price: Decimal, product: str, *, recurs: bool) -> Json:
-        """The line at the price that it was sold for."""
-        price: Json = {
-            "currency": contract.currency.lower(),
-            "product": product,
-            "unit_amount_decimal": format(minor(unit_price, contract.currency), "f"),
-        }
-        if recurs:
-            interval, count = INTERVALS[line.frequency]
-            price["recurring"] = {"interval": interval, "interval_count": count}
-        return {"price_data": price}
+    def price(self, contract: Contract, line: Line, unit_price: Decimal, product: str) -> Json:
+        """The price that the line was sold for, once an interval. All lines that were sold for the same share it."""
+        interval, count = INTERVALS[line.frequency]
+        price = _priced(contract, unit_price, product)
+        told = f"tenure:{product}:{price['currency']}:{price['unit_amount_decimal']}:{count}{interval}"
+        key = told if len(told) <= LONGEST_LOOKUP_KEY else f"tenure:{fingerprint(told)}"
+        return {**price, "lookup_key": key, "recurring": {"interval": interval, "interval_count": count}}
+
+    def once(self, contract: Contract, line: Line, times: int, starts: date, unit_price: Decimal, product: str) -> Json:
+        """The item of an invoice: what the line was sold for, so many times."""
+        quantity = format((line.quantity(starts) * times).normalize(), "f")
+        return {"price_data": _priced(contract, unit_price, product), "quantity_decimal": quantity}
 
     def intervals(self, contract: Contract, line: Line, starts: date, at: datetime) -> int:
         """How often Stripe would have billed a term that is over: once for each interval that began. 0: it is not."""
@@ -163,6 +164,11 @@ def of_line(contract: Contract, line: Line) -> dict[str, str]:
 
 def is_over(schedule: Json) -> bool:
     return schedule["status"] in _OVER
+
+
+def _priced(contract: Contract, unit_price: Decimal, product: str) -> Json:
+    amount = format(minor(unit_price, contract.currency), "f")
+    return {"currency": contract.currency.lower(), "product": product, "unit_amount_decimal": amount}
 
 
 def _counted(item: Json, line: Line, day: date) -> Json:

@@ -166,6 +166,25 @@ async def test_an_evergreen_line_runs_on_and_can_still_be_changed_and_ended(worl
     assert (await world.port.subscription_state(made)).entitled is False
 
 
+async def test_lines_that_were_sold_for_the_same_share_a_price_and_keep_it(world: StripeWorld) -> None:
+    """Another price, though of the same amount, would be prorated against the first."""
+    today = await world.today()
+    ends = today + 365 * DAY
+    first, second = [await _active(world, today - DAY, ends) for _ in range(2)]
+    schedules = [
+        world.shop.get("subscription_schedule", await _bill(world, made, today - DAY)) for made in (first, second)
+    ]
+    renewal = Renewal(subscription=first, term=2, starts=ends, ends=ends + 365 * DAY)
+    await world.port.renew_subscription(renewal, key="renewal:2")
+    assert len({item["price"] for each in schedules for phase in each["phases"] for item in phase["items"]}) == 1
+    [price] = world.shop.all("price")
+    assert (price["lookup_key"], price["active"]) == ("tenure:SEAT:eur:120000:1year", True)
+    price["active"] = False
+    third = await _active(world, today - DAY, ends)
+    with pytest.raises(Rejected, match="archived"):
+        await _bill(world, third, today - DAY)
+
+
 async def test_what_is_charged_once_is_one_invoice_with_its_item(world: StripeWorld) -> None:
     today = await world.today()
     made = await _active(world, today, today + 365 * DAY)
@@ -216,9 +235,9 @@ async def test_a_refused_line_puts_the_others_back(world: StripeWorld) -> None:
     made = await _active(world, today - DAY, ends, lines=(*sample.lines, metered))
     seats = world.shop.get("subscription_schedule", await _bill(world, made, today - DAY))
     await _bill(world, made, today - DAY, "usage")
-    price["active"] = False
+    price["active"] = False  # Stripe takes it in no schedule any more
     renewal = Renewal(subscription=made, term=2, starts=ends, ends=ends + 365 * DAY)
-    with pytest.raises(Rejected, match="lookup key"):
+    with pytest.raises(Rejected, match="inactive"):
         await world.port.renew_subscription(renewal, key="renewal:2")
     assert _phases(seats) == [(_day(today - DAY), _day(ends), 50)]
     assert (await world.port.subscription_state(made)).ends == ends

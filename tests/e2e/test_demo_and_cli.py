@@ -305,6 +305,6 @@ def test_what_needs_no_stack_works_without_one(tmp_path: Path) -> None:
     found = shell.read("map", "check", "examples/payloads/salesforce_new_broken.json")
     assert {reason["path"] for reason in found["reasons"]} == {"sold_to.tax_id", "lines[0].product"}
     assert {process["state"] for process in shell.read("status")} == {"stopped"}
-    for command in ("list", "setup"):
-        assert "Temporal does not answer" in shell.refused(command)
+    assert shell.read("list") == []
+    assert "Temporal does not answer" in shell.refused("setup")
     assert shell.tenure().returncode == 0

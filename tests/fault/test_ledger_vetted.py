@@ -42,6 +42,15 @@ async def test_what_may_not_be_is_not_sent_and_may_be_asked_again(
     assert one.calls == 1
 
 
+async def test_what_is_there_already_is_the_effect(ledger: SqlLedger, vendor: Vendors, call: Any) -> None:
+    async def there() -> Ref:
+        return Ref(id="r0")
+
+    one = call(vendor(Guarantee.LOOKUP))
+    assert await Effects(ledger).once(one.effect(vet=there)) == Ref(id="r0")
+    assert (one.calls, await state_of(ledger)) == (0, "DONE")
+
+
 async def test_a_question_that_is_not_answered_in_time_sends_nothing(
     ledger: SqlLedger, vendor: Vendors, call: Any
 ) -> None:

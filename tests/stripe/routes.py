@@ -170,6 +170,23 @@ def read_price(shop: Shop, params: Record, price: str) -> Record:
     return shop.get("price", price)
 
 
+@route("POST", "/v1/prices", p.PriceCreateParams, stripe.Price)
+def create_price(shop: Shop, params: Record) -> Record:
+    key = params.get("lookup_key")
+    if key is not None and any(each["lookup_key"] == key for each in shop.all("price")):
+        raise Refused(f"A price already uses that lookup key: {key}")
+    if key is not None and len(key) > 200:
+        raise Refused("Invalid string: a lookup key must be at most 200 characters")
+    price = shop.price({"price_data": params})
+    price |= {"active": True, "lookup_key": key}
+    return price
+
+
+@route("POST", "/v1/prices/{price}", p.PriceUpdateParams, stripe.Price)
+def update_price(shop: Shop, params: Record, price: str) -> Record:
+    return shop.get("price", price)
+
+
 # ── subscription schedules ──
 
 

@@ -101,9 +101,12 @@ class Shop:
         return kept
 
     def price(self, item: Record, currency: str | None = None) -> Record:
-        """A price that is named, or that is made from `price_data`."""
+        """A price that is named, or one that is made from `price_data` and is for this use only."""
         if "price" in item:
-            return self.get("price", item["price"], param=True)
+            named = self.get("price", item["price"], param=True)
+            if not named["active"]:
+                raise Refused("The price specified is inactive. This field only accepts active prices.")
+            return named
         data = item["price_data"]
         self.get("product", data["product"], param=True)
         amount = Decimal(data["unit_amount_decimal"])

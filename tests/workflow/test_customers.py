@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain import keys
 from domain.messages import RetryStep
 from domain.view import CaseView
 from store.ledger import SqlLedger
@@ -135,6 +136,16 @@ async def test_a_tax_id_needs_nobodys_word(house: House) -> None:
     await life.until(active)
     [customer] = await records(house, "erp", "customers")
     assert (customer["id"], bool(customer["external_id"])) == (there, True)
+
+
+async def test_one_that_bears_our_id_is_taken_though_no_ledger_knows_of_it(house: House) -> None:
+    record = house.payload(HOOLI)
+    there = await put_customer(house, external_id=keys.customer(record["AccountId"], "ACME-DE"))
+    life = await house.start(record)
+    await life.until(active)
+    [customer] = await records(house, "erp", "customers")
+    assert customer["id"] == there
+    assert len(await calls(house, "erp", "create_customer")) == 1, "the one by hand"
 
 
 async def test_a_corrected_order_asks_anew(house: House) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 _TESTS = "trytond_tenure.tests.suite"
 
@@ -26,11 +27,15 @@ def _run(backend, arguments):
     print(f"== {backend}", flush=True)
     name = f"test_tenure_{os.getpid()}"
     if backend == "sqlite":
-        return _unittest("sqlite://", ":memory:", arguments)
+        with tempfile.TemporaryDirectory(prefix="tenure-") as cache:
+            return _unittest("sqlite://", ":memory:", arguments, cache)
     if given := os.environ.get("TRYTOND_DATABASE_URI"):
-        return _on_postgresql(given, name, arguments)
+        try:
+            return _unittest(given, name, arguments)
+        finally:
+            _drop(given, name)
     with _own_postgresql() as uri:
-        return _on_postgresql(uri, name, arguments)
+        return _unittest(uri, name, arguments, "postgresql://")
 
 
 @contextmanager
@@ -51,17 +56,15 @@ def _own_postgresql():
             server.cleanup()
 
 
-def _on_postgresql(uri, name, arguments):
-    try:
-        return _unittest(uri, name, arguments)
-    finally:
-        head, question, query = uri.partition("?")
-        with psycopg.connect(f"{head.rstrip('/')}/postgres{question}{query}", autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+def _drop(uri, name):
+    head, question, query = uri.partition("?")
+    with psycopg.connect(f"{head.rstrip('/')}/postgres{question}{query}", autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _unittest(uri, name, arguments):
-    environment = {**os.environ, "TRYTOND_DATABASE_URI": uri, "DB_NAME": name}
+def _unittest(uri, name, arguments, cache=""):
+    """`cache`: where Tryton's tests keep the database with the module as it was activated, which takes long."""
+    environment = {**os.environ, "TRYTOND_DATABASE_URI": uri, "DB_NAME": name, "DB_CACHE": cache}
     return subprocess.run([sys.executable, "-m", "unittest", *arguments], env=environment, check=False).returncode
 
 

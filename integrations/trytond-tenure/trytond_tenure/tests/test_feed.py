@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import datetime as dt
+import time
 import unittest
 from contextlib import contextmanager
 
@@ -24,6 +25,10 @@ class FeedTestCase(TestCase):
 
     def setUp(self):
         super().setUp()
+        self.forget()
+        self.addCleanup(self.forget)
+
+    def forget(self):
         with self.transaction():
             table, marks = Pool().get("tenure.event").__table__(), Pool().get("tenure.outbox").__table__()
             cursor = Transaction().connection.cursor()
@@ -34,8 +39,19 @@ class FeedTestCase(TestCase):
     @contextmanager
     def transaction(self):
         with Transaction().start(DB_NAME, 1, close=backend.name == "sqlite") as transaction:
+            xid = Pool().get("tenure.event")._xid()
             yield
             transaction.commit()
+        self.settle(xid)
+
+    def settle(self, xid):
+        """Wait for those who are at work in other databases of this PostgreSQL."""
+        deadline = time.monotonic() + 30
+        while backend.name == "postgresql" and time.monotonic() < deadline:
+            with Transaction().start(DB_NAME, 1, readonly=True):
+                if Pool().get("tenure.event").horizon() > xid:
+                    return
+            time.sleep(0.1)
 
     def write_down(self, *names):
         for name in names:
@@ -75,14 +91,15 @@ class FeedTestCase(TestCase):
             Pool().get("tenure.event")._xid()  # the older transaction, which writes later: a higher id
             with Transaction().new_transaction() as quick:
                 self.write_down("quick")
+                newest = Pool().get("tenure.event")._xid()
                 quick.commit()
-            outside = Transaction().new_transaction(readonly=True)
-            with outside:
+            with Transaction().new_transaction(readonly=True):
                 page = Pool().get("tenure.command").read("changes", {"cursor": ""})
                 head = Pool().get("tenure.command").read("head", {})["cursor"]
             self.assertEqual([event["id"] for event in page["events"]], ["before"])
             self.write_down("slow")
             slow.commit()
+        self.settle(newest)
         self.assertEqual(self.names(page["cursor"]), ["slow", "quick"])
         self.assertEqual(self.names(head), ["slow", "quick"])
 

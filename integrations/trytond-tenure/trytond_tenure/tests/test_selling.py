@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import datetime as dt
 from decimal import Decimal
 
 from trytond.pool import Pool
@@ -56,13 +57,15 @@ class SellingTestCase(CommandTestCase):
 
     def test_an_activation_anchors_the_term(self):
         made = self.sold()
-        answer = self.perform("activate_order", {"subscription": made, **ACTIVATION})
-        self.assertEqual(answer, {"subscription": made, "on": "2026-01-01"})
+        starts, ends = world.months_ago(3), world.months_ago(-9)
+        term = {"starts": starts.isoformat(), "ends": ends.isoformat()}
+        answer = self.perform("activate_order", {"subscription": made, "on": term["starts"], **term})
+        self.assertEqual(answer, {"subscription": made, "on": term["starts"]})
         state = self.state(made)
-        self.assertEqual((state["status"], state["starts"], state["ends"]), ("active", "2026-01-01", "2027-01-01"))
+        self.assertEqual((state["status"], state["starts"], state["ends"]), ("active", term["starts"], term["ends"]))
         self.assertTrue(state["entitled"])
         record = self.record("sale.subscription", made)
-        self.assertEqual((record.state, str(record.end_date)), ("running", "2026-12-31"))
+        self.assertEqual((record.state, record.end_date), ("running", ends - dt.timedelta(1)))
 
     def test_a_second_activation_with_other_dates_is_refused(self):
         made = self.active()
@@ -73,7 +76,7 @@ class SellingTestCase(CommandTestCase):
         self.assertEqual(self.state(made)["ends"], "2027-01-01")
 
     def test_nothing_is_billed_of_a_held_line(self):
-        made = self.active(world.line(), world.line("base", "BASE"))
+        made = self.active(world.line(), world.line("base", "BASE"), ends=None)
         self.assertEqual(self.bill(made, "2026-12-31"), [])
         Pool().get("sale.subscription.line").generate_consumption(date=world.months_ago(-24))  # the ERP's scheduler
         self.assertEqual(self.bill(made, "2026-12-31"), [])

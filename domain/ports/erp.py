@@ -1,0 +1,220 @@
+"""The ERP: customers, subscriptions, billing."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from domain.base import Frozen
+from domain.effects import EffectClass
+from domain.order import Address
+from domain.terms import ChargeType, Frequency
+
+
+class NewCustomer(Frozen):
+    """A customer of one selling entity; `account` is the CRM account it stands for."""
+
+    account: str
+    selling_entity: str
+    name: str
+    currency: str
+    billing_address: Address
+    shipping_address: Address
+    email: str | None = None
+    tax_id: str | None = None
+    parent_account: str | None = None
+
+
+class CustomerCandidate(Frozen):
+    """A customer of the ERP that may be the one to be made, and the kind of likeness that says so."""
+
+    id: str
+    name: str
+    alike: Literal["domain", "name"]
+
+
+class CreditHold(Frozen):
+    """Whether a customer gets nothing more on credit: a LEVEL, set whole."""
+
+    customer: str
+    held: bool
+    reason: str
+
+
+class SubscriptionLine(Frozen):
+    """`unit_price` is carried as sold; the ERP prices and bills."""
+
+    id: str
+    product: str
+    quantity: Decimal
+    unit_price: Decimal | None
+    charge: ChargeType
+    frequency: Frequency
+
+
+class NewSubscription(Frozen):
+    """`starts`/`ends` bound the first term, `ends` exclusive. `ends` is None for an evergreen contract, both are
+    None while the term waits for the activation that anchors it."""
+
+    contract: str
+    customer: str
+    selling_entity: str
+    currency: str
+    starts: date | None
+    ends: date | None
+    payment_terms_days: int
+    purchase_order: str | None
+    lines: tuple[SubscriptionLine, ...]
+
+
+class Activation(Frozen):
+    """Makes a subscription effective on a day; `[starts, ends)` is its first term, which that day may anchor."""
+
+    subscription: str
+    on: date
+    starts: date
+    ends: date | None
+
+
+class BillingStart(Frozen):
+    """`accepted_on` is the revenue trigger, the day the service was accepted; `starts` the first billed day."""
+
+    subscription: str
+    line: str
+    starts: date
+    accepted_on: date
+
+
+class Amendment(Frozen):
+    """Target quantities by line id (never differences), from a day on."""
+
+    subscription: str
+    effective: date
+    quantities: dict[str, Decimal]
+
+
+class Renewal(Frozen):
+    """Extends a subscription by one term: `[starts, ends)`."""
+
+    subscription: str
+    term: int
+    starts: date
+    ends: date
+
+
+class Ending(Frozen):
+    """`ends` is the first day that is not served and not billed."""
+
+    subscription: str
+    ends: date
+    reason: str
+
+
+class Ref(Frozen):
+    """The id of a record in an outside system."""
+
+    id: str
+
+
+class Activated(Frozen):
+    subscription: str
+    on: date
+
+
+class BillingStarted(Frozen):
+    """The ERP's confirmation for one line."""
+
+    id: str
+    line: str
+    starts: date
+
+
+class BillingHistory(Frozen):
+    """An account's invoices with one selling entity over the last year, counted."""
+
+    invoices: int
+    paid_late: int
+    overdue: int
+    currency: str
+    overdue_amount: Decimal
+
+
+class Invoice(Frozen):
+    """An invoice as the ERP has it today. `open_amount` is what is still to be paid of `total`; both with tax."""
+
+    id: str
+    number: str | None
+    status: Literal["draft", "posted", "paid", "cancelled"]
+    currency: str
+    total: Decimal
+    open_amount: Decimal
+    issued_on: date | None
+    due_on: date | None
+    contract: str | None = None
+
+
+class InvoicePage(Frozen):
+    """`cursor` leads to the next page; None: this was the last."""
+
+    invoices: tuple[Invoice, ...]
+    cursor: str | None = None
+
+
+class Balance(Frozen):
+    """What a customer owes one selling entity today, and how much of it is past due."""
+
+    currency: str
+    open_amount: Decimal
+    overdue_amount: Decimal
+
+
+class LineState(Frozen):
+    """`billed_from` is None until billing has started; `revenue` says how far the schedule that the acceptance date
+    triggered has come: none (nothing triggered it), scheduled, running, complete."""
+
+    line: str
+    quantity: Decimal
+    billed_from: date | None
+    accepted_on: date | None
+    revenue: Literal["none", "scheduled", "running", "complete"]
+
+
+class SubscriptionState(Frozen):
+    """A subscription as the ERP has it today. `entitled`: whether the customer may use it now; `ends` exclusive."""
+
+    id: str
+    status: Literal["draft", "active", "ended", "cancelled"]
+    entitled: bool
+    starts: date | None
+    ends: date | None
+    lines: tuple[LineState, ...]
+
+
+class Erp(Protocol):
+    """The system that keeps customers, subscriptions and billing: an ERP, or a billing system that does all of it.
+
+    `create_customer` answers with the customer that stands for (account, selling entity) already: the one with our
+    external id, else the one with this tax id that has none of ours yet, which gets it. A parent that is no customer
+    there is left out. `similar_customers` proposes, by domain (domain/likeness.py) and name, those that may be meant:
+    none with an external id of ours, and nobody where the tax id names the one. It changes nothing.
+    """
+
+    effects: Mapping[str, EffectClass]
+
+    async def create_customer(self, new: NewCustomer, *, key: str) -> Ref: ...
+    async def find_customer(self, key: str) -> Ref | None: ...
+    async def similar_customers(self, new: NewCustomer) -> tuple[CustomerCandidate, ...]: ...
+    async def set_credit_hold(self, hold: CreditHold) -> None: ...
+    async def create_subscription(self, new: NewSubscription, *, key: str) -> Ref: ...
+    async def activate_order(self, activation: Activation, *, key: str) -> Activated: ...
+    async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted: ...
+    async def amend_subscription(self, amendment: Amendment, *, key: str) -> Ref: ...
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref: ...
+    async def end_subscription(self, ending: Ending, *, key: str) -> Ref: ...
+    async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref: ...
+    async def billing_history(self, customer: str) -> BillingHistory: ...
+    async def subscription_state(self, subscription: str) -> SubscriptionState: ...
+    async def balance(self, customer: str) -> Balance: ...
+    async def invoices(self, customer: str, cursor: str | None = None, limit: int = 100) -> InvoicePage:
+        """Every invoice of a customer, oldest first."""
+        ...
