@@ -36,7 +36,7 @@ imports: $(STAMP)
 
 # Against real systems that it brings up itself, on sockets and ports of their own.
 test-live: $(STAMP)
-	$(BIN)/python -m pytest tests/live
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout=900 tests/live
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
