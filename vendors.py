@@ -85,6 +85,10 @@ def _vendor(module: str, name: str, make: Callable[[Any, Opening], Any]) -> Call
 
 
 def _tryton(adapter: Any, opening: Opening) -> Any:
+    opening.text("base_url")
+    for name in opening.connection.options:
+        if name != "renew_as_new":
+            raise SettingsError(f"connections.{opening.name}.options.{name}: no such option of Tryton")
     return adapter(
         opening.client,
         database=opening.text("database"),
@@ -96,6 +100,7 @@ def _tryton(adapter: Any, opening: Opening) -> Any:
 
 def _helpdesk(adapter: Any, opening: Opening) -> Any:
     connection = opening.connection
+    opening.text("base_url")
     return adapter(
         opening.client,
         fields=connection.fields,

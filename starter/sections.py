@@ -1,5 +1,6 @@
 """The tables of `tenure.toml`."""
 
+import re
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
@@ -33,6 +34,13 @@ class Secret(Section):
     file: Path | None = None
     generated: Path | None = None
     value: SecretStr | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_not_written(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('say where the secret is: { env = "TENURE_SECRET_…" } or { file = "path" }')
+        return value
 
     @model_validator(mode="after")
     def _one_place(self) -> "Secret":
@@ -103,7 +111,7 @@ class Connection(Section):
 
     kind: Kind
     adapter: str = "sandbox"
-    base_url: str | None = Field(None, pattern=r"^https?://[^/\s@]+(/[^\s]*)?$")
+    base_url: str | None = None
     token: Secret | None = None
     user: str | None = Field(None, min_length=1)
     password: Secret | None = None
@@ -116,6 +124,15 @@ class Connection(Section):
     default: bool = False
     mapping: Path | None = None
     reader: Reader | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url is not None and not _is_address(url):
+            raise ValueError(
+                "write it as https://host, https://host:port or https://host/path, without user or password"
+            )
+        return url
 
     @model_validator(mode="after")
     def _only_a_crm_is_read_back(self) -> "Connection":
@@ -202,6 +219,14 @@ class Subscriber(Section):
             if not any(fnmatchcase(name, glob) for name in published):
                 raise ValueError(f"{glob!r} matches no event that Tenure publishes")
         return types
+
+
+def _is_address(url: str) -> bool:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        return False
+    return port != 0 and re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url) is not None
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -331,12 +331,18 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"{name}: no such setting (a variable for a secret begins with {SECRET_PREFIX})")
 
 
+_PLAIN = {  # where the library's words are about Python and not about TOML
+    "extra_forbidden": "no such setting",
+    "missing": "it is needed",
+    "tuple_type": 'write a list, such as ["a", "b"]',
+    "dict_type": "write a table, such as { name = 1 }",
+}
+
+
 def _one_line(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_input=False, include_url=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "no such setting"
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+        message = _PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, "))
         problems.append(f"{where}: {message}" if where else message)
     return "; ".join(problems)

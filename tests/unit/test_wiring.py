@@ -67,6 +67,21 @@ def test_an_opening_gives_the_secrets_and_names_what_is_missing(
         tryton.text("user")
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('database = "erp"\nuser = "tenure"\n', r"connections\.erp\.base_url: needed by the adapter 'tryton'"),
+        (
+            'base_url = "http://127.0.0.1:1"\noptions = { renew_as_nw = "true" }\n',
+            r"connections\.erp\.options\.renew_as_nw: no such option of Tryton",
+        ),
+    ],
+)
+def test_tryton_needs_an_address_and_knows_its_options(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        vendors.open_adapter(opening(tmp_path, f'adapter = "tryton"\npassword = {{ value = "x" }}\n{text}'))
+
+
 def test_a_query_is_text_or_a_file_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "usage.sql").write_text("select 1")
     assert opening(tmp_path, 'query = "select 2"').query() == "select 2"

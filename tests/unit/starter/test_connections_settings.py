@@ -104,9 +104,9 @@ def test_a_home_is_what_is_marked_or_named_as_its_kind(tmp_path: Path, monkeypat
             '[[routes]]\nkind = "cs"\nconnection = "erp"\n',
             "routes[0]: erp is of kind erp, and the route is for kind cs",
         ),
-        ('[[routes]]\nkind = "crm"\nconnection = "crm"\n', "routes.0.kind: Input should be 'erp', 'cs', 'support' or"),
-        ('[[routes]]\nkind = "erp"\nconnection = "erp"\nregion = ["US"]\n', "routes.0.region: no such setting"),
-        ('[[routes]]\nkind = "erp"\nconnection = "erp"\nregions = ["USA"]\n', "routes.0.regions: 'USA' is not an ISO"),
+        ('[[routes]]\nkind = "crm"\nconnection = "crm"\n', "routes[0].kind: Input should be 'erp', 'cs', 'support' or"),
+        ('[[routes]]\nkind = "erp"\nconnection = "erp"\nregion = ["US"]\n', "routes[0].region: no such setting"),
+        ('[[routes]]\nkind = "erp"\nconnection = "erp"\nregions = ["USA"]\n', "routes[0].regions: 'USA' is not an ISO"),
         (
             '[[routes]]\nkind = "erp"\nconnection = "erp"\n'
             '[[routes]]\nkind = "erp"\nconnection = "erp"\nregions = ["US"]\n',
@@ -119,7 +119,17 @@ def test_a_home_is_what_is_marked_or_named_as_its_kind(tmp_path: Path, monkeypat
         ),
         ('[connections.eu]\nkind = "erp"\nlimits = { per_second = 0 }\n', "connections.eu.limits.per_second"),
         ('[connections.eu]\nkind = "erp"\nbase_url = "ftp://x"\n', "connections.eu.base_url"),
-        ('[connections.eu]\nkind = "erp"\nbase_url = "https://u:p@x"\n', "connections.eu.base_url"),
+        (
+            '[connections.eu]\nkind = "erp"\nbase_url = "https://u:p@x"\n',
+            "connections.eu.base_url: write it as https://",
+        ),
+        (
+            '[connections.eu]\nkind = "erp"\nbase_url = "http://x:99999"\n',
+            "connections.eu.base_url: write it as https://",
+        ),
+        ('[connections.eu]\nkind = "erp"\ntoken = "u:p"\n', "connections.eu.token: say where the secret is: { env ="),
+        ('[[routes]]\nkind = "erp"\nconnection = "erp"\nregions = "US"\n', "routes[0].regions: write a list, such as"),
+        ('[[routes]]\nkind = "erp"\n', "routes[0].connection: it is needed"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:

@@ -31,7 +31,7 @@ def settings_with(home: Path, reader: str, vendor: str = "salesforce", *, kind: 
 @pytest.mark.parametrize(
     ("reader", "complaint"),
     [
-        ('token = { env = "T" }', "reader.base_url: Field required"),
+        ('token = { env = "T" }', "reader.base_url: it is needed"),
         (URL, "name either token, or client_id and client_secret"),
         (f'{URL}\nclient_id = "x"', "client_id and client_secret belong together"),
         (f'{URL}\ntoken = {{ env = "T" }}\n{OAUTH}', "name either token, or client_id"),
