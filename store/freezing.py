@@ -11,8 +11,8 @@ NO_REASON = "yes"
 
 
 def freeze(session: Session, connection: str, reason: str) -> None:
-    """Again: with the new reason."""
-    set_setting(session, f"{FREEZE}{connection}", reason or NO_REASON)
+    """Again: with the new reason, if there is one."""
+    set_setting(session, f"{FREEZE}{connection}", reason or setting(session, f"{FREEZE}{connection}") or NO_REASON)
 
 
 def thaw(session: Session, connection: str) -> bool:

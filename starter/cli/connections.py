@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.limits import Limit, Standing
@@ -37,12 +38,11 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
     found = [_listed(settings, name, standings.get(name, Standing()), frozen) for name in settings.connections]
 
     def text() -> None:
-        table = Table(Column("name", no_wrap=True), "kind", "adapter", "address", "queue", "limits", "state")
+        titles = ("name", "kind", "adapter", "address", "queue", "limits", "state")
+        table = Table(*(Column(title, overflow="fold") for title in titles))
         for each in found:
             limits = each["limits"] + (" (given by hand)" if each["limits_given"] else "")
-            table.add_row(
-                *(each[field] for field in ("name", "kind", "adapter", "address", "queue")), limits, each["state"]
-            )
+            table.add_row(*(escape(each[field]) for field in titles[:5]), limits, escape(each["state"]))
         Console().print(table)
 
     show(as_json, found, text)
@@ -150,7 +150,7 @@ def _listed(settings: Settings, name: str, standing: Standing, frozen: dict[str,
 def address_of(settings: Settings, name: str) -> str:
     """Where a connection leads, as far as it is no secret."""
     connection = settings.connections[name]
-    where = settings.base_url(name) or ("a database" if connection.url else "the vendor's own")
+    where = settings.base_url(name) or ("the database of `url`" if connection.url else "the vendor's own")
     return f"{where} ({connection.database})" if connection.database else where
 
 

@@ -52,6 +52,8 @@ def thaw(connection: Name = None, as_json: Json = False) -> None:
     # a connection that is gone from tenure.toml can still be thawed
     switched = frozen_in(settings)
     chosen = connection if connection in switched else _chosen(settings, connection)
+    if chosen not in switched and freezing.EVERYTHING in switched:
+        raise Mistake(f"{connection} is frozen with everything: `tenure thaw` lets it all go on")
     if chosen not in switched:
         also = f"; frozen: {', '.join(switched)}" if switched else ""
         raise Mistake(f"{connection or 'every connection at once'} is not frozen{also}")

@@ -123,6 +123,8 @@ class _Trial:
         except TenureError as error:
             mend = _MEND.get(type(error), "try again; if it stays, this is a mistake of ours")
             mend = mend.format(name=self._name, address=address, adapter=adapter)
+            if isinstance(error, SourceUnavailable) and self._settings.connections[self._name].database:
+                mend += "; it gives no answer for a database that is not there, either"
             self._problems.append(Problem(what=str(error), mend=mend))
         except TimeoutError:
             mend = _MEND[SourceUnavailable].format(address=address)

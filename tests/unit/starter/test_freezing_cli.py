@@ -42,6 +42,21 @@ def test_what_is_frozen_is_shown_with_its_reason_and_thaws_one_by_one(tenure: Te
     assert "frozen" not in tenure("status", text=True)
 
 
+def test_a_freeze_without_a_reason_keeps_the_one_that_was_given(tenure: Tenure) -> None:
+    tenure("freeze", "erp", "--reason", "year-end")
+    tenure("freeze", "erp")
+    assert tenure("thaw", "erp")["frozen"] == {}
+    tenure("freeze", "erp", "--reason", "[red]audit[/red]")
+    tenure("freeze", "erp")
+    assert "[red]audit" in tenure("connections", text=True).replace("\n", "")
+
+
+def test_what_is_frozen_with_everything_thaws_with_everything(tenure: Tenure) -> None:
+    tenure("freeze")
+    with pytest.raises(Mistake, match="erp is frozen with everything: `tenure thaw` lets it all go on"):
+        tenure("thaw", "erp")
+
+
 def test_status_makes_no_store_where_there_is_none(tenure: Tenure, settings: Settings) -> None:
     tenure("status")
     assert not (settings.state_path / "store.db").exists()
