@@ -115,7 +115,7 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
             reasons=[message],
             opened_at=former.view.opened_at if former else now,
             actor=error.actor if error.actor != "nobody" else "ops",
-            mend=_mend(state, step, kind),
+            mend=_mend(state, step, kind, mistaken=mistaken),
             connection=state.connection(step.system),
         ),
         failures=tries if frozen else tries + 1,
@@ -136,10 +136,15 @@ def _mistaken(step: Step, kind: str) -> bool:
     return True
 
 
-def _mend(state: LifecycleState, step: Step, kind: str) -> str:
+def _mend(state: LifecycleState, step: Step, kind: str, *, mistaken: bool) -> str:
     retry = f"tenure fix {state.contract} --retry '{step.key}'"
     if kind == ConnectionFrozen.kind:
-        return "tenure thaw, when the reason for the freeze is gone; then it goes on by itself"
+        thaw = f"tenure thaw {state.connection(step.system)}"
+        return (
+            f"{thaw} (or tenure thaw, where everything is frozen), once the reason is gone; it then goes on by itself"
+        )
+    if mistaken:
+        return f"{retry} --done-as ID (with the right one) or {retry} (without one, it is looked for again)"
     if kind != "IN_DOUBT":
         return retry
     if isinstance(step, CreateCustomer):

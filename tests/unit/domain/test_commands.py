@@ -44,6 +44,19 @@ def level(state: LifecycleState, key: str, day: date = ACTIVE) -> SetHealth | Wr
     return found
 
 
+def test_an_id_that_is_none_is_asked_for_again() -> None:
+    state = ordered()
+    step = plan.create_customer(state)
+    state.queue.append(step)
+    fail(state, step, "IN_DOUBT")
+    outcomes.retried(state, step.key, "cus_none", at(ACTIVE), recorded=True)
+    fail(state, step, "NOT_FOUND")
+    case = state.cases[step.key]
+    assert case.view.mend.startswith(f"tenure fix {state.contract} --retry '{step.key}' --done-as ID")
+    assert case.retry_at is None
+    assert not step.anew, "a mistaken id says nothing about whether it is a new customer"
+
+
 # ── corrections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
