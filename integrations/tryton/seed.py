@@ -150,8 +150,14 @@ def products(wanted: list[dict[str, Any]], revenue: Any) -> None:
         rule.freq, rule.interval = frequency, interval
         recurrences[name].save()
     (unit,) = get("product.uom").find([("name", "=", "Unit")])
+    sold = get("product.uom")(
+        name="Sold unit", symbol="su", category=unit.category
+    )  # orders have decimals, a Unit none
+    sold.factor = sold.rate = 1.0
+    sold.rounding, sold.digits = 0.0001, 4
+    sold.save()
     for each in wanted:
-        template = Template(name=each["name"], default_uom=unit, type="service", salable=True)
+        template = Template(name=each["name"], default_uom=sold, type="service", salable=True)
         template.list_price, template.account_category = PRICES[each["kind"]], revenue
         (product,) = template.products
         product.suffix_code = each["sku"]

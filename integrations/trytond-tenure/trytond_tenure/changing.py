@@ -27,6 +27,7 @@ class Command(metaclass=PoolMeta):
             line = cls.line_of(subscription, name)
             if quantity < 0:
                 raise given.invalid("quantities", f"{name}: it can't be negative")
+            cls._check_decimals(given, f"quantities.{name}", quantity, line.unit)
             if not line.tenure_quantities:
                 # what was sold, so that a period before the amendment still finds it
                 Quantity.create([{"line": line.id, "effective": dt.date.min, "quantity": line.quantity}])

@@ -140,6 +140,7 @@ class Command(metaclass=PoolMeta):
             raise given.invalid("quantity", "it must be more than 0")
         line = Line(subscription=subscription, service=found[0], quantity=float(quantity))
         line.on_change_service()  # unit and list price
+        cls._check_decimals(given, "quantity", quantity, line.unit)
         price = given.amount("unit_price", None)
         if price is not None:
             line.unit_price = price
@@ -150,6 +151,13 @@ class Command(metaclass=PoolMeta):
         line.consumption_recurrence = cls._recurrence(MONTHS.get(line.tenure_frequency, 12))
         line.consumption_delay = None
         return line
+
+    @classmethod
+    def _check_decimals(cls, given, name, quantity, unit):
+        """Tryton's own refusal names neither the product nor the unit."""
+        if unit and round(quantity, unit.digits) != quantity:
+            allowed = f"the ERP's unit {unit.name} allows {unit.digits}"
+            raise given.invalid(name, f"{quantity} has too many decimals: {allowed}; sell the product in a finer unit")
 
     @classmethod
     def _recurrence(cls, months):

@@ -46,6 +46,7 @@ class ChangingTestCase(CommandTestCase):
 
     def test_an_amendment_is_refused(self):
         made = self.active()
+        self.refused("invalid", self.amend, made, "2026-02-01", seat="2.5")
         self.refused("rejected", self.amend, made, "2026-02-01", unsold="1")
         self.refused("rejected", self.amend, made, "2027-01-01", seat="1")
         self.refused("invalid", self.amend, made, "2026-02-01", seat="-1")

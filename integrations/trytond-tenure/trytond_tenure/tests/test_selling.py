@@ -55,6 +55,11 @@ class SellingTestCase(CommandTestCase):
                 self.refused("invalid", self.perform, "create_subscription", sold)
         self.assertEqual(Pool().get("sale.subscription").search([], count=True), 0)
 
+    def test_a_quantity_that_the_unit_can_not_hold_is_refused_in_plain_words(self):
+        sold = world.subscription(self.customer(), world.line(quantity="2.5"))
+        message = self.refused("invalid", self.perform, "create_subscription", sold)
+        self.assertIn("quantity: 2.5 has too many decimals: the ERP's unit Unit allows 0", message)
+
     def test_an_activation_anchors_the_term(self):
         made = self.sold()
         starts, ends = world.months_ago(3), world.months_ago(-9)
