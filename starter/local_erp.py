@@ -44,6 +44,9 @@ def with_local_erp(settings: "Settings", chosen: ErpName | None = None) -> "Sett
         return settings.model_copy(update={"erp": erp})
     if TRYTON in settings.connections or TRYTON in settings.feeds:
         raise Mistake(f"connections.{TRYTON}: the name is the local ERP's; give yours another")
+    for name, port in settings.ports().items():
+        if port == erp.port and name != "erp.port":
+            raise Mistake(f"erp.port and {name} are both {port}")
     connection = Connection(
         kind="erp",
         adapter="tryton",

@@ -99,6 +99,9 @@ def limit(
     _refuse_nonsense(name, given)
 
     def change(session: "Session") -> Standing:
+        former = standings(session).get(name, Standing()).limit(configured)
+        if burst is not None and per_second is None and former.per_second is None:
+            raise Mistake("--burst: it needs --per-second, without which there is nothing that it could limit")
         if reset:
             reset_limit(session, name)
         elif given:

@@ -32,6 +32,7 @@ def freeze(
     from store import freezing
 
     settings, reason = load_settings(), " ".join(reason.split())
+    connection = None if connection == freezing.EVERYTHING else connection
     chosen = _chosen(settings, connection)
     if len(reason) > LONGEST_REASON or not is_unicode(reason) or not reason.isprintable():
         raise Mistake(f"--reason: one line of at most {LONGEST_REASON} characters")
@@ -49,6 +50,7 @@ def thaw(connection: Name = None, as_json: Json = False) -> None:
     from store import freezing
 
     settings = load_settings()
+    connection = None if connection == freezing.EVERYTHING else connection
     # a connection that is gone from tenure.toml can still be thawed
     switched = frozen_in(settings)
     chosen = connection if connection in switched else _chosen(settings, connection)

@@ -205,6 +205,7 @@ def test_a_limit_is_given_shown_and_reset(shell: Shell) -> None:
         ),
         (["limit", "cs", "--per-second", "nan"], "a limit is a number above 0 and at most 10000"),
         (["limit", "cs", "--burst", "-1"], "a limit is a number above 0 and at most 10000"),
+        (["limit", "cs", "--burst", "2"], "--burst: it needs --per-second"),
         (["limit", "cs", "--reset", "--burst", "2"], "give either numbers, or --unlimited, or --reset"),
     ],
 )

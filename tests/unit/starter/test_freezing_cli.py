@@ -51,6 +51,11 @@ def test_a_freeze_without_a_reason_keeps_the_one_that_was_given(tenure: Tenure) 
     assert "[red]audit" in tenure("connections", text=True).replace("\n", "")
 
 
+def test_all_is_a_name_of_everything(tenure: Tenure) -> None:
+    assert tenure("freeze", "all")["frozen"] == "all"
+    assert tenure("thaw", "all") == {"thawed": "all", "frozen": {}}
+
+
 def test_what_is_frozen_with_everything_thaws_with_everything(tenure: Tenure) -> None:
     tenure("freeze")
     with pytest.raises(Mistake, match="erp is frozen with everything: `tenure thaw` lets it all go on"):

@@ -142,3 +142,10 @@ def test_a_guard_whose_run_ends_well_kills_nobody(tmp_path: Path) -> None:
 
     assert process.returncode == -signal.SIGTERM
     assert not home.exists()
+
+
+def test_its_port_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENURE_ERP__PORT", "8701")
+    monkeypatch.setenv("TENURE_SANDBOX__PORT", "8701")
+    with pytest.raises(Mistake, match=r"erp\.port and sandbox\.port are both 8701"):
+        load_settings(ROOT / "tenure.toml", state_dir=tmp_path, local_erp="tryton")
