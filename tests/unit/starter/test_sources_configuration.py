@@ -196,7 +196,7 @@ def test_a_name_that_is_no_source_speaks_cloudevents(ledgerly: Settings) -> None
         ("tenure.invoice.overdue.v1", "tenure.lifecycle.ended.v1", "is no event that can be received"),
         ("due_on = {", "paid_on = {", "types.0.data: tenure.invoice.overdue.v1 needs due_on"),
         ('customer = "bill.debtor"', 'debtor = "bill.debtor"', "fields: no event of `types` has debtor"),
-        ("ignore = true", "", "types.1: name exactly one of becomes, hint, ignore = true"),
+        ("ignore = true", "", "types[1]: name exactly one of becomes, hint, ignore = true"),
         ("ignore = true", 'hint = "deal"', "`record` belongs to `hint"),
         ("ignore = true", 'hint = "deal"\nrecord = "x"', "hints are read back from a CRM, and its kind is erp"),
         ('connection = "erp"', 'connection = "erp"\npreset = "github"', "webhooks.ledgerly.preset: "),
