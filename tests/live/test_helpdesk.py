@@ -10,9 +10,9 @@ import pytest
 from adapters.support.helpdesk import HelpdeskSupport
 from domain.errors import AuthFailed, ContractBroken, RateLimited, SourceUnavailable
 from tests.kits.support import SupportContract
+from tests.kits.wire import FaultyWire
 from tests.kits.world import Disturbance
 from tests.live.helpdesk import Helpdesk, served_helpdesk
-from tests.live.proxy import FaultyProxy
 from tests.ports import free_port
 
 
@@ -21,7 +21,7 @@ class HelpdeskWorld:
 
     def __init__(self, desk: Helpdesk, **adapter: Any) -> None:
         self.desk = desk
-        self.proxy = FaultyProxy(_operation_of)
+        self.proxy = FaultyWire(httpx.AsyncHTTPTransport(), _operation_of)
         self.client = self.connect(desk.token)
         self.port = HelpdeskSupport(self.client, **adapter)
         self.stranger = HelpdeskSupport(self.connect("wrong"))

@@ -57,7 +57,7 @@ class TrytonWorld:
         self._session: str | None = None
 
     async def disturb(self, operation: str, how: Disturbance) -> None:
-        self.proxy.disturb(operation, how, None if operation == "*" else 1)
+        self.proxy.disturb(operation, how)
 
     async def use_a_key(self) -> None:
         """One that was used for something else, once in a database: what is sent with it is refused."""
