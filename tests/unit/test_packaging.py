@@ -136,3 +136,12 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_the_install_puts_the_command_beside_the_interpreter() -> None:
     assert (Path(sys.executable).with_name("tenure")).exists()
+
+
+def test_nothing_is_committed_that_is_ignored() -> None:
+    """Such as an environment, a database that a test left, or secrets that were made for one machine."""
+    asked = ["git", "-C", str(ROOT), "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip("not a checkout")
+    assert found.stdout == ""
