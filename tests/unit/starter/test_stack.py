@@ -40,6 +40,13 @@ pathlib.Path(os.environ["TENURE_READY_FILE"]).write_text("ready")
 time.sleep(600)
 """
 
+# Serves from a child in its group, as gunicorn does from its workers.
+HAS_WORKERS = f"""
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", {SERVES!r}, sys.argv[1]])
+time.sleep(600)
+"""
+
 
 def server(port: int, setting: str = "gateway.port") -> ProcessSpec:
     return ProcessSpec(
@@ -193,6 +200,24 @@ def test_everything_killed_behind_its_back(stack: LocalStack) -> None:
         os.waitpid(pid, 0)
     assert states(stack) == {"client": "stopped", "server": "stopped"}
     assert stack.up() == ("server", "client")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="what is left behind is found in /proc")
+@pytest.mark.parametrize("then", ["up", "down"])
+def test_what_a_killed_process_leaves_behind_is_ended(settings: Settings, port: int, then: str) -> None:
+    stack = stack_of(settings, replace(server(port), command=(sys.executable, "-c", HAS_WORKERS, str(port))))
+    stack.up()
+    pid = pids(stack)["server"]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert listens(port)
+    if then == "up":
+        assert stack.up() == ("server",)
+        stack.down()
+    else:
+        assert stack.down() == ()
+    assert not listens(port)
 
 
 def test_one_process_is_started_and_restarted_by_name(stack: LocalStack) -> None:
