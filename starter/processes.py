@@ -27,6 +27,10 @@ class RunningProcess(BaseModel):
     stop: int = signal.SIGTERM
 
 
+UNREAPED_SECONDS = 3.0
+"""How long the machine may take to put away what is dead. Where nobody does so, we go on all the same."""
+
+
 def birth(pid: int) -> str | None:
     """When process `pid` started; None when there is none, or only a zombie that nobody has reaped yet."""
     proc = Path("/proc")
@@ -91,8 +95,12 @@ def send(process: RunningProcess, number: signal.Signals) -> None:
 def end_rest(process: RunningProcess, seconds: float) -> bool:
     """Kill what a process that is gone has left behind in its group, such as a server's workers; True once all is gone.
 
-    While one of a group lives, its number is nobody's pid. Where there is no /proc, nothing is looked for.
+    While one of a group lives, its number is nobody's pid. Where there is no /proc, nothing is looked for. What is dead
+    and still has its pid is waited for, too: PostgreSQL takes that for a server that runs on its data.
     """
+    put_away = time.monotonic() + min(seconds, UNREAPED_SECONDS)
+    while birth(process.pid) is None and _has_pid(process.pid) and time.monotonic() < put_away:
+        time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + seconds
     while birth(process.pid) is None and (left := _left_behind(process)):
         if time.monotonic() > deadline:
@@ -101,6 +109,16 @@ def end_rest(process: RunningProcess, seconds: float) -> bool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
+    return True
+
+
+def _has_pid(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
     return True
 
 

@@ -250,6 +250,7 @@ class LocalStack:
             process = self._recorded(spec.name)
             if process is None or not alive(process):
                 if process is not None:
+                    self._reap(spec.name)
                     self._end_rest(spec.name, process)
                 missing.append(spec)
             elif process.fingerprint != _fingerprint(spec):

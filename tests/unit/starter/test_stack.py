@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
-from starter.processes import RunningProcess, birth
+from starter.processes import RunningProcess, birth, end_rest, wait_gone
 from starter.settings import READY_FILE_VARIABLE, Settings
 from starter.stack import LocalStack, StackError
 from starter.stack_specs import Port, ProcessSpec, announced, answers
@@ -218,6 +219,20 @@ def test_what_a_killed_process_leaves_behind_is_ended(settings: Settings, port: 
     else:
         assert stack.down() == ()
     assert not listens(port)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells who is dead and not yet put away")
+def test_the_dead_are_put_away_before_another_takes_their_place(settings: Settings) -> None:
+    # PostgreSQL refuses to start as long as the pid in its lock file is anybody's
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    process = RunningProcess(pid=child.pid, birth=birth(child.pid) or "", fingerprint="")
+    child.kill()
+    wait_gone(process, 5)
+    os.kill(child.pid, 0)
+    Timer(0.3, child.wait).start()
+    assert end_rest(process, 5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
 
 
 def test_one_process_is_started_and_restarted_by_name(stack: LocalStack) -> None:
