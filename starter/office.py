@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlmodel import Session, select
@@ -34,6 +34,8 @@ Command = TypeVar("Command")
 Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
 
 
+ANSWER = timedelta(seconds=4)
+"""How long a lifecycle may take to say where it stands. Temporal does not tell that no worker answers."""
 IDENTITY = ("deal_id", "account", "account.id")
 
 
@@ -70,7 +72,7 @@ class Office:
         """From the running workflow; from the store when it is closed or nobody answers."""
         if not life.closed:
             try:
-                return await self.handle(life).query(CustomerLifecycle.view)
+                return await self.handle(life).query(CustomerLifecycle.view, rpc_timeout=ANSWER)
             except RPCError:
                 pass
         stored = await SqlViews(self.database).get(life.contract)

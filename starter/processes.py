@@ -27,6 +27,10 @@ class RunningProcess(BaseModel):
     stop: int = signal.SIGTERM
 
 
+UNREAPED_SECONDS = 3.0
+"""How long the machine may take to put away what is dead. Where nobody does so, we go on all the same."""
+
+
 def birth(pid: int) -> str | None:
     """When process `pid` started; None when there is none, or only a zombie that nobody has reaped yet."""
     proc = Path("/proc")
@@ -86,6 +90,51 @@ def send(process: RunningProcess, number: signal.Signals) -> None:
     if alive(process):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
+
+
+def end_rest(process: RunningProcess, seconds: float) -> bool:
+    """Kill what a process that is gone has left behind in its group, such as a server's workers; True once all is gone.
+
+    While one of a group lives, its number is nobody's pid. Where there is no /proc, nothing is looked for. What is dead
+    and still has its pid is waited for, too: PostgreSQL takes that for a server that runs on its data.
+    """
+    put_away = time.monotonic() + min(seconds, UNREAPED_SECONDS)
+    while birth(process.pid) is None and _has_pid(process.pid) and time.monotonic() < put_away:
+        time.sleep(POLL_SECONDS)
+    deadline = time.monotonic() + seconds
+    while birth(process.pid) is None and (left := _left_behind(process)):
+        if time.monotonic() > deadline:
+            return False
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _has_pid(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _left_behind(process: RunningProcess) -> list[int]:
+    """Those of the group and session that the process led, born after it and since the machine's last start."""
+    boot, _, since = process.birth.rpartition("/")
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat") if boot else ():
+        with contextlib.suppress(OSError):
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            pid = int(stat.parent.name)
+            born = birth(pid)
+            ours = fields[2] == fields[3] == str(process.pid) and int(fields[19]) >= int(since)
+            if ours and born == f"{boot}/{fields[19]}":
+                found.append(pid)
+    return found
 
 
 def wait_gone(process: RunningProcess, seconds: float) -> bool:

@@ -15,7 +15,18 @@ from typing import Literal, Protocol
 from pydantic import ValidationError
 
 from starter.mistakes import Mistake
-from starter.processes import POLL_SECONDS, RunningProcess, alive, port_free, port_holder, send, spawn, tail, wait_gone
+from starter.processes import (
+    POLL_SECONDS,
+    RunningProcess,
+    alive,
+    end_rest,
+    port_free,
+    port_holder,
+    send,
+    spawn,
+    tail,
+    wait_gone,
+)
 from starter.secrets import make_secrets
 from starter.settings import PREFIX, Settings
 from starter.stack_specs import ProcessSpec, local_specs
@@ -216,9 +227,15 @@ class LocalStack:
                 if not wait_gone(process, self._settings.tuning.grace):
                     raise StackError(f"{name} (pid {process.pid}) can't be stopped")
             self._reap(name)
+            self._end_rest(name, process)
             self._run_file(name).unlink(missing_ok=True)
             self._run_file(name).with_suffix(".ready").unlink(missing_ok=True)
         return stopped
+
+    def _end_rest(self, name: str, process: RunningProcess) -> None:
+        """What was killed alone has left its workers behind, with its port."""
+        if not end_rest(process, self._settings.tuning.grace):
+            raise StackError(f"what {name} (pid {process.pid}) has started can't be stopped")
 
     def _reap(self, name: str) -> None:
         """A child of this very process stays a zombie until it is waited for."""
@@ -232,6 +249,9 @@ class LocalStack:
         for spec in specs:
             process = self._recorded(spec.name)
             if process is None or not alive(process):
+                if process is not None:
+                    self._reap(spec.name)
+                    self._end_rest(spec.name, process)
                 missing.append(spec)
             elif process.fingerprint != _fingerprint(spec):
                 raise OtherSettings(

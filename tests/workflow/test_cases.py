@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import Session, col, update
+from temporalio.service import RPCError, RPCStatusCode
 
 from starter.case_desk import CaseDesk
 from starter.case_list import Wanted
@@ -14,6 +15,7 @@ from starter.office import Office
 from store.database import change
 from store.inbox import mark_dead
 from store.tables import InboxRow, utc_now
+from store.views import SqlViews
 from tests.dispatch import CRM, Post
 from tests.house import House, Life
 from tests.intake import deal
@@ -48,6 +50,25 @@ async def in_trouble(post: Post, number: str, operation: str) -> Life:
     await life.until(lambda view: view.cases)
     await eventually(lambda: post.cases.list(contract=life.contract))
     return life
+
+
+async def test_where_it_stands_is_told_from_the_store_when_no_worker_answers(
+    post: Post, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post.hear_of("006-no")
+    await post.settle()
+    life = await office.find("006-no")
+    asked: list[object] = []
+
+    class Unanswered:
+        async def query(self, _: object, *, rpc_timeout: timedelta | None = None) -> None:
+            asked.append(rpc_timeout)
+            raise RPCError("Timeout expired", RPCStatusCode.CANCELLED, b"")
+
+    await eventually(lambda: SqlViews(office.database).get(life.contract))
+    monkeypatch.setattr(office, "handle", lambda _: Unanswered())
+    assert (await office.view(life)).contract == life.contract
+    assert [type(limit) for limit in asked] == [timedelta]  # without one, it waits for a worker for ever
 
 
 async def test_a_lifecycles_case_is_handed_on_and_moved_on_by_the_lifecycle(

@@ -123,6 +123,14 @@ class Invoice(metaclass=PoolMeta):
         dates = dates or [line.maturity_date for line in self.lines_to_pay if line.maturity_date][-1:]
         return min(dates) if dates else None
 
+    def tenure_paid_on(self):
+        """The day of what settled it last; None while it isn't paid."""
+        if self.state != "paid":
+            return None
+        # Tryton dates a reconciliation no earlier than the due date
+        settled = [line.date for line in (*self.payment_lines, *self.reconciliation_lines)]
+        return max(settled, default=self.reconciled)
+
     def tenure_open(self):
         """What is still to be paid, in the invoice's currency."""
         return self.amount_to_pay if self.state == "posted" else Decimal(0)
@@ -157,12 +165,12 @@ class Invoice(metaclass=PoolMeta):
             note = self.cancel_move.origin
             if note != self:
                 credit = {"note": str(note.id), "amount": str(-note.total_amount)}
-        due = self.tenure_due_on()
+        due, paid = self.tenure_due_on(), self.tenure_paid_on()
         return {
             "status": self.tenure_status(),
             "amount": str(self.total_amount),
             "due_on": due.isoformat() if due else None,
-            "paid_on": self.reconciled.isoformat() if self.state == "paid" and self.reconciled else None,
+            "paid_on": paid.isoformat() if paid else None,
             "open": str(self.tenure_open()),
             "payments": payments,
             "credit": credit,

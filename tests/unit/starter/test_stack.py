@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
-from starter.processes import RunningProcess, birth
+from starter.processes import RunningProcess, birth, end_rest, wait_gone
 from starter.settings import READY_FILE_VARIABLE, Settings
 from starter.stack import LocalStack, StackError
 from starter.stack_specs import Port, ProcessSpec, announced, answers
@@ -37,6 +38,13 @@ STUBBORN = """
 import os, pathlib, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pathlib.Path(os.environ["TENURE_READY_FILE"]).write_text("ready")
+time.sleep(600)
+"""
+
+# Serves from a child in its group, as gunicorn does from its workers.
+HAS_WORKERS = f"""
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", {SERVES!r}, sys.argv[1]])
 time.sleep(600)
 """
 
@@ -193,6 +201,38 @@ def test_everything_killed_behind_its_back(stack: LocalStack) -> None:
         os.waitpid(pid, 0)
     assert states(stack) == {"client": "stopped", "server": "stopped"}
     assert stack.up() == ("server", "client")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="what is left behind is found in /proc")
+@pytest.mark.parametrize("then", ["up", "down"])
+def test_what_a_killed_process_leaves_behind_is_ended(settings: Settings, port: int, then: str) -> None:
+    stack = stack_of(settings, replace(server(port), command=(sys.executable, "-c", HAS_WORKERS, str(port))))
+    stack.up()
+    pid = pids(stack)["server"]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert listens(port)
+    if then == "up":
+        assert stack.up() == ("server",)
+        stack.down()
+    else:
+        assert stack.down() == ()
+    assert not listens(port)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells who is dead and not yet put away")
+def test_the_dead_are_put_away_before_another_takes_their_place(settings: Settings) -> None:
+    # PostgreSQL refuses to start as long as the pid in its lock file is anybody's
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    process = RunningProcess(pid=child.pid, birth=birth(child.pid) or "", fingerprint="")
+    child.kill()
+    wait_gone(process, 5)
+    os.kill(child.pid, 0)
+    Timer(0.3, child.wait).start()
+    assert end_rest(process, 5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
 
 
 def test_one_process_is_started_and_restarted_by_name(stack: LocalStack) -> None:

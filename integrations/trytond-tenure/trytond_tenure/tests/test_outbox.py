@@ -45,6 +45,12 @@ class OutboxTestCase(CommandTestCase):
         self.assertEqual((paid[2]["payment"], paid[2]["paid_on"]), (last["payment"], TODAY.isoformat()))
         self.assertEqual([data["version"] for _, _, data in self.told("invoice")], [1, 2, 3])
 
+    def test_what_is_paid_before_it_is_due_is_paid_on_that_day(self):
+        invoice = self.draft()
+        self.assertGreater(self.post(invoice, on=TODAY.isoformat())["due_on"], TODAY.isoformat())
+        self.pay(invoice, "500.00")
+        self.assertEqual(self.told("invoice.paid")[0][2]["paid_on"], TODAY.isoformat())
+
     def test_a_payment_at_once_is_told_as_paid_alone(self):
         self.pay(self.posted(), "500.00")
         self.assertEqual(self.kinds("invoice"), ["invoice.posted", "invoice.paid"])
