@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlmodel import Session, select
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -35,6 +40,7 @@ Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
 
 
 ANSWER = timedelta(seconds=4)
+COMMANDED = timedelta(seconds=20)
 """How long a lifecycle may take to say where it stands. Temporal does not tell that no worker answers."""
 IDENTITY = ("deal_id", "account", "account.id")
 
@@ -133,7 +139,13 @@ class Office:
     async def command(self, life: LifecycleRow, update: Any, command: Command) -> CommandAnswer:
         """Give a running lifecycle a command. Raises Refusal with its reason, Mistake when nobody answers."""
         try:
-            answer: CommandAnswer = await self.handle(life).execute_update(update, command)
+            async with asyncio.timeout(COMMANDED.total_seconds()):
+                answer: CommandAnswer = await self.handle(life).execute_update(update, command)
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise Mistake(
+                f"the lifecycle has not answered within {COMMANDED.total_seconds():g} s; `tenure status` tells whether "
+                f"a worker is up. The command may still be carried out; `tenure show {life.contract}` tells whether it was"
+            ) from None
         except WorkflowUpdateFailedError as error:
             raise Refusal(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
         except RPCError as error:

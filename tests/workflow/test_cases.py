@@ -1,5 +1,6 @@
 """The one list on a live house: what lifecycles wait for, refuse, and what dies before it reaches them."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from sqlmodel import Session, col, update
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.messages import EndContract
 from starter.case_desk import CaseDesk
 from starter.case_list import Wanted
 from starter.case_steps import move_on
@@ -20,6 +22,7 @@ from tests.dispatch import CRM, Post
 from tests.house import House, Life
 from tests.intake import deal
 from tests.workflow.lives import eventually
+from workflows.lifecycle import CustomerLifecycle
 
 
 @pytest.fixture
@@ -69,6 +72,23 @@ async def test_where_it_stands_is_told_from_the_store_when_no_worker_answers(
     monkeypatch.setattr(office, "handle", lambda _: Unanswered())
     assert (await office.view(life)).contract == life.contract
     assert [type(limit) for limit in asked] == [timedelta]  # without one, it waits for a worker for ever
+
+
+async def test_a_command_that_no_worker_takes_is_told_and_not_waited_for(
+    post: Post, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post.hear_of("006-unheard")
+    await post.settle()
+    life = await office.find("006-unheard")
+
+    class Unanswered:
+        async def execute_update(self, *_: object) -> None:
+            await asyncio.sleep(3600)
+
+    monkeypatch.setattr(office, "handle", lambda _: Unanswered())
+    monkeypatch.setattr("starter.office.COMMANDED", timedelta(seconds=0.1))
+    with pytest.raises(Mistake, match="may still be carried out"):
+        await office.command(life, CustomerLifecycle.end, EndContract(by="ops", reason="test"))
 
 
 async def test_a_lifecycles_case_is_handed_on_and_moved_on_by_the_lifecycle(
