@@ -144,7 +144,7 @@ class Office:
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise Mistake(
                 f"the lifecycle has not answered within {COMMANDED.total_seconds():g} s; `tenure status` tells whether "
-                f"a worker is up. The command may still be carried out; `tenure show {life.contract}` tells whether it was"
+                f"a worker is up. It may still be carried out; `tenure show {life.contract}` tells whether it was"
             ) from None
         except WorkflowUpdateFailedError as error:
             raise Refusal(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
