@@ -1,7 +1,7 @@
 """Tryton as the ERP, through the module `tenure`: every effect by a key that it keeps for ever."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 from uuid import uuid4
 
@@ -39,7 +39,6 @@ _COMMITS_WITHIN = timedelta(seconds=60)
 """Tryton does not notice that we gave up: what met a lock waits for it for half a minute, and is then run again."""
 _KEY = EffectClass(guarantee=Guarantee.KEY, deadline=_DEADLINE, commits_within=_COMMITS_WITHIN)
 _LEVEL = EffectClass(guarantee=Guarantee.LEVEL, deadline=_DEADLINE, commits_within=_COMMITS_WITHIN)
-_A_YEAR = timedelta(days=365)
 
 
 class TrytonErp:
@@ -108,9 +107,8 @@ class TrytonErp:
         return await self._perform("cancel_subscription", arguments, key, Ref)
 
     async def billing_history(self, customer: str) -> BillingHistory:
-        since = datetime.now(UTC).date() - _A_YEAR
-        arguments = {"customer": customer, "since": since.isoformat()}
-        return await self._read("billing_history", arguments, BillingHistory)
+        # of the last year by Tryton's own day, as what is overdue is
+        return await self._read("billing_history", {"customer": customer}, BillingHistory)
 
     async def subscription_state(self, subscription: str) -> SubscriptionState:
         return await self._read("subscription_state", {"subscription": subscription}, SubscriptionState)
