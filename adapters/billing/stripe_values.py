@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.http import Json
 from domain.errors import InvalidInput
+from domain.likeness import LEGAL_FORMS
 from domain.order import Address
 from domain.ports import Invoice, NewCustomer
 from domain.terms import Frequency
@@ -42,10 +43,6 @@ _TAX_IDS = {
     "MY": "my_sst", "NO": "no_vat", "NZ": "nz_gst", "SA": "sa_vat", "SG": "sg_gst", "TH": "th_vat", "TR": "tr_tin",
     "TW": "tw_vat", "US": "us_ein", "ZA": "za_vat",
 }  # fmt: skip
-_LEGAL_FORMS = frozenset({
-    "ab", "ag", "as", "bv", "co", "corp", "corporation", "gmbh", "inc", "incorporated", "kg", "limited", "llc", "ltd",
-    "nv", "og", "oy", "plc", "sa", "sarl", "sas", "se", "spa", "srl", "ug",
-})  # fmt: skip
 _STATUS: Mapping[str, Literal["draft", "posted", "paid", "cancelled"]] = {
     "draft": "draft",
     "open": "posted",
@@ -155,7 +152,7 @@ def bare(tax_id: str | None) -> str:
 def plain(name: str) -> str:
     """A company's name without case, punctuation and legal form."""
     words = re.sub(r"[^\w\s]", " ", name.casefold()).split()
-    return " ".join(word for word in words if word not in _LEGAL_FORMS)
+    return " ".join(word for word in words if word not in LEGAL_FORMS)
 
 
 def quoted(text: str) -> str:
