@@ -56,21 +56,21 @@ def alive(process: RunningProcess) -> bool:
     return birth(process.pid) == process.birth
 
 
-def spawn(
+def begin(
     command: Sequence[str],
-    fingerprint: str,
     log: Path,
     environment: Mapping[str, str],
     *,
     account: str | None = None,
-    stop: signal.Signals = signal.SIGTERM,
-) -> tuple[RunningProcess, subprocess.Popen[bytes]]:
+    directory: str | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a process in its own session, its output appended to `log`. OSError when it can't be started.
 
-    `account`: as whom root starts it, from `/`, since that account may not enter where we are.
+    `environment` is what it gets besides ours. `account`: as whom root starts it; it may not be able to enter where we
+    are, so name a `directory`.
     """
     with log.open("ab") as output:
-        child = subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -80,8 +80,21 @@ def spawn(
             user=account,
             group=None if account is None else pwd.getpwnam(account).pw_gid,
             extra_groups=None if account is None else [],
-            cwd=None if account is None else "/",
+            cwd=directory,
         )
+
+
+def spawn(
+    command: Sequence[str],
+    fingerprint: str,
+    log: Path,
+    environment: Mapping[str, str],
+    *,
+    account: str | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+) -> tuple[RunningProcess, subprocess.Popen[bytes]]:
+    """Start a process, as `begin` does, and say by what it is known. An account starts from `/`."""
+    child = begin(command, log, environment, account=account, directory=None if account is None else "/")
     return RunningProcess(pid=child.pid, birth=birth(child.pid) or "", fingerprint=fingerprint, stop=stop), child
 
 

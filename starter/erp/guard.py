@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from starter.erp.places import server_account
-from starter.processes import tail
+from starter.processes import begin, tail
 
 # Standard input closes when the run is gone. One pid a line, each the leader of a group; `done` when they have ended.
 GUARD = """
@@ -53,19 +53,8 @@ class Guarded:
     ) -> subprocess.Popen[bytes]:
         """A process with its output in `log`; `as_server`: under the account that PostgreSQL runs as."""
         account = server_account() if as_server else None
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=None if environment is None else dict(environment),
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
-                cwd="/",
-            )
+        name = account.pw_name if account else None
+        process = begin(command, log, environment or {}, account=name, directory="/")
         self._processes.append((process, stop))
         self._tell(str(process.pid))
         return process

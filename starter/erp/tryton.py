@@ -103,7 +103,7 @@ def _initialise(made: Template, say: Say) -> None:
     made.cluster.create()
     with made.cluster.running(made.path / "postgres.log", *CARELESS):
         made.cluster.execute(f"CREATE DATABASE {DATABASE}")
-        password = made.path / ".password"  # of the administrator, for now
+        password = made.path / ".password"  # the administrator's, until the seed gives another
         password.write_text(secrets.token_urlsafe(24), encoding="ascii")
         command = [str(made.environment.program("trytond-admin")), "-c", str(made.configuration), "-d", DATABASE]
         command += ["-u", *STOCK, "--activate-dependencies", "--email", "erp@example.com"]
@@ -197,7 +197,7 @@ class Serving:
 
     def start(self, guarded: Guarded, log: Path, database: str = DATABASE) -> None:
         """Serve for as long as `guarded` lasts. Raises ErpError with the log's end."""
-        process = guarded.start(self.command, log, environment={**os.environ, **self.variables(database)})
+        process = guarded.start(self.command, log, environment=self.variables(database))
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if process.poll() is not None or time.monotonic() > deadline:
