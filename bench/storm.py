@@ -282,7 +282,7 @@ class _Weather:
 
 def _restless(session: Session) -> dict[str, int]:
     def count(query: Any) -> int:
-        return session.exec(query).one()  # type: ignore[no-any-return]
+        return session.exec(query).one()  # type: ignore[no-any-return]  # any query
 
     unsettled = col(InboxRow.state).not_in(("routed", "ignored", "dead"))
     return {

@@ -256,5 +256,5 @@ def _moment(headers: Mapping[str, str]) -> datetime:
     try:
         at = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):
-        return datetime.now(UTC)
+        return datetime.now(UTC)  # Stripe bills by real time, too
     return at if at.tzinfo else at.replace(tzinfo=UTC)

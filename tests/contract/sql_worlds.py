@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,7 +32,7 @@ PASSWORD = "planted-password"
 MISSHAPEN = "SELECT '*' AS account, 1 AS active"
 
 
-class SqlWorld:
+class SqlWorld(ABC):
     """`port` is the adapter over `url`. What is disturbed is the view that the query reads, or the way to it."""
 
     serial: ClassVar[str]
@@ -49,17 +50,17 @@ class SqlWorld:
     def with_query(self, query: str) -> SqlUsage:
         return SqlUsage(self.url, query, deadline=self._deadline)
 
+    @abstractmethod
     def change(self, *statements: str) -> None:
         """As the database's owner, in one transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def block(self) -> None:
         """Nobody can read until healed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shut(self) -> None:
         """Nobody can connect until healed."""
-        raise NotImplementedError
 
     def view(self, query: str) -> None:
         self.change("DROP VIEW IF EXISTS adoption", f"CREATE VIEW adoption AS {query}")

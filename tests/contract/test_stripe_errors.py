@@ -181,7 +181,7 @@ async def test_the_stand_in_refuses_what_stripe_does_not_know_however_deep(world
     )
     wrong: dict[str, Any] = {"name": "Hooli", "address": {"line1": "a", "street": "b"}}
     with pytest.raises(stripe.InvalidRequestError) as raised:
-        await client.v1.customers.create_async(wrong)  # type: ignore[arg-type]
+        await client.v1.customers.create_async(wrong)  # type: ignore[arg-type]  # that is the point
     assert (raised.value.code, raised.value.param) == ("parameter_unknown", "address[street]")
 
 

@@ -37,7 +37,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def stack(settings: Settings) -> Iterator[LocalStack]:
-    made = LocalStack(settings, only_the_erp)  # type: ignore[arg-type]
+    made = LocalStack(settings, only_the_erp)  # type: ignore[arg-type]  # a function for the Protocol
     made.up()
     yield made
     made.down()

@@ -108,7 +108,7 @@ async def test_an_invoice_s_life_is_told(told: Told) -> None:
     events = of(await read_to_end(told.port, start, limit=2), invoice)
     kinds = [type(event.data) for event in events]
     assert kinds == [InvoicePosted, InvoiceDueDateChanged, InvoicePartlyPaid, InvoicePaid]
-    versions = [event.data.version for event in events]  # type: ignore[attr-defined]
+    versions = [event.data.version for event in events]  # type: ignore[attr-defined]  # these four have one
     assert versions == sorted(set(versions)), "each change is newer than the one before"
     first, moved, part, paid = (event.data for event in events)
     assert isinstance(first, InvoicePosted)

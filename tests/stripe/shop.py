@@ -50,7 +50,7 @@ class Shop:
         return f"{prefix}_{next(self._numbers):06d}"
 
     def put(self, resource: type[stripe.StripeObject], record_id: str, **said: Any) -> Record:
-        kind = resource.OBJECT_NAME  # type: ignore[attr-defined]
+        kind = resource.OBJECT_NAME  # type: ignore[attr-defined]  # each resource has one
         empty = blank(resource)
         record = {**empty, "id": record_id, "object": kind, **said}
         if "created" in empty:
@@ -244,7 +244,7 @@ class Shop:
             raise Refused("Each phase needs an end_date or a duration")
         interval, counted = phase["duration"]["interval"], int(phase["duration"].get("interval_count", 1))
         begins = datetime.fromtimestamp(start, UTC)
-        return int((begins + relativedelta(**{f"{interval}s": counted})).timestamp())  # type: ignore[arg-type]
+        return int((begins + relativedelta(**{f"{interval}s": counted})).timestamp())  # type: ignore[arg-type]  # days=…
 
 
 def cents(amount: Decimal) -> int:

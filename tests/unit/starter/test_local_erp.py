@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def of_demo(state: Path, **chosen: str) -> Settings:
-    return load_settings(ROOT / "tenure.toml", state_dir=state, **chosen)  # type: ignore[arg-type]
+    return load_settings(ROOT / "tenure.toml", state_dir=state, **chosen)  # type: ignore[arg-type]  # pydantic reads them
 
 
 def test_without_a_choice_the_erp_is_the_sandboxs(tmp_path: Path) -> None:

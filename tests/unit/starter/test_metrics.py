@@ -79,7 +79,7 @@ async def test_the_inbox_and_its_deliveries(settings: Settings, database: Databa
         fence = await streams.lease(stream, "me", 10)
         assert fence is not None
         await streams.number(stream, fence)
-        await streams.finish(stream, fence, {1: Answer(state)})  # type: ignore[arg-type]
+        await streams.finish(stream, fence, {1: Answer(state)})  # type: ignore[arg-type]  # one of its three words
     found = await scrape(settings, database)
     depth = {label: value for (name, label), value in found.items() if name == "tenure_inbox_depth"}
     assert depth == {"crm": 2, "cs": 1}, "received, a hint, and what is routed but not delivered: each event once"
