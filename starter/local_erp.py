@@ -79,11 +79,18 @@ def parse_erp(name: str | None) -> ErpName | None:
 
 def remember(settings: "Settings") -> None:
     """Later commands of this stack mean this ERP, too, until another one is chosen."""
-    (settings.state_path / CHOICE).write_text(settings.erp.model_dump_json(include={"system", "keep_tryton"}), "utf-8")
+    path = settings.state_path / CHOICE
+    draft = path.with_suffix(".draft")
+    draft.write_text(settings.erp.model_dump_json(include={"system", "keep_tryton"}), "utf-8")
+    draft.replace(path)  # whoever dies before it has chosen nothing
 
 
 def _remembered(state: Path) -> LocalErp:
+    path = state / CHOICE
     try:
-        return LocalErp.model_validate_json((state / CHOICE).read_bytes())
-    except (OSError, ValidationError):
+        return LocalErp.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
         return LocalErp()
+    except (OSError, ValidationError):
+        # to take the sandbox's would send new orders, in silence, to another ERP
+        raise Mistake(f"{path} can't be read: remove it, then choose again with `tenure up --erp`") from None

@@ -59,6 +59,12 @@ def test_the_choice_is_remembered_until_another_one_is_made(tmp_path: Path) -> N
     assert of_demo(tmp_path).erp.system == "sandbox"
 
 
+def test_a_choice_that_cannot_be_read_is_not_taken_for_the_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "erp.json").write_text('{"system": "try')
+    with pytest.raises(Mistake, match=r"erp\.json can't be read: remove it"):
+        of_demo(tmp_path)
+
+
 def test_lifecycles_that_live_with_tryton_keep_it_when_new_orders_go_elsewhere(tmp_path: Path) -> None:
     remember(of_demo(tmp_path, local_erp="tryton"))
     remember(of_demo(tmp_path, local_erp="sandbox"))
