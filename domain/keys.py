@@ -41,6 +41,11 @@ def amendment(contract: str, decision: str) -> str:
     return f"amendment:{contract}:{decision}"
 
 
+def term_change(contract: str, decision: str) -> str:
+    """`decision` is the id of the command that moves the running term's end."""
+    return f"term-change:{contract}:{decision}"
+
+
 def renewal_amendment(contract: str, term: int) -> str:
     """What a won renewal changes with the first day of term `term`."""
     return amendment(contract, f"renewal-{term}")

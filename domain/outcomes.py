@@ -50,6 +50,7 @@ TITLES = {
     "erp.activate_order": "activate the order in the ERP",
     "erp.start_billing": "start billing of line {line}",
     "erp.amend_subscription": "amend the subscription's quantities",
+    "erp.change_term": "move the end of the running term to {ends}",
     "erp.renew_subscription": "renew the subscription into term {term}",
     "erp.end_subscription": "end the subscription on {ends}",
     "erp.cancel_subscription": "cancel the subscription in the ERP",

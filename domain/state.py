@@ -78,6 +78,9 @@ class LifecycleState(Tolerant):
     adoption: Decimal | None = None
     risk: Risk | None = None
 
+    hold: str | None = None
+    paused: str | None = None
+
     term: int = 1
     window_opened: int = 0
     readiness: RenewalReadiness | None = None

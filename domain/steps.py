@@ -74,11 +74,26 @@ class StartBilling(StepBase):
 
 
 class AmendSubscription(StepBase):
+    """Target quantities by line. `added` and `removed` are ids of lines; those added, with their prices, stand in the
+    order document of `revision`."""
+
     do: Literal["erp.amend_subscription"] = "erp.amend_subscription"
     subscription: str
     effective: date
     quantities: dict[str, Decimal]
     former: dict[str, Decimal] = {}
+    revision: int | None = Field(default=None, exclude_if=lambda revision: revision is None)
+    added: tuple[str, ...] = Field(default=(), exclude_if=lambda added: not added)
+    removed: tuple[str, ...] = Field(default=(), exclude_if=lambda removed: not removed)
+
+
+class ChangeTerm(StepBase):
+    """The running term's end is moved to `ends`, the first day not served: by an extension, or a co-term."""
+
+    do: Literal["erp.change_term"] = "erp.change_term"
+    subscription: str
+    ends: date
+    reason: str
 
 
 class RenewSubscription(StepBase):
@@ -168,6 +183,7 @@ Step = Annotated[
     | ActivateOrder
     | StartBilling
     | AmendSubscription
+    | ChangeTerm
     | RenewSubscription
     | EndSubscription
     | CancelSubscription
