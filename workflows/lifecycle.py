@@ -5,18 +5,17 @@ from collections.abc import Callable
 from datetime import date
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from workflows.desk import Desk
 from workflows.lanes import SYSTEMS, Lanes
 from workflows.messages import LifecycleMessages
-from workflows.readings import assemble_readiness
+from workflows.renewal import Renewal, running_term
 from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
-    from domain import billing, calendar, keys, outcomes, plan, reactions
+    from domain import billing, keys, outcomes, plan, reactions
     from domain.messages import LifecycleOutcome
-    from domain.state import Decision, LifecycleState
+    from domain.state import LifecycleState
     from domain.steps import Step
     from domain.terms import LineTerms
 
@@ -34,6 +33,7 @@ class CustomerLifecycle(LifecycleMessages):
     def __init__(self, state: LifecycleState) -> None:
         self._state = state
         self._lanes = Lanes(state, self._now, self._row)
+        self._renewal = Renewal(state, self._lanes, self._now)
         self._desk = Desk(self._lanes, self._view, self._row)
 
     @workflow.run
@@ -97,7 +97,7 @@ class CustomerLifecycle(LifecycleMessages):
         if not s.closed:  # CS may have been away for so long
             await self._do(lambda: plan.launch_onboarding(s, self._today()))
         while await self._renewal_to_prepare():
-            term = self._term()
+            term = running_term(s)
             self._lanes.ask(plan.start_playbook(s, term))
             self._lanes.ask(plan.post_note(s, term))
             s.prepared = term.number
@@ -136,8 +136,8 @@ class CustomerLifecycle(LifecycleMessages):
         while s.ends_on is None:
             await self._until(lambda: Due(s.window_opens(), "the renewal window opens"), unless=self._ending)
             if s.ends_on is None:
-                await self._open_renewal()
-                await self._await_decision()
+                await self._renewal.open()
+                await self._renewal.decision()
             if s.ends_on is None:
                 await self._renew()
                 await self._until(lambda: Due(s.term_over(), "the next term begins"), unless=self._ending)
@@ -145,36 +145,6 @@ class CustomerLifecycle(LifecycleMessages):
                 s.quantities |= s.decision.quantities if s.decision else {}
                 s.term, s.decision, s.readiness = s.term + 1, None, None
         await self._end()
-
-    async def _open_renewal(self) -> None:
-        """Have an opportunity in the CRM for the decision, and assemble the readiness view."""
-        s = self._state
-        s.window_opened = s.term
-        opportunity = plan.create_renewal_opportunity(s, self._term())
-        self._lanes.ask(opportunity)
-        # the view shows the opportunity's stage; a CRM that is down does not hold it up
-        await workflow.wait_condition(lambda: opportunity.key in s.effects or opportunity.key in s.cases)
-        if s.readiness is None:
-            s.readiness = await assemble_readiness(s, self._now())
-
-    async def _await_decision(self) -> None:
-        """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
-        s = self._state
-        clause = s.known.terms.auto_renew
-        last = "the auto-renew clause decides" if clause else "the term is over, decided or not"
-
-        def last_month() -> Due:
-            coming = [at for at in (s.last_month(), s.last_word()) if at is not None]
-            return Due(min(coming, default=None), "the last month of the term")
-
-        await self._until(last_month, unless=self._decided)  # for the priority that CS shows
-        await self._until(lambda: Due(s.last_word(), last), unless=self._decided)
-        if not self._decided() and clause:
-            s.decision = Decision(outcome="renew", by="auto-renew clause", on=self._today())
-        elif not self._decided():
-            outcomes.out_of_term(s, self._now())
-            await workflow.wait_condition(self._decided)
-        s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
 
     async def _renew(self) -> None:
         """The next term in the ERP, and what changes with it. A renewal that the ERP refuses may yet become an end."""
@@ -223,17 +193,8 @@ class CustomerLifecycle(LifecycleMessages):
     async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
         await until(self._now, due, unless=unless)
 
-    def _decided(self) -> bool:
-        return self._state.decision is not None or self._ending()
-
     def _ending(self) -> bool:
         return self._state.ends_on is not None
-
-    def _term(self) -> calendar.Term:
-        term = self._state.term_now()
-        if term is None:
-            raise ApplicationError("a live contract has no term", type="INTERNAL")
-        return term
 
     def _outcome(self) -> LifecycleOutcome:
         s = self._state

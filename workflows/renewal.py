@@ -1,0 +1,66 @@
+"""The renewal of the term that runs: its window opens, its readiness is read, and somebody or something decides."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.lanes import Lanes
+from workflows.readings import assemble_readiness
+from workflows.waiting import Due, until
+
+with workflow.unsafe.imports_passed_through():
+    from domain import calendar, outcomes, plan
+    from domain.state import Decision, LifecycleState
+
+
+class Renewal:
+    """One for the whole life: what it knows of a term stands in the state."""
+
+    def __init__(self, state: LifecycleState, lanes: Lanes, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._lanes = lanes
+        self._now = now
+
+    async def open(self) -> None:
+        """Have an opportunity in the CRM for the decision, and assemble the readiness view."""
+        s = self._state
+        s.window_opened = s.term
+        opportunity = plan.create_renewal_opportunity(s, running_term(s))
+        self._lanes.ask(opportunity)
+        # the view shows the opportunity's stage; a CRM that is down does not hold it up
+        await workflow.wait_condition(lambda: opportunity.key in s.effects or opportunity.key in s.cases)
+        if s.readiness is None:
+            s.readiness = await assemble_readiness(s, self._now())
+
+    async def decision(self) -> None:
+        """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
+        s = self._state
+        clause = s.known.terms.auto_renew
+        last = "the auto-renew clause decides" if clause else "the term is over, decided or not"
+
+        def last_month() -> Due:
+            coming = [at for at in (s.last_month(), s.last_word()) if at is not None]
+            return Due(min(coming, default=None), "the last month of the term")
+
+        await until(self._now, last_month, unless=self._decided)  # for the priority that CS shows
+        await until(self._now, lambda: Due(s.last_word(), last), unless=self._decided)
+        if not self._decided() and clause:
+            today = calendar.civil_date(self._now(), s.zone)
+            s.decision = Decision(outcome="renew", by="auto-renew clause", on=today)
+        elif not self._decided():
+            outcomes.out_of_term(s, self._now())
+            await workflow.wait_condition(self._decided)
+        s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
+
+    def _decided(self) -> bool:
+        return self._state.decision is not None or self._state.ends_on is not None
+
+
+def running_term(state: LifecycleState) -> calendar.Term:
+    """The term of a contract that lives."""
+    term = state.term_now()
+    if term is None:
+        raise ApplicationError("a live contract has no term", type="INTERNAL")
+    return term
