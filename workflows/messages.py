@@ -1,4 +1,4 @@
-"""What a lifecycle is told and asked while it lives: events and commands as Updates, events as Signals too, one query.
+"""What a lifecycle is told and asked while it lives: events and commands as Updates, events as Signals too, two queries.
 
 Handlers only mutate state; the tracks see it. Validators refuse with the reason, which writes no history.
 """
@@ -137,6 +137,11 @@ class LifecycleMessages:
     def view(self) -> LifecycleView:
         """Where the lifecycle stands."""
         return self._view()
+
+    @workflow.query
+    def state(self) -> LifecycleState:
+        """The whole state, as continue-as-new would hand it on: what a fork of this lifecycle begins with."""
+        return self._state
 
     def _view(self) -> LifecycleView:
         return projection.view(self._state, self._now())
