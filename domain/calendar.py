@@ -1,6 +1,8 @@
 """Civil-date arithmetic in a contract's zone: terms, renewal window, notice and checkpoints, all from the anchor."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -9,6 +11,7 @@ from domain.base import Frozen
 from domain.terms import ContractTerms, StartRule
 
 CHECKPOINT_DAYS = (90, 60, 30, 7)
+_NOT_MOVED: Mapping[int, date] = MappingProxyType({})
 
 
 class Term(Frozen):
@@ -95,29 +98,45 @@ def anchor(terms: ContractTerms, signed_on: date | None, activated_on: date | No
             return terms.starts_on
 
 
-def term(terms: ContractTerms, anchor: date, number: int) -> Term:
+def term(terms: ContractTerms, anchor: date, number: int, moved: Mapping[int, date] = _NOT_MOVED) -> Term:
     """The n-th term: 1 is the initial one, each later one a renewal. An evergreen contract has one term without end.
 
-    ValueError for a term that the contract can't have.
+    `moved`: the first day of a term by its number, where a change moved it. It is a new anchor: from the last term that
+    was moved on, dates are counted from its day. A term ends where the next one starts, so every day is in exactly one.
+    ValueError for a term that the contract can't have, or that a later one's move leaves no day.
     """
-    if number < 1 or (terms.evergreen and number > 1):
-        raise ValueError(f"the contract has no term {number}")
-    if terms.evergreen:
-        return Term(number=1, starts=anchor, ends=None)
+    starts, ends = _first_day(terms, anchor, number, moved), None
+    if number + 1 in moved or not _endless(terms, number):
+        ends = _first_day(terms, anchor, number + 1, moved)
+        if ends <= starts:
+            raise ValueError(f"term {number} begins on {starts}, so the next one can't begin on {ends}")
+    return Term(number=number, starts=starts, ends=ends)
+
+
+def _endless(terms: ContractTerms, number: int) -> bool:
+    return terms.evergreen and number >= 1
+
+
+def _first_day(terms: ContractTerms, anchor: date, number: int, moved: Mapping[int, date]) -> date:
     if terms.initial_months < 1 or terms.renewal_months < 1:
         raise ValueError("a term lasts at least one month")
-    months_before = 0 if number == 1 else terms.initial_months + (number - 2) * terms.renewal_months
-    months_after = terms.initial_months + (number - 1) * terms.renewal_months
-    return Term(number=number, starts=add_months(anchor, months_before), ends=add_months(anchor, months_after))
+    base = max((moves for moves in moved if moves <= number), default=1)
+    if number < 1 or any(_endless(terms, before) for before in range(base, number)):
+        raise ValueError(f"the contract has no term {number}")
+    renewals = number - base
+    months = renewals * terms.renewal_months
+    if base == 1 and renewals:
+        months += terms.initial_months - terms.renewal_months
+    return add_months(moved.get(base, anchor), months)
 
 
-def term_on(terms: ContractTerms, anchor: date, day: date) -> Term:
-    """The term that a day falls in, as if every renewal happened. ValueError for a day before the anchor."""
-    if day < anchor:
-        raise ValueError(f"{day} is before the contract's first day {anchor}")
-    current = term(terms, anchor, 1)
+def term_on(terms: ContractTerms, anchor: date, day: date, moved: Mapping[int, date] = _NOT_MOVED) -> Term:
+    """The term that a day falls in, as if every renewal happened. ValueError for a day before the first term."""
+    current = term(terms, anchor, 1, moved)
+    if day < current.starts:
+        raise ValueError(f"{day} is before the contract's first day {current.starts}")
     while current.ends is not None and current.ends <= day:
-        current = term(terms, anchor, current.number + 1)
+        current = term(terms, anchor, current.number + 1, moved)
     return current
 
 

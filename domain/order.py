@@ -39,7 +39,9 @@ class OrderedTerms(ContractTerms, extra="forbid"):
 
 
 class OrderLine(Frozen):
-    """A line as sold. `unit_price` is a fact for the ERP; Tenure computes no price."""
+    """A line as sold. `unit_price` is a fact for the ERP; Tenure computes no price. `starts` and `ends` (exclusive) are
+    the line's own days, where they are not the contract's.
+    """
 
     id: str
     product: str | None = None
@@ -48,6 +50,8 @@ class OrderLine(Frozen):
     charge: ChargeType = ChargeType.RECURRING
     frequency: Frequency = Frequency.ANNUAL
     billing_start: BillingRule | None = None
+    starts: date | None = None
+    ends: date | None = None
 
 
 class Order(Frozen):

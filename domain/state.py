@@ -82,6 +82,7 @@ class LifecycleState(Tolerant):
     paused: str | None = None
 
     term: int = 1
+    moved: dict[int, date] = {}
     window_opened: int = 0
     readiness: RenewalReadiness | None = None
     prepared: int = 0
@@ -155,7 +156,7 @@ class LifecycleState(Tolerant):
         if self.sheet is None:
             return None
         anchor = calendar.anchor(self.sheet.terms, self.sheet.signed_on, self.activated_on)
-        return calendar.term(self.sheet.terms, anchor, number) if anchor else None
+        return calendar.term(self.sheet.terms, anchor, number, self.moved) if anchor else None
 
     def first_term(self, activated_on: date) -> calendar.Term:
         """The first term of an order that is activated on this day."""

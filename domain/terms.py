@@ -121,7 +121,11 @@ class ContractTerms(Tolerant, frozen=True):
 
 
 class LineTerms(Tolerant, frozen=True):
-    """One line of a contract as the lifecycle knows it: what is charged, how often, from when, how many."""
+    """One line of a contract as the lifecycle knows it: what is charged, how often, from when, how many.
+
+    `starts` and `ends` (exclusive) are the line's own days, where they are not the contract's: the steps of a ramp, and
+    what a change adds or takes away.
+    """
 
     id: str
     product: str
@@ -129,6 +133,8 @@ class LineTerms(Tolerant, frozen=True):
     frequency: Frequency
     quantity: Decimal
     billing_start: BillingRule
+    starts: date | None = None
+    ends: date | None = None
     whole: bool = False
     max_quantity: Decimal | None = None
 

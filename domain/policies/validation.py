@@ -117,6 +117,8 @@ def sheet(order: Order, company: Company) -> ContractSheet:
                 frequency=line.frequency,
                 quantity=line.quantity,
                 billing_start=line.billing_start,
+                starts=line.starts,
+                ends=line.ends,
                 whole=in_whole_numbers(line, products.get(line.product)),
                 max_quantity=products[line.product].max_quantity if line.product in products else None,
             )

@@ -193,3 +193,60 @@ def test_checkpoints_lie_in_window_and_term() -> None:
     assert [point.days_before for point in checkpoints(late, year)] == [30, 7]
     month = Term(number=1, starts=date(2026, 11, 25), ends=date(2026, 12, 25))
     assert [point.days_before for point in checkpoints(ContractTerms(), month)] == [30, 7]
+
+
+MOVES = st.dictionaries(st.integers(2, 8), st.integers(1, 900), max_size=4)
+
+
+def moves(terms: ContractTerms, first: date, days: dict[int, int]) -> dict[int, date]:
+    """First days for the terms named, each so many days after the term before it began."""
+    moved: dict[int, date] = {}
+    for number in sorted(days):
+        before = term(terms, first, number - 1, moved)
+        moved[number] = before.starts + timedelta(days=days[number])
+    return moved
+
+
+@given(first=DAYS, terms=TERMS, days=MOVES, offset=st.integers(0, 6000))
+def test_every_day_is_in_exactly_one_term_however_terms_were_moved(
+    first: date, terms: ContractTerms, days: dict[int, int], offset: int
+) -> None:
+    moved = moves(terms, first, days)
+    day = first + timedelta(days=offset)
+    found = term_on(terms, first, day, moved)
+    every = [term(terms, first, number, moved) for number in range(1, found.number + 2)]
+    assert [one.number for one in every if one.ends and one.starts <= day < one.ends] == [found.number]
+    assert all(before.ends == after.starts for before, after in pairwise(every))
+
+
+@given(first=DAYS, terms=TERMS, days=MOVES, further=st.integers(0, 8))
+def test_from_a_moved_term_on_days_are_counted_from_it(
+    first: date, terms: ContractTerms, days: dict[int, int], further: int
+) -> None:
+    moved = moves(terms, first, days)
+    last = max(moved, default=1)
+    again = ContractTerms(initial_months=terms.renewal_months if moved else terms.initial_months,
+                          renewal_months=terms.renewal_months)  # fmt: skip
+    from_there = term(again, moved.get(last, first), further + 1)
+    assert term(terms, first, last + further, moved) == from_there.model_copy(update={"number": last + further})
+
+
+def test_an_extension_moves_every_later_term() -> None:
+    terms, moved = ContractTerms(initial_months=12), {2: date(2027, 3, 31)}
+    assert term(terms, date(2026, 1, 31), 1, moved).ends == date(2027, 3, 31)
+    assert [term(terms, date(2026, 1, 31), number, moved).starts for number in (2, 3, 4)] == [
+        date(2027, 3, 31),
+        date(2028, 3, 31),
+        date(2029, 3, 31),
+    ]
+
+
+def test_a_moved_term_can_come_after_an_evergreen_one() -> None:
+    terms, moved = ContractTerms(evergreen=True), {2: date(2027, 1, 1)}
+    assert term(terms, date(2026, 1, 1), 1, moved).ends == date(2027, 1, 1)
+    assert term(terms, date(2026, 1, 1), 2, moved) == Term(number=2, starts=date(2027, 1, 1), ends=None)
+
+
+def test_a_move_that_leaves_a_term_no_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="the next one can't begin"):
+        term(ContractTerms(), date(2026, 1, 1), 1, {2: date(2026, 1, 1)})
