@@ -1,4 +1,4 @@
-"""What a lifecycle is told and asked while it lives: events and commands as Updates, events as Signals too, two queries.
+"""What a lifecycle is told and asked while it lives: events and commands as Updates, events as Signals too, queries.
 
 Handlers only mutate state; the tracks see it. Validators refuse with the reason, which writes no history.
 """
