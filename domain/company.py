@@ -2,10 +2,14 @@
 
 import tomllib
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from domain.base import Frozen
 from domain.ports import OnboardingTask
+
+StandardTerm = Literal["payment_terms_days", "notice_days", "initial_months", "renewal_months", "free_months"]
 
 
 class LegalEntity(Frozen):
@@ -52,6 +56,21 @@ class RiskPolicy(Frozen):
     low_adoption: Decimal = Decimal("0.4")
 
 
+class ApprovalPolicy(Frozen):
+    """Which orders wait for finance's approval; none where nothing is named.
+
+    `limits`: by currency, the highest value that the deal may state for the charges of one billing frequency. `terms`:
+    by the name of a term (payment_terms_days, notice_days, initial_months, renewal_months, free_months) the lowest and
+    the highest standard one. `kinds`, `billing_timings`, `billing_rules`: the standard ones, any when empty.
+    """
+
+    limits: dict[str, Decimal] = {}
+    terms: dict[StandardTerm, tuple[int, int]] = {}
+    kinds: tuple[str, ...] = ()
+    billing_timings: tuple[str, ...] = ()
+    billing_rules: tuple[str, ...] = ()
+
+
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case."""
 
@@ -63,7 +82,15 @@ class Company(Frozen):
     renewal_playbook: tuple[str, ...] = ("Review readiness", "Confirm stakeholders", "Agree scope", "Collect decision")
     collections: CollectionsPolicy = CollectionsPolicy()
     risk: RiskPolicy = RiskPolicy()
+    approval: ApprovalPolicy = ApprovalPolicy()
     early_event_days: int = 3
+
+    @model_validator(mode="after")
+    def _limits_cover_every_currency(self) -> Self:
+        sold_in = {currency for entity in self.entities for currency in entity.currencies}
+        if self.approval.limits and (missing := sold_in - self.approval.limits.keys()):
+            raise ValueError(f"approval.limits names no limit for {', '.join(sorted(missing))}")
+        return self
 
     @property
     def milestones(self) -> frozenset[str]:

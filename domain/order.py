@@ -107,7 +107,8 @@ class Reason(Tolerant, frozen=True):
 class OrderVerdict(Tolerant, frozen=True):
     """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet.
 
-    `connections` and `scopes`, of a valid one: where it goes (domain/routes.py).
+    `connections` and `scopes`, of a valid one: where it goes (domain/routes.py); `approval`: why finance must approve
+    it first.
     """
 
     revision: int
@@ -115,3 +116,4 @@ class OrderVerdict(Tolerant, frozen=True):
     sheet: ContractSheet | None = None
     connections: dict[str, str] = {}
     scopes: dict[str, str] = {}
+    approval: tuple[Reason, ...] = ()

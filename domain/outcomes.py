@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from domain import keys, projection
 from domain.errors import ERRORS, ConnectionFrozen, Internal
+from domain.finance import approval
 from domain.order import OrderVerdict, Reason
 from domain.state import LifecycleState, OpenCase
 from domain.steps import (
@@ -224,6 +225,7 @@ def next_generation(state: LifecycleState, key: str) -> None:
 def revised(state: LifecycleState, revision: int) -> None:
     """Nothing goes on until the new revision is judged; what an earlier one asked for is dropped."""
     state.order_revision, state.sheet = revision, None
+    approval.withdrawn(state)
     for step in [each for each in state.queue if isinstance(each, ValidateOrder | CreateCustomer | CreateSubscription)]:
         state.queue.remove(step)
         state.cases.pop(step.key, None)
@@ -252,6 +254,7 @@ def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
         return
     state.connections, state.scopes = verdict.connections, verdict.scopes
     state.cases.pop(ORDER_CASE, None)
+    approval.asked(state, verdict.approval, now)
 
 
 def _goes_elsewhere(state: LifecycleState, verdict: OrderVerdict) -> Reason | None:

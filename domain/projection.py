@@ -130,6 +130,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         risk=state.risk.level if state.risk else "low",
         renewal_priority=state.risk.renewal_priority if state.risk else "normal",
         decision=f"{state.decision.outcome} ({state.decision.by})" if state.decision else None,
+        approval=state.approval,
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
         lines=[
             LineView(
@@ -177,6 +178,8 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    if seen.approval and seen.approval.given:
+        lines.append(f"- **Approved by finance:** {seen.approval.approved_by}, {seen.approval.on}")
     elsewhere = [f"{kind} {name}" for kind, name in seen.connections.items() if kind != name]
     lines += [f"- **Connections:** {', '.join(elsewhere)}"] if elsewhere else []
     lines += [f"- **Risk:** {seen.risk}, **renewal priority:** {seen.renewal_priority}", ""]

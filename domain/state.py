@@ -10,6 +10,7 @@ from typing import Literal
 from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
+from domain.finance.records import Approval
 from domain.messages import AmendmentWon
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
@@ -78,6 +79,7 @@ class LifecycleState(Tolerant):
     adoption: Decimal | None = None
     risk: Risk | None = None
 
+    approval: Approval | None = None
     hold: str | None = None
     paused: str | None = None
 
@@ -103,6 +105,11 @@ class LifecycleState(Tolerant):
     @property
     def zone(self) -> str:
         return self.sheet.terms.zone if self.sheet else "UTC"
+
+    @property
+    def cleared(self) -> bool:
+        """The order is valid, and finance has nothing to approve any more: it may reach the ERP."""
+        return self.sheet is not None and (self.approval is None or self.approval.given)
 
     @property
     def customer(self) -> str | None:

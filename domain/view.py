@@ -4,6 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.base import Tolerant
+from domain.finance.records import Approval
 
 
 class Stage(StrEnum):
@@ -64,6 +65,7 @@ class LifecycleView(Tolerant):
     risk: str = "low"
     renewal_priority: str = "normal"
     decision: str | None = None
+    approval: Approval | None = None
     readiness: dict[str, object] | None = None
     lines: list[LineView] = []
     milestones: dict[str, date] = {}

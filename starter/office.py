@@ -21,6 +21,7 @@ from domain.document import apply_fixes
 from domain.mapping import Mapping
 from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
 from domain.outcomes import ORDER_CASE
+from domain.state import LifecycleState
 from domain.view import LifecycleView
 from starter.case_desk import CaseDesk
 from starter.finding import find_life
@@ -85,6 +86,13 @@ class Office:
         if stored is None:
             raise Mistake(f"{life.contract} has not been started yet; is the dispatcher up? `tenure status` tells")
         return stored
+
+    async def state(self, life: LifecycleRow) -> LifecycleState:
+        """The whole state of a running lifecycle: what a dry run is tried on. Raises Mistake when nobody answers."""
+        try:
+            return await self.handle(life).query(CustomerLifecycle.state, rpc_timeout=ANSWER)
+        except RPCError as error:
+            raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
 
     # ── starting and telling ────────────────────────────────────────────────────────────────────────────────────
 

@@ -158,16 +158,18 @@ async def open_house(
     recorded: bool = True,
     limited: Mapping[str, Limit] | None = None,
     instead: Mapping[str, Any] | None = None,
+    rules: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
 
     Without `recorded`, lifecycles are not told which connections are theirs, as it was before there were several.
-    `limited`: by connection. `instead`: adapters of other systems than the box's, by connection.
+    `rules`: fields of the company that are other than in the example. `limited`: by connection. `instead`: adapters of
+    other systems than the box's, by connection.
     """
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
-    company = load_company((EXAMPLES / "company.toml").read_text())
+    company = load_company((EXAMPLES / "company.toml").read_text()).model_copy(update=dict(rules or {}))
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
     apps = [create_app(str(home / f"box{number}.db")) for number, _ in enumerate(erps)]
     queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"

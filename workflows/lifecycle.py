@@ -177,7 +177,7 @@ class CustomerLifecycle(LifecycleMessages):
         """Have a step done, once. A corrected order drops its steps: they are made anew, from what is valid now."""
         s = self._state
         while True:
-            await self._unless_cancelled(lambda: s.sheet is not None)
+            await self._unless_cancelled(lambda: s.cleared)
             step = make()
             self._lanes.ask(step)
             key = step.key

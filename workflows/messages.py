@@ -3,14 +3,14 @@
 Handlers only mutate state; the tracks see it. Validators refuse with the reason, which writes no history.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
+from workflows.finance import FinanceMessages
 from workflows.lanes import Lanes
+from workflows.refusing import refuse
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
@@ -35,15 +35,7 @@ with workflow.unsafe.imports_passed_through():
 VIEWS_PER_TASK = 1000
 
 
-def refuse(check: Callable[[], None]) -> None:
-    """Turn the domain's refusal into what an Update may raise."""
-    try:
-        check()
-    except Refused as refused:
-        raise ApplicationError(str(refused), type="REFUSED", non_retryable=True) from None
-
-
-class LifecycleMessages:
+class LifecycleMessages(FinanceMessages):
     """The handlers, and how the state is read."""
 
     _state: LifecycleState

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from domain.company import Company
 from domain.document import Key, apply_fixes, dotted
 from domain.order import ContractSheet, Order, OrderVerdict, Reason
+from domain.policies.approval import approval_reasons
 from domain.policies.line_checks import in_whole_numbers, line_reasons
 from domain.policies.order_checks import party_reasons, selling_reasons, terms_reasons
 from domain.policies.tax import tax_reasons
@@ -92,7 +93,11 @@ def verdict(
     if reasons:
         return OrderVerdict(revision=revision, reasons=tuple(dict.fromkeys(reasons)))
     return OrderVerdict(
-        revision=revision, sheet=sheet(order, company), connections=routed.connections, scopes=routed.scopes
+        revision=revision,
+        sheet=sheet(order, company),
+        connections=routed.connections,
+        scopes=routed.scopes,
+        approval=approval_reasons(order, company.approval),
     )
 
 

@@ -9,6 +9,7 @@ from starter.cli import (
     catalog,
     commands,
     connections,
+    finance,
     freezing,
     lifecycles,
     replaying,
@@ -25,7 +26,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (stack, lifecycles, commands, cases, connections, freezing, replaying, catalog, subscribers, tools):
+for part in (
+    stack,
+    lifecycles,
+    commands,
+    finance,
+    cases,
+    connections,
+    freezing,
+    replaying,
+    catalog,
+    subscribers,
+    tools,
+):
     part.register(app)
 
 
