@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from pydantic import ValidationError
 
 from domain import keys, projection
+from domain.changes.kinds import AtRenewal
 from domain.errors import ERRORS, ConnectionFrozen, Internal
 from domain.finance import approval
 from domain.order import OrderVerdict, Reason
@@ -195,7 +196,8 @@ def dropped(state: LifecycleState, case_id: str, now: datetime) -> None:
 def amendment_dropped(state: LifecycleState, step: AmendSubscription) -> None:
     """The quantities are what they were. A later amendment keeps its target, and has what was before to go back to."""
     if state.decision is not None and step.key == keys.renewal_amendment(state.contract, state.term + 1):
-        state.decision.quantities = {}  # the next term has not begun: nothing has changed yet
+        # the next term has not begun: nothing has changed yet
+        state.decision.quantities, state.at_renewal = {}, AtRenewal()
         return
     waiting = [each for each in (*state.queue, *state.doubts.values()) if isinstance(each, AmendSubscription)]
     for line, quantity in step.former.items():

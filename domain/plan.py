@@ -4,7 +4,7 @@ from datetime import date
 
 from domain import keys
 from domain.calendar import Term
-from domain.state import Decision, LifecycleState
+from domain.state import LifecycleState
 from domain.steps import (
     ActivateOrder,
     AmendSubscription,
@@ -107,14 +107,23 @@ def renew_subscription(s: LifecycleState) -> RenewSubscription:
     )
 
 
-def amend_with_renewal(s: LifecycleState, decision: Decision) -> AmendSubscription:
-    """The quantities that a won renewal changes, from the first day of the next term."""
+def amend_with_renewal(s: LifecycleState) -> AmendSubscription | None:
+    """What changes with the first day of the next term: as was agreed before, and where it differs as it was decided.
+    None where nothing does."""
+    agreed, decided = s.at_renewal, s.decision.quantities if s.decision else {}
+    removed = tuple(line for line in agreed.removed if line not in decided)
+    quantities = agreed.quantities | decided
+    if not (quantities or removed or agreed.added):
+        return None
     return AmendSubscription(
         key=keys.renewal_amendment(s.contract, s.term + 1),
         subscription=s.subscription or "",
         effective=renew_subscription(s).starts,
-        quantities=decision.quantities,
-        former={line: s.quantities[line] for line in decision.quantities},
+        quantities=quantities,
+        former={line: s.quantities[line] for line in quantities},
+        revision=agreed.revision,
+        added=tuple(line.id for line in agreed.added),
+        removed=removed,
     )
 
 

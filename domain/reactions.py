@@ -6,6 +6,9 @@ from decimal import Decimal
 from pydantic import TypeAdapter
 
 from domain import calendar, keys, outcomes
+from domain.changes.kinds import Amend, AtRenewal
+from domain.changes.lines import amend as change_lines
+from domain.changes.lines import check_quantity, line_named, take_lines
 from domain.corrections import check_correction, correct
 from domain.messages import (
     AmendmentWon,
@@ -23,8 +26,6 @@ from domain.messages import (
 )
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
-from domain.steps import AmendSubscription
-from domain.terms import LineTerms
 
 REMEMBERED = 99  # refusals whose answer may have been lost
 
@@ -89,7 +90,7 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
         case RenewalWon():
             check_opportunity(state, event.opportunity)
             won = Decision(outcome="renew", by=f"CRM opportunity {event.opportunity} won", on=today)
-            won.quantities = renewed_quantities(state, event.quantities)
+            won.quantities = renewed_quantities(state, event.quantities, today)
             decide(state, won)
         case RenewalLost():
             check_opportunity(state, event.opportunity)
@@ -112,7 +113,7 @@ def check_opportunity(state: LifecycleState, opportunity: str) -> None:
             )
 
 
-def renewed_quantities(state: LifecycleState, won: dict[str, Decimal]) -> dict[str, Decimal]:
+def renewed_quantities(state: LifecycleState, won: dict[str, Decimal], today: date) -> dict[str, Decimal]:
     """The targets by line that a won renewal changes. Raises Refused for what the contract can't hold."""
     if state.sheet is None:
         return {}
@@ -120,34 +121,12 @@ def renewed_quantities(state: LifecycleState, won: dict[str, Decimal]) -> dict[s
     for line in state.sheet.lines:
         held[line.product] = held.get(line.product, Decimal()) + state.quantities.get(line.id, line.quantity)
     changed = {product: quantity for product, quantity in won.items() if quantity != held.get(product)}
-    lines = lines_of(state, changed)
+    targets: dict[str, Decimal] = {}
     for product, quantity in changed.items():
-        check_quantity(lines[product], quantity)
-    return {lines[product].id: quantity for product, quantity in changed.items()}
-
-
-def lines_of(state: LifecycleState, changes: dict[str, Decimal]) -> dict[str, LineTerms]:
-    """The line of each product. Raises Refused where there is none, or where it could be more than one."""
-    found: dict[str, LineTerms] = {}
-    for product in sorted(changes):
-        lines = [line for line in state.known.lines if line.product == product]
-        if not lines:
-            sold = ", ".join(sorted({line.product for line in state.known.lines}))
-            raise Refused(f"the contract has no line for {product}; it has {sold}")
-        if len(lines) > 1:
-            raise Refused(f"{product} stands in {len(lines)} lines; which one changes is not said")
-        found[product] = lines[0]
-    return found
-
-
-def check_quantity(line: LineTerms, quantity: Decimal) -> None:
-    """What the order's validation would say of this quantity."""
-    if quantity <= 0:
-        raise Refused(f"{line.product} would have the quantity {quantity}")
-    if line.whole and quantity != quantity.to_integral_value():
-        raise Refused(f"{line.product} is sold in whole numbers, not {quantity}")
-    if line.max_quantity is not None and quantity > line.max_quantity:
-        raise Refused(f"{line.product} would have the quantity {quantity}; at most {line.max_quantity} are sold")
+        line = line_named(state, product, today)
+        check_quantity(line, quantity)
+        targets[line.id] = quantity
+    return targets
 
 
 def decide(state: LifecycleState, decision: Decision) -> None:
@@ -184,27 +163,24 @@ def amend_early(state: LifecycleState, today: date, now: datetime) -> None:
 
 
 def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
-    """Turn a won upsell into target quantities and one ERP step, keyed by the deal: the same deal amends once."""
-    if state.subscription is None or state.activated_on is None:
-        raise Refused("the order is not activated yet, so there is nothing to amend")
-    if state.ends_on is not None:
-        raise Refused(f"the contract ends on {state.ends_on}")
+    """Turn a won upsell into an amendment, named by the deal: the same deal amends once."""
     key = keys.amendment(state.contract, event.deal)
     if key in state.effects or key in state.doubts or any(step.key == key for step in state.queue):
         return
-    targets: dict[str, Decimal] = {}
-    for product, line in lines_of(state, event.changes).items():
-        change = event.changes[product]
-        targets[line.id] = change + (state.quantities[line.id] if event.mode == "difference" else 0)
-        check_quantity(line, targets[line.id])
-    former = {line: state.quantities[line] for line in targets}
-    state.quantities.update(targets)
-    state.queue.append(
-        AmendSubscription(
-            key=key,
-            subscription=state.subscription,
-            effective=event.effective or today,
-            quantities=targets,
-            former=former,
-        )
-    )
+    lines = {product: line_named(state, product, today) for product in event.changes}
+    targets = {
+        line.id: event.changes[product] + (state.quantities[line.id] if event.mode == "difference" else 0)
+        for product, line in lines.items()
+    }
+    change_lines(state, Amend(quantities=targets, effective=event.effective), event.deal, today)
+
+
+def begin_next_term(state: LifecycleState) -> None:
+    """What was agreed for the next term, and decided with it, is what the contract has now."""
+    following, decided = state.term_number(state.term + 1), state.decision.quantities if state.decision else {}
+    agreed = state.at_renewal
+    if following is not None and agreed:
+        removed = [line for line in agreed.removed if line not in decided]
+        take_lines(state, agreed.added, removed, following.starts)
+    state.quantities |= agreed.quantities | decided
+    state.term, state.decision, state.readiness, state.at_renewal = state.term + 1, None, None, AtRenewal()

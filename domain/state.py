@@ -10,6 +10,7 @@ from typing import Literal
 from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
+from domain.changes.kinds import AtRenewal, ChangeRecord
 from domain.finance.records import Approval
 from domain.messages import AmendmentWon
 from domain.order import ContractSheet, Reason
@@ -82,9 +83,12 @@ class LifecycleState(Tolerant):
     approval: Approval | None = None
     hold: str | None = None
     paused: str | None = None
+    paused_until: date | None = None
 
     term: int = 1
     moved: dict[int, date] = {}
+    at_renewal: AtRenewal = AtRenewal()
+    changes: list[ChangeRecord] = []
     window_opened: int = 0
     readiness: RenewalReadiness | None = None
     prepared: int = 0
@@ -207,6 +211,24 @@ class LifecycleState(Tolerant):
         dated = [*billing.awaited_dates(rule), *reached, facts.signed_on, facts.activated_on]
         days = [day for day in dated if day is not None and day > today]
         return calendar.start_of_day(min(days), self.zone) if days else None
+
+    def line(self, name: str) -> LineTerms | None:
+        """The line with this id, as it is now."""
+        return next((line for line in self.known.lines if line.id == name), None)
+
+    def minimum_ends(self) -> date | None:
+        """The day until which the contract runs at the least; None where its terms name no minimum."""
+        first, months = self.term_number(1), self.known.terms.minimum_months
+        return calendar.add_months(first.starts, months) if first and months else None
+
+    def earliest_end(self, notice_on: date) -> date:
+        """The first day not served, where notice within the term is given on a day."""
+        after_notice = notice_on + timedelta(days=max(self.known.terms.notice_days, 1))
+        return max(after_notice, self.minimum_ends() or after_notice)
+
+    def resumes(self) -> datetime | None:
+        """The instant at which a pause is over by itself."""
+        return calendar.start_of_day(self.paused_until, self.zone) if self.paused_until else None
 
     def end_instant(self) -> datetime | None:
         """The instant at which the contract ends, once that is decided."""

@@ -88,11 +88,12 @@ class AmendSubscription(StepBase):
 
 
 class ChangeTerm(StepBase):
-    """The running term's end is moved to `ends`, the first day not served: by an extension, or a co-term."""
+    """The running term's end is moved from `former` to `ends`, the first day not served: an extension, or a co-term."""
 
     do: Literal["erp.change_term"] = "erp.change_term"
     subscription: str
     ends: date
+    former: date
     reason: str
 
 

@@ -84,6 +84,9 @@ class Lanes:
             await workflow.wait_condition(lambda: self.leaving or self._head(system) is not None)
             if self.leaving:
                 return
+            if self._state.paused is not None:
+                await workflow.wait_condition(lambda: self.leaving or self._state.paused is None)
+                continue
             if step := self._ready(system):
                 self._busy.add(system)
                 self.performing.add(step.key)
@@ -107,8 +110,8 @@ class Lanes:
         return None
 
     def _ready(self, system: str) -> Step | None:
-        """The head, unless it has failed and its time has not come again."""
-        step = self._head(system)
+        """The head, unless it has failed and its time has not come again, or the lifecycle is paused."""
+        step = self._head(system) if self._state.paused is None else None
         case = self._state.cases.get(step.key) if step else None
         if case is not None and (case.retry_at is None or case.retry_at > self._now()):
             return None

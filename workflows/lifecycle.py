@@ -17,7 +17,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import LifecycleOutcome
     from domain.state import LifecycleState
     from domain.steps import Step
-    from domain.terms import LineTerms
 
 
 class OrderCancelled(Exception):
@@ -53,10 +52,12 @@ class CustomerLifecycle(LifecycleMessages):
         life = asyncio.create_task(self._live())
         crew = [asyncio.create_task(self._lanes.serve(system)) for system in SYSTEMS]
         crew.append(asyncio.create_task(self._desk.serve()))
+        pauses = asyncio.create_task(self._resume_in_time())
         await workflow.wait_condition(lambda: life.done() or self._must_continue())
         continues = not life.done()
         if continues:
             life.cancel()  # tracks only wait and decide: nothing is lost with them
+        pauses.cancel()
         self._lanes.leaving = self._desk.leaving = True
         await asyncio.gather(*crew)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -109,57 +110,77 @@ class CustomerLifecycle(LifecycleMessages):
         return not s.closed
 
     async def _bill(self) -> None:
-        """Start billing of each line when its own rule allows it, never earlier."""
-        async with asyncio.TaskGroup() as lines:
-            for line in self._state.known.lines:
-                lines.create_task(self._bill_line(line))
+        """Start billing of each line when its own rule allows it, never earlier; of those that are added, too."""
+        s, begun = self._state, set[str]()
 
-    async def _bill_line(self, line: LineTerms) -> None:
+        def new() -> list[str]:
+            return [line.id for line in s.known.lines if line.id not in begun]
+
+        async with asyncio.TaskGroup() as lines:
+            while not s.closed:
+                for line in new():
+                    begun.add(line)
+                    lines.create_task(self._bill_line(line))
+                await workflow.wait_condition(lambda: s.closed or bool(new()))
+
+    async def _bill_line(self, name: str) -> None:
         s = self._state
 
         def starts() -> date | None:
-            """The day on which the line's rule was met; None where there is nothing to bill any more."""
-            over = s.ends_on is not None and s.ends_on <= self._today()
-            return None if over else billing.billing_starts(line.billing_start, s.billing_facts, self._today())
+            """The day on which the line's rule was met; None where there is nothing to bill (any more)."""
+            line = s.line(name)
+            over = line is None or any(end is not None and end <= self._today() for end in (s.ends_on, line.ends))
+            if line is None or over:
+                return None
+            return billing.billing_starts(line.billing_start, s.billing_facts, self._today())
 
         def may_start() -> Due:
-            return Due(s.next_date(line, self._today()), f"line {line.id} may be billed")
+            line = s.line(name)
+            return Due(s.next_date(line, self._today()) if line else None, f"line {name} may be billed")
 
         while starts() is None and not s.closed:
             await self._until(may_start, unless=lambda: starts() is not None or s.closed)
         if first := starts():
-            await self._do(lambda: plan.start_billing(s, line.id, first))
+            await self._do(lambda: plan.start_billing(s, name, first))
 
     async def _keep_term(self) -> None:
         """Serve, open the renewal window, renew or end: term after term."""
         s = self._state
-        while s.ends_on is None:
-            await self._until(lambda: Due(s.window_opens(), "the renewal window opens"), unless=self._ending)
-            if s.ends_on is None:
+        while not s.closed:
+            await self._until(lambda: Due(s.window_opens(), "the renewal window opens"), unless=self._settled)
+            if not self._settled():
                 await self._renewal.open()
                 await self._renewal.decision()
-            if s.ends_on is None:
+            if s.decision is not None and s.decision.outcome == "renew":
                 await self._renew()
-                await self._until(lambda: Due(s.term_over(), "the next term begins"), unless=self._ending)
-            if s.ends_on is None:
-                s.quantities |= s.decision.quantities if s.decision else {}
-                s.term, s.decision, s.readiness = s.term + 1, None, None
-        await self._end()
+            if s.ends_on is not None:
+                await self._end()
+
+    def _settled(self) -> bool:
+        """It ends, or it was decided before the window opened that it goes on."""
+        s = self._state
+        return s.ends_on is not None or (s.decision is not None and s.window_opened < s.term)
 
     async def _renew(self) -> None:
-        """The next term in the ERP, and what changes with it. A renewal that the ERP refuses may yet become an end."""
+        """The next term in the ERP, with what changes then; it begins on its day. A renewal that the ERP refuses may
+        yet become an end, and one that it does not hold yet may be taken back."""
         s = self._state
         self._lanes.ask(plan.renew_subscription(s))
-        await workflow.wait_condition(lambda: s.renewed or self._ending())
-        if s.renewed and s.decision is not None and s.decision.quantities:
-            self._lanes.ask(plan.amend_with_renewal(s, s.decision))
+        await workflow.wait_condition(lambda: s.renewed or self._ending() or s.decision is None)
+        if s.renewed and (changes := plan.amend_with_renewal(s)):
+            self._lanes.ask(changes)
+        if s.renewed:
+            await self._until(lambda: Due(s.term_over(), "the next term begins"), unless=self._ending)
+            if not self._ending():
+                reactions.begin_next_term(s)
 
     async def _end(self) -> None:
-        """End the subscription on the right day. CRM and CS are told by their levels."""
+        """End the subscription on its day, unless the notice is withdrawn. CRM and CS are told by their levels."""
         s = self._state
-        await self._until(lambda: Due(s.end_instant(), "the contract ends"), unless=lambda: False)
-        await self._do(lambda: plan.end_subscription(s, self._today()))
-        outcomes.closed(s)
+        await self._until(lambda: Due(s.end_instant(), "the contract ends"), unless=lambda: not self._ending())
+        if self._ending():
+            await self._do(lambda: plan.end_subscription(s, self._today()))
+            outcomes.closed(s)
 
     async def _undo_order(self) -> None:
         """Undo what was done for a cancelled order. The customer stays: other contracts may use it."""
@@ -170,6 +191,14 @@ class CustomerLifecycle(LifecycleMessages):
             undo = plan.cancel_subscription(s)
             self._lanes.ask(undo)
             await workflow.wait_condition(lambda: undo.key in s.effects)
+
+    async def _resume_in_time(self) -> None:
+        """A pause that has a last day is over by itself."""
+        s = self._state
+        while True:
+            await workflow.wait_condition(lambda: s.paused_until is not None)
+            await until(self._now, lambda: Due(s.resumes(), "the pause is over"), unless=lambda: s.paused_until is None)
+            s.paused = s.paused_until = None
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -191,7 +220,7 @@ class CustomerLifecycle(LifecycleMessages):
             raise OrderCancelled
 
     async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
-        await until(self._now, due, unless=unless)
+        await until(self._now, due, unless=unless, held=lambda: self._state.paused is not None)
 
     def _ending(self) -> bool:
         return self._state.ends_on is not None

@@ -17,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
 
     from domain import calendar, commands, corrections, outcomes, projection, reactions
     from domain.books import ViewRow
+    from domain.changes import applying
+    from domain.changes.applying import ChangePreview
+    from domain.changes.kinds import ChangeContract
     from domain.messages import (
         BatchAnswer,
         CancelOrder,
@@ -123,6 +126,20 @@ class LifecycleMessages(FinanceMessages):
     def _check_cancel(self, command: CancelOrder) -> None:
         refuse(lambda: commands.check_cancel(self._state, command, under_way=self._lanes.busy("erp")))
 
+    @workflow.update
+    def change(self, command: ChangeContract) -> CommandAnswer:
+        """Change the running contract: amend, extend, renew early, give notice, pause, undo … (domain/changes). One at
+        a time, each against the state that the former left; the same id again changes nothing."""
+        refuse(lambda: self._check(command))
+        return self._answer(applying.apply(self._state, command, self._today(), self._lanes.performing))
+
+    @change.validator
+    def _check_change(self, command: ChangeContract) -> None:
+        refuse(lambda: self._check(command))
+
+    def _check(self, command: ChangeContract) -> None:
+        applying.check(self._state, command, self._today(), self._lanes.performing)
+
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     @workflow.query
@@ -134,6 +151,11 @@ class LifecycleMessages(FinanceMessages):
     def state(self) -> LifecycleState:
         """The whole state, as continue-as-new would hand it on: what a fork of this lifecycle begins with."""
         return self._state
+
+    @workflow.query
+    def preview(self, command: ChangeContract) -> ChangePreview:
+        """What a change would do. It changes nothing and writes no history."""
+        return applying.preview(self._state, command, self._today(), self._lanes.performing)
 
     def _view(self) -> LifecycleView:
         return projection.view(self._state, self._now())

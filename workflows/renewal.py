@@ -44,18 +44,24 @@ class Renewal:
             coming = [at for at in (s.last_month(), s.last_word()) if at is not None]
             return Due(min(coming, default=None), "the last month of the term")
 
-        await until(self._now, last_month, unless=self._decided)  # for the priority that CS shows
-        await until(self._now, lambda: Due(s.last_word(), last), unless=self._decided)
-        if not self._decided() and clause:
+        await self._until(last_month)  # for the priority that CS shows
+        await self._until(lambda: Due(s.last_word(), last))
+        if not self._settled() and clause:
             today = calendar.civil_date(self._now(), s.zone)
             s.decision = Decision(outcome="renew", by="auto-renew clause", on=today)
-        elif not self._decided():
+        elif not self._settled():
             outcomes.out_of_term(s, self._now())
-            await workflow.wait_condition(self._decided)
+            await workflow.wait_condition(self._settled)
         s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
 
-    def _decided(self) -> bool:
-        return self._state.decision is not None or self._state.ends_on is not None
+    async def _until(self, due: Callable[[], Due]) -> None:
+        s = self._state
+        await until(self._now, due, unless=self._settled, held=lambda: s.paused is not None)
+
+    def _settled(self) -> bool:
+        """Decided; or the term has been made so much longer that its window is closed again."""
+        s = self._state
+        return s.decision is not None or s.ends_on is not None or s.window_opened < s.term
 
 
 def running_term(state: LifecycleState) -> calendar.Term:

@@ -14,14 +14,23 @@ class Due(NamedTuple):
     what: str
 
 
-async def until(now: Callable[[], datetime], due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
+async def until(
+    now: Callable[[], datetime],
+    due: Callable[[], Due],
+    *,
+    unless: Callable[[], bool],
+    held: Callable[[], bool] = lambda: False,
+) -> None:
     """Wait until the date has come, or `unless` holds. The timer is armed again only when the date moves: an unrelated
-    event costs nothing."""
+    event costs nothing. What falls due while it is `held` waits until it is not any more."""
     while not unless():
         armed = due()
-        if armed.at is not None and armed.at <= now():
+        if armed.at is None or armed.at > now():
+            await _armed(now, due, armed, unless)
+        elif held():
+            await workflow.wait_condition(lambda: unless() or not held())
+        else:
             return
-        await _armed(now, due, armed, unless)
 
 
 async def _armed(now: Callable[[], datetime], due: Callable[[], Due], armed: Due, unless: Callable[[], bool]) -> None:

@@ -175,7 +175,8 @@ def test_a_won_renewal_s_other_quantities_are_amended_from_the_next_term_s_first
     react(state, RenewalWon(opportunity="006-renewal-1", quantities=won), TODAY)
     assert state.decision is not None
     assert quantities(state) == ["1", "50", "1"], "the running term stays as it is"
-    step = plan.amend_with_renewal(state, state.decision)
+    step = plan.amend_with_renewal(state)
+    assert step is not None
     assert (step.effective, step.quantities) == (date(2027, 12, 1), {"2": Decimal(75)})
     assert step.former == {"2": Decimal(50)}
 
