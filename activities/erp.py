@@ -246,7 +246,7 @@ def subscription_of(order: Order, contract: str, step: CreateSubscription) -> Ne
         starts=step.starts,
         ends=step.ends,
         payment_terms_days=order.terms.payment_terms_days,
-        purchase_order=order.purchase_order,
+        purchase_order=order.purchase_order.number if order.purchase_order else None,
         lines=tuple(
             SubscriptionLine(
                 id=line.id,

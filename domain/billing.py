@@ -3,16 +3,62 @@
 from collections.abc import Iterator
 from datetime import date
 
+from domain import calendar
 from domain.base import Frozen
-from domain.terms import BillingRule, EarliestOf, LatestOf, OnActivation, OnDate, OnMilestone, OnSignature
+from domain.terms import (
+    BillingRule,
+    ChargeType,
+    ContractKind,
+    ContractTerms,
+    EarliestOf,
+    LatestOf,
+    LineTerms,
+    OnActivation,
+    OnDate,
+    OnMilestone,
+    OnSignature,
+)
+
+CONVERSION = "conversion"
 
 
 class BillingFacts(Frozen):
-    """What has happened so far, as civil dates in the contract's zone. `milestones`: name to the day it was reached."""
+    """What has happened so far, as civil dates in the contract's zone. `milestones`: name to the day it was reached; a
+    trial reaches the one named `conversion` on the first day of what it became.
+    """
 
     signed_on: date | None = None
     activated_on: date | None = None
     milestones: dict[str, date] = {}
+
+
+def rule_of(line: LineTerms, terms: ContractTerms, facts: BillingFacts) -> BillingRule:
+    """All that must be met before a line is billed: its own rule, the first day of the line, the contract's free months
+    (recurring lines only) and a trial's conversion (all lines but one-time ones), whichever comes last.
+    """
+    rules: list[BillingRule] = [line.billing_start]
+    if line.starts is not None:
+        rules.append(OnDate(on=line.starts))
+    if terms.free_months > 0 and line.charge is ChargeType.RECURRING:
+        first = calendar.anchor(terms, facts.signed_on, facts.activated_on)
+        # unknown means not activated yet: the months can't have passed before they began
+        rules.append(OnDate(on=calendar.add_months(first, terms.free_months)) if first else OnActivation())
+    if terms.kind is ContractKind.TRIAL and line.charge is not ChargeType.ONE_TIME:
+        rules.append(OnMilestone(name=CONVERSION))
+    return rules[0] if len(rules) == 1 else LatestOf(rules=tuple(rules))
+
+
+def line_starts(line: LineTerms, terms: ContractTerms, facts: BillingFacts, today: date) -> date | None:
+    """The day on which a line's billing starts, if it has come by `today`. A line that is over before it could be
+    billed never is.
+    """
+    starts = billing_starts(rule_of(line, terms, facts), facts, today)
+    return None if starts is None or (line.ends is not None and line.ends <= starts) else starts
+
+
+def is_over(line: LineTerms, today: date) -> bool:
+    """Whether the line's own last day has passed: there is nothing to bill of it any more."""
+    return line.ends is not None and line.ends <= today
 
 
 def billing_starts(rule: BillingRule, facts: BillingFacts, today: date) -> date | None:

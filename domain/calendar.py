@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
 from domain.base import Frozen
-from domain.terms import ContractTerms, StartRule
+from domain.terms import ContractKind, ContractTerms, StartRule
 
 CHECKPOINT_DAYS = (90, 60, 30, 7)
 _NOT_MOVED: Mapping[int, date] = MappingProxyType({})
@@ -32,6 +33,23 @@ class Checkpoint(Frozen):
 
     days_before: int
     on: date
+
+
+class Review(Frozen):
+    """A yearly look at a contract that runs on without end: it is prepared from `opens` and due `on` the day."""
+
+    number: int
+    opens: date
+    on: date
+
+
+class Undecided(StrEnum):
+    """What becomes of a contract at the end of a term when nobody decides anything."""
+
+    RENEWS = "renews"
+    ENDS = "ends"
+    OUT_OF_TERM = "out_of_term"
+    RUNS_ON = "runs_on"
 
 
 def zone_exists(zone: str) -> bool:
@@ -99,35 +117,58 @@ def anchor(terms: ContractTerms, signed_on: date | None, activated_on: date | No
 
 
 def term(terms: ContractTerms, anchor: date, number: int, moved: Mapping[int, date] = _NOT_MOVED) -> Term:
-    """The n-th term: 1 is the initial one, each later one a renewal. An evergreen contract has one term without end.
+    """The n-th term: 1 is the initial one, each later one a renewal. An evergreen term is the last one, without end.
 
     `moved`: the first day of a term by its number, where a change moved it. It is a new anchor: from the last term that
     was moved on, dates are counted from its day. A term ends where the next one starts, so every day is in exactly one.
     ValueError for a term that the contract can't have, or that a later one's move leaves no day.
     """
+    if number < 1 or any(_is_last(terms, before) and before + 1 not in moved for before in range(1, number)):
+        raise ValueError(f"the contract has no term {number}")
     starts, ends = _first_day(terms, anchor, number, moved), None
-    if number + 1 in moved or not _endless(terms, number):
+    if number + 1 in moved or not is_endless(terms, number):
         ends = _first_day(terms, anchor, number + 1, moved)
         if ends <= starts:
             raise ValueError(f"term {number} begins on {starts}, so the next one can't begin on {ends}")
     return Term(number=number, starts=starts, ends=ends)
 
 
-def _endless(terms: ContractTerms, number: int) -> bool:
-    return terms.evergreen and number >= 1
+def is_endless(terms: ContractTerms, number: int) -> bool:
+    """Whether the n-th term runs on until somebody ends it."""
+    return terms.evergreen or (terms.renew_to_evergreen and number > 1)
+
+
+def _is_last(terms: ContractTerms, number: int) -> bool:
+    return terms.kind is ContractKind.ONE_OFF or is_endless(terms, number)
 
 
 def _first_day(terms: ContractTerms, anchor: date, number: int, moved: Mapping[int, date]) -> date:
     if terms.initial_months < 1 or terms.renewal_months < 1:
         raise ValueError("a term lasts at least one month")
-    base = max((moves for moves in moved if moves <= number), default=1)
-    if number < 1 or any(_endless(terms, before) for before in range(base, number)):
-        raise ValueError(f"the contract has no term {number}")
-    renewals = number - base
-    months = renewals * terms.renewal_months
-    if base == 1 and renewals:
+    anchors = {1: anchor} | dict(moved)
+    if 2 not in anchors and (second := _second(terms, anchors[1])):
+        anchors[2] = second
+    base = max(one for one in anchors if one <= number)
+    months = (number - base) * terms.renewal_months
+    if base == 1 < number:
         months += terms.initial_months - terms.renewal_months
-    return add_months(moved.get(base, anchor), months)
+    if base <= 2 < number and terms.kind is ContractKind.TRIAL and terms.converts_to:
+        months += terms.converts_to.months - terms.renewal_months
+    return add_months(anchors[base], months)
+
+
+def _second(terms: ContractTerms, first: date) -> date | None:
+    """The first day of the second term, where the first one's length is not a number of months."""
+    if terms.kind is ContractKind.TRIAL and terms.trial_days is not None:
+        return first + timedelta(days=max(terms.trial_days, 1))
+    if terms.coterm_ends is None:
+        return None
+    # An activation may be so late that the other contract has gone into its next term by then.
+    day, times = terms.coterm_ends, 0
+    while day <= first:
+        times += 1
+        day = add_months(terms.coterm_ends, times * terms.renewal_months)
+    return day
 
 
 def term_on(terms: ContractTerms, anchor: date, day: date, moved: Mapping[int, date] = _NOT_MOVED) -> Term:
@@ -140,21 +181,84 @@ def term_on(terms: ContractTerms, anchor: date, day: date, moved: Mapping[int, d
     return current
 
 
+def if_undecided(terms: ContractTerms, number: int) -> Undecided:
+    """What becomes of the contract when the n-th term passes and nobody decides. Out of term is a case for a person."""
+    if is_endless(terms, number):
+        return Undecided.RUNS_ON
+    if terms.kind is ContractKind.ONE_OFF:
+        return Undecided.ENDS
+    if terms.kind is ContractKind.TRIAL and number == 1:
+        return Undecided.RENEWS if terms.converts_to and terms.converts_to.auto else Undecided.ENDS
+    return Undecided.RENEWS if terms.auto_renew else Undecided.OUT_OF_TERM
+
+
 def window_opens(terms: ContractTerms, term: Term) -> date | None:
     """The day on which the renewal of a term begins to be worked on: the longer of window, and notice plus lead, before
-    its end. It may lie before the term's start, or in the past: then the window is open at once. None for evergreen.
+    its end. It may lie before the term's start, or in the past: then the window is open at once. None for a term that
+    has no end, or that none can follow.
     """
-    if term.ends is None:
+    if term.ends is None or terms.kind is ContractKind.ONE_OFF:
         return None
-    days = max(terms.renewal_window_days, terms.notice_days + terms.renewal_lead_days)
-    return term.ends - timedelta(days=days)
+    return term.ends - timedelta(days=_window_days(terms))
+
+
+def _window_days(terms: ContractTerms) -> int:
+    return max(terms.renewal_window_days, terms.notice_days + terms.renewal_lead_days)
 
 
 def notice_cut_off(terms: ContractTerms, term: Term) -> date | None:
-    """The last day on which notice may be given for a term's end, never after its last day. None for evergreen."""
-    if term.ends is None:
+    """The last day on which notice may be given for a term's end, never after its last day. A trial can be ended until
+    its last day. None for a term without end, and for one that ends anyway.
+    """
+    if term.ends is None or terms.kind is ContractKind.ONE_OFF:
         return None
-    return term.ends - timedelta(days=max(terms.notice_days, 1))
+    in_trial = terms.kind is ContractKind.TRIAL and term.number == 1
+    return term.ends - timedelta(days=1 if in_trial else max(terms.notice_days, 1))
+
+
+def price_cut_off(terms: ContractTerms, term: Term) -> date | None:
+    """The last day on which a price increase for the next term may be announced. None where none is agreed, or where no
+    term follows.
+    """
+    if term.ends is None or terms.kind is ContractKind.ONE_OFF:
+        return None
+    return price_notice_by(terms, term.ends)
+
+
+def price_notice_by(terms: ContractTerms, effective: date) -> date | None:
+    """The last day on which a price increase from `effective` on may be announced. None where no notice is agreed."""
+    return None if terms.price_notice_days is None else effective - timedelta(days=max(terms.price_notice_days, 1))
+
+
+def review(terms: ContractTerms, anchor: date, number: int) -> Review:
+    """The n-th yearly review of an evergreen term that begins on `anchor`. It opens as a renewal's window does, but
+    never before the review of the year before is over. ValueError for a number below 1.
+    """
+    if number < 1:
+        raise ValueError(f"there is no review {number}")
+    on, before = add_months(anchor, 12 * number), add_months(anchor, 12 * (number - 1))
+    return Review(number=number, opens=max(on - timedelta(days=_window_days(terms)), before), on=on)
+
+
+def earliest_end(terms: ContractTerms, anchor: date, moved: Mapping[int, date], notice_given_on: date) -> date:
+    """The first day that is no longer served when notice is given on a day, by the contract's terms.
+
+    An evergreen term ends when the notice has run out, but not before the minimum. Any other contract ends with the
+    first term for whose end the notice comes in time and that is not over before the minimum; where the minimum is
+    shorter than the first term, on any day after it. A contract that is delivered once ends with its term.
+    """
+    current = term(terms, anchor, 1, moved)
+    if terms.kind is ContractKind.ONE_OFF and current.ends is not None:
+        return current.ends
+    minimum = add_months(current.starts, terms.minimum_months or 0)
+    breaks = terms.minimum_months is not None and terms.minimum_months < terms.initial_months
+    while current.ends is not None and not breaks:
+        cut_off = notice_cut_off(terms, current)
+        if cut_off is not None and notice_given_on <= cut_off and minimum <= current.ends:
+            return current.ends
+        current = term(terms, anchor, current.number + 1, moved)
+    run_out = notice_given_on + timedelta(days=max(terms.notice_days, 1))
+    return max(run_out, minimum, current.starts + timedelta(days=1))
 
 
 def checkpoints(terms: ContractTerms, term: Term) -> tuple[Checkpoint, ...]:

@@ -2,9 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from domain.base import Frozen, Tolerant
-from domain.terms import BillingRule, ChargeType, ContractTerms, Frequency, LineTerms
+from domain.terms import BillingRule, ChargeType, ContractTerms, Conversion, Frequency, LineTerms, PurchaseOrder
 
 
 class Address(Frozen):
@@ -34,13 +37,37 @@ class Account(Frozen):
     parent_id: str | None = None
 
 
+class OrderedConversion(Conversion, extra="forbid"):
+    """What a trial becomes, as a deal states it."""
+
+
 class OrderedTerms(ContractTerms, extra="forbid"):
     """The terms as a deal states them: a misspelt one is a mistake there, not an extension."""
+
+    converts_to: OrderedConversion | None = None
+
+
+class OrderedPurchaseOrder(Frozen):
+    """A purchase order as a deal states it: its number alone, or with its limit and its last day."""
+
+    number: str | None = None
+    limit: Decimal | None = None
+    expires_on: date | None = None
+
+    def known(self) -> PurchaseOrder | None:
+        """None where there is no number, by which alone it can be referred to."""
+        if not self.number:
+            return None
+        return PurchaseOrder(number=self.number, limit=self.limit, expires_on=self.expires_on)
+
+
+def _number_alone(value: Any) -> Any:
+    return {"number": value} if isinstance(value, str | int | float) else value
 
 
 class OrderLine(Frozen):
     """A line as sold. `unit_price` is a fact for the ERP; Tenure computes no price. `starts` and `ends` (exclusive) are
-    the line's own days, where they are not the contract's.
+    the line's own days, where they are not the contract's. `rate_card` and `minimum` are references.
     """
 
     id: str
@@ -52,6 +79,8 @@ class OrderLine(Frozen):
     billing_start: BillingRule | None = None
     starts: date | None = None
     ends: date | None = None
+    rate_card: str | None = None
+    minimum: str | None = None
 
 
 class Order(Frozen):
@@ -70,7 +99,7 @@ class Order(Frozen):
     sold_to: Party = Party()
     bill_to: Party | None = None
     ship_to: Party | None = None
-    purchase_order: str | None = None
+    purchase_order: Annotated[OrderedPurchaseOrder | None, BeforeValidator(_number_alone)] = None
     terms: OrderedTerms = OrderedTerms()
     lines: tuple[OrderLine, ...] = ()
 
@@ -95,6 +124,7 @@ class ContractSheet(Tolerant, frozen=True):
     terms: ContractTerms
     lines: tuple[LineTerms, ...]
     go_live: str = "go-live"
+    purchase_order: PurchaseOrder | None = None
 
 
 class Reason(Tolerant, frozen=True):

@@ -3,8 +3,10 @@
 from datetime import date, datetime
 
 from domain import billing, calendar
+from domain.calendar import Undecided
 from domain.state import LifecycleState
 from domain.steps import Level, SetHealth, WriteStatus
+from domain.terms import BillingRule, LineTerms
 from domain.view import LifecycleView, LineView, Stage
 
 
@@ -25,7 +27,8 @@ def stage(state: LifecycleState, now: datetime) -> Stage:
         return Stage.RENEWAL
     if state.known.go_live not in state.milestones:
         return Stage.ONBOARDING
-    if len(state.billing) < len(state.known.lines):
+    today = calendar.civil_date(now, state.zone)
+    if any(state.awaits_billing(line, today) for line in state.known.lines):
         return Stage.BILLING_ACTIVATION
     return Stage.SERVING
 
@@ -44,7 +47,7 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
         else:
             if state.window_opened < state.term and (opens := state.window_opens()):
                 coming.append((opens, "the renewal window opens"))
-            if state.decision is None and state.known.terms.auto_renew and (cut_off := state.cut_off()):
+            if state.decision is None and state.if_undecided is Undecided.RENEWS and (cut_off := state.cut_off()):
                 coming.append((cut_off, "the auto-renew clause decides"))
             if state.decision is None and (near := state.last_month()):
                 coming.append((near, f"the last month of term {state.term}"))
@@ -137,7 +140,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
                 id=line.id,
                 product=line.product,
                 quantity=str(state.quantities.get(line.id, line.quantity)),
-                billing_rule=billing.describe(line.billing_start),
+                billing_rule=billing.describe(_billing_rule(state, line)),
                 billing_starts=state.billing.get(line.id),
             )
             for line in (state.sheet.lines if state.sheet else ())
@@ -149,6 +152,10 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         last_seq=state.last_seq,
         as_of=now,
     )
+
+
+def _billing_rule(state: LifecycleState, line: LineTerms) -> BillingRule:
+    return billing.rule_of(line, state.known.terms, state.billing_facts)
 
 
 def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str:

@@ -17,7 +17,7 @@ from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
 from domain.steps import Step
-from domain.terms import LineTerms
+from domain.terms import ContractKind, LineTerms
 from domain.view import CaseView
 
 
@@ -157,6 +157,9 @@ class LifecycleState(Tolerant):
         signed = self.known.signed_on
         # one that was reported before the order could be read may be older than the signature
         reached = {name: max(day, signed) for name, day in self.milestones.items()}
+        if self.known.terms.kind is ContractKind.TRIAL and (self.renewed or self.term > 1):
+            converted = self.term_number(2)
+            reached |= {billing.CONVERSION: converted.starts} if converted else {}
         return BillingFacts(signed_on=signed, activated_on=self.activated_on, milestones=reached)
 
     def term_now(self) -> calendar.Term | None:
@@ -186,9 +189,14 @@ class LifecycleState(Tolerant):
         day = calendar.notice_cut_off(self.known.terms, term) if term else None
         return calendar.start_of_day(day + timedelta(days=1), self.zone) if day else None
 
+    @property
+    def if_undecided(self) -> calendar.Undecided:
+        """What becomes of the contract if nobody decides about the running term."""
+        return calendar.if_undecided(self.known.terms, self.term)
+
     def last_word(self) -> datetime | None:
         """The instant at which the running term is decided by itself, or is over undecided."""
-        return self.cut_off() if self.known.terms.auto_renew else self.term_over()
+        return self.cut_off() if self.if_undecided is calendar.Undecided.RENEWS else self.term_over()
 
     def last_month(self) -> datetime | None:
         """The instant from which the term's end is so near that any concern is urgent."""
@@ -204,9 +212,21 @@ class LifecycleState(Tolerant):
         term = self.term_now()
         return calendar.start_of_day(term.ends, self.zone) if term and term.ends else None
 
+    def line_starts(self, line: LineTerms, today: date) -> date | None:
+        """The day on which a line's billing starts, if it has come by today."""
+        return billing.line_starts(line, self.known.terms, self.billing_facts, today)
+
+    def awaits_billing(self, line: LineTerms, today: date) -> bool:
+        """Whether a line that runs today is not billed yet. One that begins later, or is over, is not waited for."""
+        begun = line.starts is None or line.starts <= today
+        return line.id not in self.billing and begun and not billing.is_over(line, today)
+
     def next_date(self, line: LineTerms, today: date) -> datetime | None:
         """The next day on which time alone may meet a line's billing rule: its own dates, and facts dated ahead."""
-        rule, facts = line.billing_start, self.billing_facts
+        if billing.is_over(line, today):
+            return None
+        facts = self.billing_facts
+        rule = billing.rule_of(line, self.known.terms, facts)
         reached = [facts.milestones[name] for name in billing.awaited_milestones(rule) if name in facts.milestones]
         dated = [*billing.awaited_dates(rule), *reached, facts.signed_on, facts.activated_on]
         days = [day for day in dated if day is not None and day > today]

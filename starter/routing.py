@@ -147,8 +147,10 @@ def _purchase_order(session: Session, slip: Slip, contract: str, event: EventDat
     if not isinstance(event, PurchaseOrderReceived):
         raise UnusableEvent(f"{event.type} corrects no order")
     order = newest_order(session, contract)
-    has_it = order is not None and order.document.get("purchase_order") == event.number
-    if has_it or is_activated(session, contract):
+    given = order.document.get("purchase_order") if order is not None else None
+    if isinstance(given, dict):
+        given = given.get("number")
+    if given == event.number or is_activated(session, contract):
         slip.record(session, [contract])
     else:
         correct_order(session, slip, contract, {"purchase_order": event.number}, "intake")

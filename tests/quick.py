@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain import billing, outcomes, plan, reactions
+from domain import outcomes, plan, reactions
 from domain.company import Company
 from domain.messages import BatchAnswer, EventBatch
 from domain.policies.validation import verdict
@@ -62,7 +62,7 @@ class QuickLife:
         ]
         yield from (step for make in makers if (step := make()).key not in s.effects)
         for line in s.known.lines:
-            starts = billing.billing_starts(line.billing_start, s.billing_facts, self._today)
+            starts = s.line_starts(line, self._today)
             if starts is not None and line.id not in s.billing:
                 yield plan.start_billing(s, line.id, starts)
 

@@ -13,7 +13,7 @@ from workflows.renewal import Renewal, running_term
 from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
-    from domain import billing, keys, outcomes, plan, reactions
+    from domain import keys, outcomes, plan, reactions
     from domain.messages import LifecycleOutcome
     from domain.state import LifecycleState
     from domain.steps import Step
@@ -130,9 +130,7 @@ class CustomerLifecycle(LifecycleMessages):
             """The day on which the line's rule was met; None where there is nothing to bill (any more)."""
             line = s.line(name)
             over = line is None or any(end is not None and end <= self._today() for end in (s.ends_on, line.ends))
-            if line is None or over:
-                return None
-            return billing.billing_starts(line.billing_start, s.billing_facts, self._today())
+            return None if line is None or over else s.line_starts(line, self._today())
 
         def may_start() -> Due:
             line = s.line(name)

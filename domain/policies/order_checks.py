@@ -58,7 +58,7 @@ def terms_reasons(order: Order) -> Iterator[Reason]:
     """Whether signature, purchase order and contract terms fit together."""
     if order.signed_on is None:
         yield Reason(path="signed_on", message="The day of signature is missing.")
-    if order.terms.purchase_order_required and not order.purchase_order:
+    if order.terms.purchase_order_required and not (order.purchase_order and order.purchase_order.known()):
         yield Reason(path="purchase_order", message="The customer requires a purchase order number; there is none.")
     for field, message in (*_start(order), *_lengths(order.terms), *_notice(order), *_renewal(order.terms)):
         yield Reason(path=f"terms.{field}", message=message)

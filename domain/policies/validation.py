@@ -124,6 +124,8 @@ def sheet(order: Order, company: Company) -> ContractSheet:
                 billing_start=line.billing_start,
                 starts=line.starts,
                 ends=line.ends,
+                rate_card=line.rate_card,
+                minimum=line.minimum,
                 whole=in_whole_numbers(line, products.get(line.product)),
                 max_quantity=products[line.product].max_quantity if line.product in products else None,
             )
@@ -138,6 +140,7 @@ def sheet(order: Order, company: Company) -> ContractSheet:
         terms=order.terms,
         lines=tuple(lines),
         go_live=company.go_live_milestone,
+        purchase_order=order.purchase_order.known() if order.purchase_order else None,
     )
 
 

@@ -107,8 +107,8 @@ def test_a_change_of_what_people_are_shown_is_green(copy: Path) -> None:
         pytest.param(
             "churn",
             "domain/calendar.py",
-            "return term.ends - timedelta(days=days)\n",
-            "return term.ends - timedelta(days=days + 1)\n",
+            "return term.ends - timedelta(days=_window_days(terms))\n",
+            "return term.ends - timedelta(days=_window_days(terms) + 1)\n",
             "timer",
             id="a timer moved",
         ),

@@ -8,8 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from domain.billing import BillingFacts, awaited_dates, awaited_milestones, billing_starts, describe
-from domain.terms import BillingRule, EarliestOf, LatestOf, OnActivation, OnDate, OnMilestone, OnSignature
+from domain.billing import (
+    BillingFacts,
+    awaited_dates,
+    awaited_milestones,
+    billing_starts,
+    describe,
+    is_over,
+    line_starts,
+    rule_of,
+)
+from domain.terms import (
+    BillingRule,
+    ContractKind,
+    ContractTerms,
+    EarliestOf,
+    LatestOf,
+    LineTerms,
+    OnActivation,
+    OnDate,
+    OnMilestone,
+    OnSignature,
+    StartRule,
+)
 
 DAYS = st.dates(min_value=date(2026, 1, 1), max_value=date(2026, 3, 31))
 NAMES = st.sampled_from(["go-live", "kick-off", "trained"])
@@ -32,7 +53,7 @@ FACTS = st.builds(
 SIGNED, ACTIVE, LIVE = date(2026, 1, 10), date(2026, 1, 20), date(2026, 2, 10)
 ALL = BillingFacts(signed_on=SIGNED, activated_on=ACTIVE, milestones={"go-live": LIVE})
 
-rule_of = TypeAdapter[BillingRule](BillingRule).validate_python
+parsed = TypeAdapter[BillingRule](BillingRule).validate_python
 
 
 @given(rule=RULES, facts=FACTS, today=DAYS)
@@ -78,7 +99,7 @@ def test_one_more_fact_never_unmeets_a_rule(
     ],
 )
 def test_named_rules(written: object, expected: date | None) -> None:
-    assert billing_starts(rule_of(written), ALL, date(2026, 3, 1)) == expected
+    assert billing_starts(parsed(written), ALL, date(2026, 3, 1)) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,7 @@ def test_named_rules(written: object, expected: date | None) -> None:
 )
 def test_a_rule_that_says_nothing_is_refused(written: object) -> None:
     with pytest.raises(ValidationError):
-        rule_of(written)
+        parsed(written)
 
 
 def test_nothing_is_met_before_its_day() -> None:
@@ -95,7 +116,7 @@ def test_nothing_is_met_before_its_day() -> None:
 
 
 def test_what_a_rule_waits_for() -> None:
-    rule = rule_of({"latest_of": ["on_date:2026-05-01", "earliest_of:on_milestone:go-live|on_date:2026-04-01"]})
+    rule = parsed({"latest_of": ["on_date:2026-05-01", "earliest_of:on_milestone:go-live|on_date:2026-04-01"]})
     assert awaited_dates(rule) == (date(2026, 4, 1), date(2026, 5, 1))
     assert awaited_milestones(rule) == ("go-live",)
 
@@ -115,4 +136,57 @@ def test_what_a_rule_waits_for() -> None:
     ],
 )
 def test_a_rule_in_words(written: object, words: str) -> None:
-    assert describe(rule_of(written)) == words
+    assert describe(parsed(written)) == words
+
+
+def line(**changes: Any) -> LineTerms:
+    written = {
+        "id": "1", "product": "PLATFORM", "charge": "recurring", "frequency": "annual", "quantity": "5",
+        "billing_start": "on_signature",
+    }  # fmt: skip
+    return LineTerms.model_validate(written | changes)
+
+
+YEAR = ContractTerms(start=StartRule.ON_ACTIVATION)
+
+
+@pytest.mark.parametrize(
+    ("written", "terms", "today", "expected"),
+    [
+        ({"starts": "2026-06-01"}, YEAR, "2026-05-31", None),
+        ({"starts": "2026-06-01"}, YEAR, "2026-06-01", "2026-06-01"),
+        ({"starts": "2026-01-01"}, YEAR, "2026-06-01", "2026-01-10"),
+        ({"ends": "2026-02-10", "billing_start": "on_milestone:go-live"}, YEAR, "2026-06-01", None),
+        ({"ends": "2026-02-11", "billing_start": "on_milestone:go-live"}, YEAR, "2026-06-01", "2026-02-10"),
+        ({}, ContractTerms(start=StartRule.ON_ACTIVATION, free_months=2), "2026-03-19", None),
+        ({}, ContractTerms(start=StartRule.ON_ACTIVATION, free_months=2), "2026-06-01", "2026-03-20"),
+        ({"charge": "usage"}, ContractTerms(free_months=2), "2026-06-01", "2026-01-10"),
+        ({}, ContractTerms(kind=ContractKind.TRIAL), "2026-06-01", None),
+        ({"charge": "one_time"}, ContractTerms(kind=ContractKind.TRIAL), "2026-06-01", "2026-01-10"),
+    ],
+)
+def test_the_line_and_the_contract_can_hold_billing_back(
+    written: dict[str, Any], terms: ContractTerms, today: str, expected: str | None
+) -> None:
+    starts = line_starts(line(**written), terms, ALL, date.fromisoformat(today))
+    assert (starts and starts.isoformat()) == expected
+
+
+def test_a_trial_is_billed_from_its_conversion_on() -> None:
+    converted = ALL.model_copy(update={"milestones": {"conversion": date(2026, 3, 1)}})
+    assert line_starts(line(), ContractTerms(kind=ContractKind.TRIAL), converted, date(2026, 6, 1)) == date(2026, 3, 1)
+
+
+def test_free_months_of_a_contract_that_is_not_active_wait_for_its_activation() -> None:
+    rule = rule_of(line(), ContractTerms(start=StartRule.ON_ACTIVATION, free_months=3), BillingFacts(signed_on=SIGNED))
+    assert describe(rule) == "the latest of on signature and on activation"
+
+
+def test_a_line_that_says_no_more_than_its_rule_is_billed_by_it_alone() -> None:
+    assert rule_of(line(), YEAR, ALL) == OnSignature()
+
+
+def test_a_line_is_over_from_the_day_it_ends() -> None:
+    assert not is_over(line(), date(2066, 1, 1))
+    assert not is_over(line(ends="2026-06-01"), date(2026, 5, 31))
+    assert is_over(line(ends="2026-06-01"), date(2026, 6, 1))

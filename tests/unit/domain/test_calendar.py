@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -15,13 +16,17 @@ from domain.calendar import (
     anchor,
     checkpoints,
     civil_date,
+    earliest_end,
+    if_undecided,
     notice_cut_off,
+    price_cut_off,
+    review,
     start_of_day,
     term,
     term_on,
     window_opens,
 )
-from domain.terms import ContractTerms, StartRule
+from domain.terms import ContractKind, ContractTerms, Conversion, StartRule
 
 ZONES = sorted(zone for zone in available_timezones() if zone not in ("Factory", "localtime"))
 DAYS = st.dates(min_value=date(1975, 1, 1), max_value=date(2080, 12, 31))
@@ -250,3 +255,93 @@ def test_a_moved_term_can_come_after_an_evergreen_one() -> None:
 def test_a_move_that_leaves_a_term_no_day_is_refused() -> None:
     with pytest.raises(ValueError, match="the next one can't begin"):
         term(ContractTerms(), date(2026, 1, 1), 1, {2: date(2026, 1, 1)})
+
+
+def ends_of(terms: ContractTerms, first: date, count: int) -> list[str]:
+    return [str(term(terms, first, number).ends) for number in range(1, count + 1)]
+
+
+def test_a_contract_that_renews_to_evergreen_has_a_second_term_without_end() -> None:
+    terms = ContractTerms(initial_months=12, renew_to_evergreen=True)
+    assert ends_of(terms, date(2026, 1, 31), 2) == ["2027-01-31", "None"]
+    assert term_on(terms, date(2026, 1, 31), date(2040, 1, 1)).number == 2
+    with pytest.raises(ValueError, match="no term 3"):
+        term(terms, date(2026, 1, 31), 3)
+    assert [if_undecided(terms, number) for number in (1, 2)] == ["out_of_term", "runs_on"]
+
+
+def test_a_trial_becomes_a_term_of_its_own_length() -> None:
+    terms = ContractTerms(kind=ContractKind.TRIAL, trial_days=14, converts_to=Conversion(months=24, auto=True))
+    assert ends_of(terms, date(2026, 1, 31), 3) == ["2026-02-14", "2028-02-14", "2029-02-14"]
+    assert notice_cut_off(terms, term(terms, date(2026, 1, 31), 1)) == date(2026, 2, 13)
+    assert [if_undecided(terms, number) for number in (1, 2)] == ["renews", "out_of_term"]
+    by_hand = ContractTerms(kind=ContractKind.TRIAL, initial_months=2, converts_to=Conversion(months=12))
+    assert ends_of(by_hand, date(2026, 12, 31), 3) == ["2027-02-28", "2028-02-29", "2029-02-28"]
+    assert if_undecided(by_hand, 1) == "ends"
+
+
+def test_what_is_delivered_once_ends_with_its_term() -> None:
+    terms = ContractTerms(kind=ContractKind.ONE_OFF, initial_months=3)
+    only = term(terms, date(2026, 1, 1), 1)
+    assert (window_opens(terms, only), notice_cut_off(terms, only), price_cut_off(terms, only)) == (None, None, None)
+    assert checkpoints(terms, only) == ()
+    assert if_undecided(terms, 1) == "ends"
+    assert earliest_end(terms, date(2026, 1, 1), {}, date(2026, 1, 5)) == date(2026, 4, 1)
+    with pytest.raises(ValueError, match="no term 2"):
+        term(terms, date(2026, 1, 1), 2)
+
+
+def test_a_co_term_ends_the_first_term_with_the_other_contract() -> None:
+    terms = ContractTerms(coterm_with="crm/006/1", coterm_ends=date(2026, 7, 1))
+    assert ends_of(terms, date(2026, 1, 31), 2) == ["2026-07-01", "2027-07-01"]
+    # activated after that day, it ends with the other contract's next term
+    assert ends_of(terms, date(2026, 7, 1), 2) == ["2027-07-01", "2028-07-01"]
+
+
+def test_the_reviews_of_an_evergreen_come_once_a_year_and_never_overlap() -> None:
+    terms = ContractTerms(evergreen=True)
+    first = review(terms, date(2028, 2, 29), 1)
+    assert (first.opens, first.on) == (date(2028, 11, 30), date(2029, 2, 28))
+    assert review(terms, date(2028, 2, 29), 4).on == date(2032, 2, 29)
+    long = ContractTerms(evergreen=True, notice_days=400)
+    assert review(long, date(2026, 1, 1), 2).opens == date(2027, 1, 1)
+    with pytest.raises(ValueError, match="no review 0"):
+        review(terms, date(2026, 1, 1), 0)
+
+
+@pytest.mark.parametrize(
+    ("terms", "given", "ends"),
+    [
+        pytest.param({"evergreen": True}, "2026-03-01", "2026-03-31", id="an evergreen, after its notice"),
+        pytest.param({"evergreen": True, "minimum_months": 12}, "2026-03-01", "2027-01-01", id="after its minimum"),
+        pytest.param({"evergreen": True, "notice_days": 0}, "2025-12-01", "2026-01-02", id="never before it began"),
+        pytest.param({}, "2026-12-02", "2027-01-01", id="with the term, on the last day of notice"),
+        pytest.param({}, "2026-12-03", "2028-01-01", id="a day too late: with the next term"),
+        pytest.param(
+            {"initial_months": 1, "renewal_months": 1, "minimum_months": 6, "notice_days": 7},
+            "2026-02-01", "2026-07-01", id="a minimum of several terms",
+        ),
+        pytest.param({"initial_months": 36, "minimum_months": 12}, "2026-02-01", "2027-01-01", id="a break"),
+        pytest.param({"initial_months": 36, "minimum_months": 12}, "2027-05-01", "2027-05-31", id="after the break"),
+        pytest.param({"renew_to_evergreen": True}, "2026-12-02", "2027-01-01", id="before it becomes evergreen"),
+        pytest.param({"renew_to_evergreen": True}, "2026-12-20", "2027-01-19", id="after it has"),
+    ],
+)  # fmt: skip
+def test_the_earliest_end_by_notice(terms: dict[str, Any], given: str, ends: str) -> None:
+    found = earliest_end(ContractTerms(**terms), date(2026, 1, 1), {}, date.fromisoformat(given))
+    assert found == date.fromisoformat(ends)
+
+
+@given(first=DAYS, terms=TERMS, later=st.integers(0, 4000), more=st.integers(0, 400))
+def test_later_notice_never_ends_a_contract_sooner(first: date, terms: ContractTerms, later: int, more: int) -> None:
+    given = first + timedelta(days=later)
+    ends = earliest_end(terms, first, {}, given)
+    assert ends > given
+    assert earliest_end(terms, first, {}, given + timedelta(days=more)) >= ends
+
+
+def test_a_price_increase_has_a_cut_off_of_its_own() -> None:
+    terms = ContractTerms(notice_days=30, price_notice_days=60)
+    year = term(terms, date(2026, 1, 1), 1)
+    assert (price_cut_off(terms, year), notice_cut_off(terms, year)) == (date(2026, 11, 2), date(2026, 12, 2))
+    assert price_cut_off(ContractTerms(), year) is None
