@@ -10,7 +10,7 @@ from domain.books import AccountHealth, OrderBook
 from domain.calendar import civil_date
 from domain.company import Company
 from domain.errors import InvalidInput
-from domain.policies.risk import Signals, assess_risk
+from domain.policies.risk import Risk, Signals, assess_risk
 from domain.policies.validation import parse_order
 from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, Ref
 from domain.readings import OpenTasks, Read
@@ -26,6 +26,23 @@ class CompanyOf(Frozen):
 class Note(Frozen):
     company: str
     text: str
+
+
+def assessed(request: Perform, company: Company) -> Risk:
+    """The contract's own risk, by the company's policy of today. An open renewal window raises the priority."""
+    step = step_of(request, SetHealth)
+    today = civil_date(request.as_of, step.zone)
+    signals = Signals(
+        overdue_since=step.overdue_since,
+        severities=step.severities,
+        adoption=step.adoption,
+        as_of=today,
+        days_to_renewal=(step.term_ends - today).days if step.term_ends else None,
+    )
+    risk = assess_risk(signals, company.risk)
+    if step.window_open and risk.renewal_priority == "normal":
+        return risk.model_copy(update={"renewal_priority": "raised"})
+    return risk
 
 
 class CsActivities:
@@ -139,31 +156,16 @@ class CsActivities:
         The result is the contract's own assessment.
         """
         with temporal_failures():
-            step = step_of(request, SetHealth)
-            today = civil_date(request.as_of, step.zone)
-            risk = assess_risk(
-                Signals(
-                    overdue_since=step.overdue_since,
-                    severities=step.severities,
-                    adoption=step.adoption,
-                    as_of=today,
-                    days_to_renewal=(step.term_ends - today).days if step.term_ends else None,
-                ),
-                self._company.risk,
-            )
+            step, risk = step_of(request, SetHealth), assessed(request, self._company)
             health = Health(
                 company=step.company,
                 risk=risk.level,
-                renewal_priority="raised"
-                if step.window_open and risk.renewal_priority == "normal"
-                else risk.renewal_priority,
+                renewal_priority=risk.renewal_priority,
                 lifecycle_stage=step.stage,
                 reasons=risk.reasons,
             )
             await self._show(request.contract, health)
-            return Performed(
-                id=step.company, risk=risk.model_copy(update={"renewal_priority": health.renewal_priority})
-            )
+            return Performed(id=step.company, risk=risk)
 
     async def _show(self, contract: str, health: Health) -> None:
         """Roll the contract's risk up to the account's, and show that where CS shows another."""

@@ -3,10 +3,12 @@
 from temporalio import activity
 
 from activities.boundary import temporal_failures
+from activities.cs import assessed
 from domain.books import ViewRow, Views
 from domain.company import Company
 from domain.policies.readiness import RenewalReadiness, assess_readiness
 from domain.readings import AssessReadiness
+from domain.steps import Perform, Performed
 
 
 class DeskActivities:
@@ -26,3 +28,9 @@ class DeskActivities:
     async def assess_readiness(self, request: AssessReadiness) -> RenewalReadiness:
         """Judge what the sources said, by the policy of today."""
         return assess_readiness(request.readings, request.today, self._company.risk)
+
+    @activity.defn(name="desk.assess_risk")
+    async def assess_risk(self, request: Perform) -> Performed:
+        """What risk CS would be shown, without showing it: its stage only observes."""
+        with temporal_failures():
+            return Performed(id=request.step.key, risk=assessed(request, self._company))

@@ -22,6 +22,7 @@ from domain.events.lifecycle import (
     LifecycleStarted,
     LifecycleTermBegun,
 )
+from domain.standins import is_real
 from domain.view import LifecycleView, Stage
 
 About = dict[str, Any]
@@ -30,8 +31,11 @@ About = dict[str, Any]
 def announce(before: LifecycleView | None, after: LifecycleView) -> list[LifecycleSaid]:
     """The turns between two views of one contract: what happened, where it stands since, and last how it ended.
 
-    Only what differs is told, so that what came and went between the two is not. `after.as_of` gives the day.
+    Only what differs is told, so that what came and went between the two is not. `after.as_of` gives the day. A
+    lifecycle in shadow tells nothing; made live, it tells where it stands, and not what happened before.
     """
+    if after.mode == "shadow":
+        return []
     if after.as_of is None:
         raise ValueError(f"the view of {after.contract} names no instant")
     about: About = {
@@ -40,6 +44,13 @@ def announce(before: LifecycleView | None, after: LifecycleView) -> list[Lifecyc
         "deal": after.deal,
         "on": civil_date(after.as_of, after.zone),
     }
+    if before is not None and before.mode == "shadow":
+        nothing_open = after.model_copy(update={"cases": [], "risk": "low", "renewal_priority": "normal"})
+        return [
+            LifecycleStarted(**about),
+            *_attention(nothing_open, after, about),
+            *_standing(None, after, about),
+        ]
     was = before or LifecycleView(contract=after.contract, stage=Stage.ORDER_ACTIVATION)
     return [
         *([LifecycleStarted(**about)] if before is None else []),
@@ -72,16 +83,22 @@ def cloud_event(said: LifecycleSaid, row: ViewRow, n: int, *, tenant: str | None
 def _serving(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:
     """The order's activation, each line's billing, and the terms that follow."""
     term: About = {"term_starts": now.term_starts, "term_ends": now.term_ends}
-    if now.term and not was.term:
+    if now.term and not was.term and _happened(now, keys.activation(now.contract)):
         customers = (ref for key, ref in now.effects.items() if key.startswith(keys.customer(now.account, "")))
         subscription = now.effects.get(keys.subscription(now.contract))
         yield LifecycleActivated(**about, **term, customer=next(customers, None), subscription=subscription)
     billed = {line.id for line in was.lines if line.billing_starts}
     for line in now.lines:
-        if line.billing_starts and line.id not in billed:
+        started = line.billing_starts and _happened(now, keys.billing_start(now.contract, line.id, 1))
+        if line.billing_starts and started and line.id not in billed:
             yield LifecycleBillingStarted(**about, line=line.id, product=line.product, starts=line.billing_starts)
     if now.term > max(was.term, 1):
         yield LifecycleTermBegun(**about, **term, term=now.term)
+
+
+def _happened(now: LifecycleView, key: str) -> bool:
+    """Not where a step counts as done though its stage only observes, or is off."""
+    return key not in now.effects or is_real(now.effects[key])
 
 
 def _renewal(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:

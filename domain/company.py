@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from domain.base import Frozen
+from domain.policies.stages import Policy, StageName
 from domain.ports import OnboardingTask
 
 StandardTerm = Literal["payment_terms_days", "notice_days", "initial_months", "renewal_months", "free_months"]
@@ -72,7 +73,8 @@ class ApprovalPolicy(Frozen):
 
 
 class Company(Frozen):
-    """`early_event_days`: how long an event may wait for its contract before that is a case."""
+    """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
+    a lifecycle run off, or observe; what is not named acts."""
 
     tenant: str
     entities: tuple[LegalEntity, ...]
@@ -84,6 +86,7 @@ class Company(Frozen):
     risk: RiskPolicy = RiskPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     early_event_days: int = 3
+    stages: dict[StageName, Policy] = {}
 
     @model_validator(mode="after")
     def _limits_cover_every_currency(self) -> Self:

@@ -151,6 +151,29 @@ class CancelOrder(Tolerant):
     reason: str
 
 
+class SetStages(Tolerant):
+    """Stages by name to off, observe or act. `since`: what was withheld on that day or later is performed now, where
+    its stage acts from now on."""
+
+    by: str
+    stages: dict[str, str]
+    since: date | None = None
+
+
+class Promote(Tolerant):
+    """Make a lifecycle in shadow live. What was due before `cut_over` is the old process's, the rest is performed.
+
+    `done`: the records outside that the old process has made, by the key of their fact. `perform` and `leave` are a
+    person's word on single steps, against what the day says.
+    """
+
+    by: str
+    cut_over: date
+    done: dict[str, str] = {}
+    perform: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+
+
 class CommandAnswer(Tolerant):
     message: str
     view: LifecycleView

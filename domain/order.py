@@ -138,7 +138,7 @@ class OrderVerdict(Tolerant, frozen=True):
     """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet.
 
     `connections` and `scopes`, of a valid one: where it goes (domain/routes.py); `approval`: why finance must approve
-    it first.
+    it first. `stages`: what runs off, or observes.
     """
 
     revision: int
@@ -147,3 +147,4 @@ class OrderVerdict(Tolerant, frozen=True):
     connections: dict[str, str] = {}
     scopes: dict[str, str] = {}
     approval: tuple[Reason, ...] = ()
+    stages: dict[str, str] = {}

@@ -255,6 +255,7 @@ def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
         )
         return
     state.connections, state.scopes = verdict.connections, verdict.scopes
+    state.stages = {**verdict.stages, **state.stages}  # what a person chose for this one stays
     state.cases.pop(ORDER_CASE, None)
     approval.asked(state, verdict.approval, now)
 

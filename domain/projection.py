@@ -7,7 +7,7 @@ from domain.calendar import Undecided
 from domain.state import LifecycleState
 from domain.steps import Level, SetHealth, WriteStatus
 from domain.terms import BillingRule, LineTerms
-from domain.view import LifecycleView, LineView, Stage
+from domain.view import LifecycleView, LineView, Stage, WithheldView
 
 
 def stage(state: LifecycleState, now: datetime) -> Stage:
@@ -118,6 +118,12 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
     return LifecycleView(
         contract=state.contract,
         stage=stage(state, now),
+        mode=state.mode,
+        stages={name: chosen for name, chosen in state.stages.items() if chosen != "act"},
+        withheld=[
+            WithheldView(key=key, title=held.title, on=held.on, why=held.why, settled=held.settled)
+            for key, held in state.withheld.items()
+        ],
         account=state.account,
         deal=state.deal,
         selling_entity=state.selling_entity,
@@ -170,7 +176,7 @@ def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str
 def details(seen: LifecycleView) -> str:
     """The view as Markdown, for the Temporal UI's current details."""
     lines = [
-        f"## {seen.contract}: {seen.stage.value.replace('_', ' ')}",
+        f"## {seen.contract}: {seen.stage.value.replace('_', ' ')}{' (in shadow)' if seen.mode == 'shadow' else ''}",
         f"**Next:** {seen.next_step or 'nothing'}",
         "",
     ]
@@ -196,6 +202,11 @@ def details(seen: LifecycleView) -> str:
             f"| {line.id} | {line.product} | {line.quantity} | {line.billing_starts or line.billing_rule} |"
             for line in seen.lines
         ]
+    if seen.stages:
+        lines += ["", "- **Stages:** " + ", ".join(f"{name} {chosen}" for name, chosen in seen.stages.items())]
+    if seen.withheld:
+        lines += ["", "| not done | due | why |", "|---|---|---|"]
+        lines += [f"| {held.title} | {held.on} | {held.settled or held.why} |" for held in seen.withheld]
     if seen.effects:
         lines += [
             "",

@@ -16,6 +16,7 @@ from domain.messages import AmendmentWon
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
+from domain.standins import is_real
 from domain.steps import Step
 from domain.terms import ContractKind, LineTerms
 from domain.view import CaseView
@@ -39,6 +40,19 @@ class OpenCase(Tolerant):
     view: CaseView
     failures: int = 1
     retry_at: datetime | None = None
+
+
+class Withheld(Tolerant):
+    """A step that was decided and not performed, since its stage only observes or the lifecycle is in shadow.
+
+    `on`: the day on which it was due. `settled`: what became of it once the stage acted; empty while it is withheld.
+    """
+
+    step: Step
+    on: date
+    why: str
+    title: str
+    settled: str = ""
 
 
 class LifecycleState(Tolerant):
@@ -81,6 +95,11 @@ class LifecycleState(Tolerant):
     risk: Risk | None = None
 
     approval: Approval | None = None
+    mode: Literal["live", "shadow"] = "live"
+    stages: dict[str, str] = {}
+    withheld: dict[str, Withheld] = {}
+    cut_over: date | None = None
+
     hold: str | None = None
     paused: str | None = None
     paused_until: date | None = None
@@ -117,7 +136,12 @@ class LifecycleState(Tolerant):
 
     @property
     def customer(self) -> str | None:
-        return self.effects.get(self.customer_key) if self.sheet else None
+        return self.made(self.customer_key) if self.sheet else None
+
+    def made(self, key: str) -> str | None:
+        """The id of the record outside that a step has made, or that was there before; None where none is known."""
+        ref = self.effects.get(key)
+        return ref if is_real(ref) else None
 
     @property
     def customer_key(self) -> str:
@@ -136,16 +160,16 @@ class LifecycleState(Tolerant):
 
     @property
     def subscription(self) -> str | None:
-        return self.effects.get(keys.subscription(self.contract))
+        return self.made(keys.subscription(self.contract))
 
     @property
     def company(self) -> str | None:
-        return self.effects.get(self.company_key)
+        return self.made(self.company_key)
 
     @property
     def opportunity(self) -> str | None:
         """The CRM's renewal opportunity for the term that runs."""
-        return self.effects.get(keys.renewal_opportunity(self.contract, self.term))
+        return self.made(keys.renewal_opportunity(self.contract, self.term))
 
     @property
     def renewed(self) -> bool:

@@ -45,11 +45,27 @@ class LineView(Tolerant):
     billing_starts: date | None = None
 
 
+class WithheldView(Tolerant):
+    """Something that was decided and not done, on its day; `settled` says what became of it later."""
+
+    key: str
+    title: str
+    on: date
+    why: str
+    settled: str = ""
+
+
 class LifecycleView(Tolerant):
-    """The answer of the query `view`, and what the store keeps per lifecycle. No personal data."""
+    """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
+
+    `mode`: live, or shadow, which decides and does nothing. `stages`: those that are off, or only observe.
+    """
 
     contract: str
     stage: Stage
+    mode: str = "live"
+    stages: dict[str, str] = {}
+    withheld: list[WithheldView] = []
     account: str = ""
     deal: str = ""
     selling_entity: str = ""

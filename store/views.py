@@ -70,6 +70,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     """Inside a transaction of somebody else's, such as the ledger's. False when a newer view, or this one, is there."""
     view = LifecycleView.model_validate(row.view)
     view.as_of = view.as_of or utc_now()
+    cases = [] if view.mode == "shadow" else view.cases  # what a shadow stumbles over is for its report
     published = LifecycleViewRow(
         contract=row.contract,
         run_started=row.run_started,
@@ -77,7 +78,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         stage=view.stage.value,
         account=view.account,
         renewal_date=view.renewal_date,
-        needs_attention=bool(view.cases),
+        needs_attention=bool(cases),
         view=row.view,
     )
     before = None
@@ -87,7 +88,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
             return False
         before = LifecycleView.model_validate(old.view)
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
-    project_cases(session, row.contract, view.account, view.cases, utc_now())
+    project_cases(session, row.contract, view.account, cases, utc_now())
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
     append(session, row, announce(before, view), view.as_of)

@@ -12,12 +12,14 @@ from workflows import options
 with workflow.unsafe.imports_passed_through():
     from activities.crm import CrmActivities
     from activities.cs import CsActivities
+    from activities.desk import DeskActivities
     from activities.erp import ErpActivities
-    from domain import projection
+    from domain import projection, withholding
     from domain.books import ViewRow
     from domain.outcomes import done, failed, settle_levels, title
+    from domain.standins import OFF
     from domain.state import LifecycleState
-    from domain.steps import Perform, Performed, Step, fingerprint
+    from domain.steps import Perform, Performed, SetHealth, Step, fingerprint
 
 SYSTEMS = ("crm", "erp", "cs")
 
@@ -44,7 +46,8 @@ PERFORMERS: dict[str, Callable[[Any, Perform], Awaitable[Performed]]] = {
 class Lanes:
     """Performs the queued steps of a lifecycle, and brings the levels that CRM and CS show up to date.
 
-    A step leaves the queue only when it is done, or when nobody but a person can know whether it was.
+    A step leaves the queue only when it is done, or withheld, or when nobody but a person can know whether it was.
+    This is the one place where stages that only observe, and a lifecycle in shadow, are held back.
     """
 
     def __init__(self, state: LifecycleState, now: Callable[[], datetime], row: Callable[[], ViewRow]) -> None:
@@ -139,6 +142,9 @@ class Lanes:
             return
 
     async def _perform(self, step: Step) -> None:
+        if why := withholding.ruling(self._state, step := withholding.completed(self._state, step)):
+            await self._withhold(step, why)
+            return
         case = self._state.cases.get(step.key)
         request = Perform(
             contract=self._state.contract,
@@ -162,6 +168,17 @@ class Lanes:
             failed(self._state, step, kind, message, self._now(), delay)
         else:
             done(self._state, step, performed, self._now())
+
+    async def _withhold(self, step: Step, why: str) -> None:
+        """Decided, not performed. What the risk would be is assessed all the same: that asks nobody outside."""
+        request = Perform(contract=self._state.contract, as_of=self._now(), step=step)
+        if isinstance(step, SetHealth) and why != OFF:
+            performed = await workflow.execute_local_activity_method(
+                DeskActivities.assess_risk, request, **options.STORE
+            )
+            withholding.withhold(self._state, step, why, self._now(), performed)
+        else:
+            withholding.withhold(self._state, step, why, self._now())
 
 
 def reason_of(error: ActivityError) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from temporalio import workflow
 
 from workflows.desk import Desk
 from workflows.lanes import SYSTEMS, Lanes
-from workflows.messages import LifecycleMessages
+from workflows.modes import ModeMessages
 from workflows.renewal import Renewal, running_term
 from workflows.waiting import Due, until
 
@@ -24,7 +24,7 @@ class OrderCancelled(Exception):
 
 
 @workflow.defn(name="CustomerLifecycle")
-class CustomerLifecycle(LifecycleMessages):
+class CustomerLifecycle(ModeMessages):
     """Tracks decide, lanes perform, the desk keeps people informed. Every step is guarded by a recorded fact, so that
     `run` falls through to where it stood after continue-as-new."""
 
@@ -178,6 +178,8 @@ class CustomerLifecycle(LifecycleMessages):
         await self._until(lambda: Due(s.end_instant(), "the contract ends"), unless=lambda: not self._ending())
         if self._ending():
             await self._do(lambda: plan.end_subscription(s, self._today()))
+            if s.mode == "shadow":  # what a shadow ends may live on outside: see its report
+                await workflow.wait_condition(lambda: s.mode == "live")
             outcomes.closed(s)
 
     async def _undo_order(self) -> None:

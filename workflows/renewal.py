@@ -12,6 +12,7 @@ from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
     from domain import calendar, outcomes, plan
+    from domain.policies.stages import policy
     from domain.state import Decision, LifecycleState
 
 
@@ -27,6 +28,8 @@ class Renewal:
         """Have an opportunity in the CRM for the decision, and assemble the readiness view."""
         s = self._state
         s.window_opened = s.term
+        if self._is_off():
+            return
         opportunity = plan.create_renewal_opportunity(s, running_term(s))
         self._lanes.ask(opportunity)
         # the view shows the opportunity's stage; a CRM that is down does not hold it up
@@ -37,6 +40,8 @@ class Renewal:
     async def decision(self) -> None:
         """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
         s = self._state
+        if self._is_off():
+            await self._somebody_elses()
         clause = s.known.terms.auto_renew
         last = "the auto-renew clause decides" if clause else "the term is over, decided or not"
 
@@ -62,6 +67,22 @@ class Renewal:
         """Decided; or the term has been made so much longer that its window is closed again."""
         s = self._state
         return s.decision is not None or s.ends_on is not None or s.window_opened < s.term
+
+    async def _somebody_elses(self) -> None:
+        """The stage is off: nobody here decides, and a term that was not ended is taken to be followed by another."""
+        s = self._state
+        over = "the term is over; its renewal is somebody else's"
+        await until(self._now, lambda: Due(s.term_over(), over), unless=lambda: self._settled() or not self._is_off())
+        if self._settled():
+            return
+        if self._is_off():
+            today = calendar.civil_date(self._now(), s.zone)
+            s.decision = Decision(outcome="renew", by="somebody else, the stage is off here", on=today)
+        else:
+            await self.open()
+
+    def _is_off(self) -> bool:
+        return policy("renewal", self._state.stages, self._state.mode) == "off"
 
 
 def running_term(state: LifecycleState) -> calendar.Term:

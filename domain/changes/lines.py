@@ -14,7 +14,7 @@ from domain.terms import LineTerms
 
 def amend(state: LifecycleState, change: Amend, name: str, today: date) -> None:
     """One step in the ERP, keyed by `name`: the amendment's id, or the deal that won it."""
-    if state.subscription is None or state.activated_on is None:
+    if state.activated_on is None:
         raise Refused("the order is not activated yet, so there is nothing to amend")
     if state.ends_on is not None:
         raise Refused(f"the contract ends on {state.ends_on}")
@@ -29,7 +29,7 @@ def amend(state: LifecycleState, change: Amend, name: str, today: date) -> None:
         raise Refused("it changes nothing")
     step = AmendSubscription(
         key=keys.amendment(state.contract, name),
-        subscription=state.subscription,
+        subscription=state.subscription or "",
         effective=effective,
         quantities=quantities,
         former={line: state.quantities[line] for line in quantities},

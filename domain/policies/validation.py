@@ -98,6 +98,7 @@ def verdict(
         connections=routed.connections,
         scopes=routed.scopes,
         approval=approval_reasons(order, company.approval),
+        stages={**company.stages},
     )
 
 

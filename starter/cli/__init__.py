@@ -14,6 +14,7 @@ from starter.cli import (
     lifecycles,
     replaying,
     stack,
+    stages,
     subscribers,
     tools,
 )
@@ -30,6 +31,7 @@ for part in (
     stack,
     lifecycles,
     commands,
+    stages,
     finance,
     cases,
     connections,
