@@ -26,6 +26,7 @@ from domain.messages import (
 )
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
+from domain.terms import ContractKind
 
 REMEMBERED = 99  # refusals whose answer may have been lost
 
@@ -173,6 +174,24 @@ def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
         for product, line in lines.items()
     }
     change_lines(state, Amend(quantities=targets, effective=event.effective), event.deal, today)
+
+
+def decide_by_terms(state: LifecycleState, today: date) -> bool:
+    """What the terms decide where nobody did: it renews, becomes what the trial was for, or ends with its term. False
+    where they decide nothing.
+    """
+    term = state.term_now()
+    match state.if_undecided:
+        case calendar.Undecided.RENEWS:
+            trial = state.known.terms.kind is ContractKind.TRIAL and state.term == 1
+            by = "the trial's conversion" if trial else "auto-renew clause"
+            state.decision = Decision(outcome="renew", by=by, on=today)
+        case calendar.Undecided.ENDS if term is not None:
+            trial = state.known.terms.kind is ContractKind.TRIAL
+            state.ends_on, state.end_reason = term.ends, "the trial was not converted" if trial else "delivered once"
+        case _:
+            return False
+    return True
 
 
 def begin_next_term(state: LifecycleState) -> None:

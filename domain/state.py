@@ -218,6 +218,11 @@ class LifecycleState(Tolerant):
         """What becomes of the contract if nobody decides about the running term."""
         return calendar.if_undecided(self.known.terms, self.term)
 
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether nothing can follow the running term: no renewal is worked on."""
+        return self.known.terms.kind is ContractKind.ONE_OFF
+
     def last_word(self) -> datetime | None:
         """The instant at which the running term is decided by itself, or is over undecided."""
         return self.cut_off() if self.if_undecided is calendar.Undecided.RENEWS else self.term_over()
@@ -227,7 +232,7 @@ class LifecycleState(Tolerant):
         term = self.term_now()
         return (
             calendar.start_of_day(term.ends - timedelta(days=URGENT_WITHIN_DAYS), self.zone)
-            if term and term.ends
+            if term and term.ends and not self.ends_by_itself
             else None
         )
 

@@ -145,7 +145,12 @@ class CustomerLifecycle(ModeMessages):
         """Serve, open the renewal window, renew or end: term after term."""
         s = self._state
         while not s.closed:
-            await self._until(lambda: Due(s.window_opens(), "the renewal window opens"), unless=self._settled)
+            if s.ends_by_itself:
+                await self._until(lambda: Due(s.term_over(), "it has been delivered"), unless=self._ending)
+                if not self._ending():
+                    reactions.decide_by_terms(s, self._today())
+            else:
+                await self._until(lambda: Due(s.window_opens(), "the renewal window opens"), unless=self._settled)
             if not self._settled():
                 await self._renewal.open()
                 await self._renewal.decision()

@@ -11,7 +11,7 @@ from workflows.readings import assemble_readiness
 from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
-    from domain import calendar, outcomes, plan
+    from domain import calendar, outcomes, plan, reactions
     from domain.policies.stages import policy
     from domain.state import Decision, LifecycleState
 
@@ -38,11 +38,11 @@ class Renewal:
             s.readiness = await assemble_readiness(s, self._now())
 
     async def decision(self) -> None:
-        """The CRM's opportunity, a command, or the auto-renew clause decides. Silence is a case, never an end."""
+        """The CRM's opportunity, a command, or the contract's own terms decide. Silence is a case, never an end."""
         s = self._state
         if self._is_off():
             await self._somebody_elses()
-        clause = s.known.terms.auto_renew
+        clause = s.if_undecided is calendar.Undecided.RENEWS
         last = "the auto-renew clause decides" if clause else "the term is over, decided or not"
 
         def last_month() -> Due:
@@ -51,10 +51,8 @@ class Renewal:
 
         await self._until(last_month)  # for the priority that CS shows
         await self._until(lambda: Due(s.last_word(), last))
-        if not self._settled() and clause:
-            today = calendar.civil_date(self._now(), s.zone)
-            s.decision = Decision(outcome="renew", by="auto-renew clause", on=today)
-        elif not self._settled():
+        today = calendar.civil_date(self._now(), s.zone)
+        if not self._settled() and not reactions.decide_by_terms(s, today):
             outcomes.out_of_term(s, self._now())
             await workflow.wait_condition(self._settled)
         s.cases.pop(outcomes.OUT_OF_TERM_CASE, None)
