@@ -12,7 +12,8 @@ from domain.errors import TenureError
 def temporal_failures() -> Iterator[None]:
     """Map the closed error set: `type` is the kind, what is not retried is non-retryable.
 
-    The server's Retry-After, or a lease's remaining time, becomes the next attempt's delay; such waiting is benign.
+    What a policy needs beside the kind is the failure's one detail. The server's Retry-After, or a lease's remaining
+    time, becomes the next attempt's delay; such waiting is benign.
     """
     try:
         yield
@@ -20,6 +21,7 @@ def temporal_failures() -> Iterator[None]:
         waiting = error.retry_after is not None
         raise ApplicationError(
             str(error),
+            *([error.details] if error.details else []),
             type=error.kind,
             non_retryable=not error.retried,
             next_retry_delay=error.retry_after,

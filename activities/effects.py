@@ -23,6 +23,7 @@ from domain.errors import (
     InvalidInput,
     NotFound,
     OutcomeUnknown,
+    PeriodClosed,
     Rejected,
     SourceUnavailable,
     TenureError,
@@ -31,7 +32,7 @@ from domain.errors import (
 R = TypeVar("R", bound=BaseModel)
 T = TypeVar("T")
 
-REFUSALS = (Rejected, InvalidInput, NotFound, AlreadyExists)
+REFUSALS = (Rejected, PeriodClosed, InvalidInput, NotFound, AlreadyExists)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,17 @@
 """Activities on the ERP: customer, subscription, activation, billing, change, renewal and end."""
 
+from decimal import Decimal
+
 from temporalio import activity
 
 from activities.boundary import temporal_failures
 from activities.customers import known_or_nobody_alike, must_exist
 from activities.effects import Effects
-from activities.performing import perform_once, step_of
+from activities.performing import operation, perform_once, step_of
 from domain.base import Frozen
 from domain.books import OrderBook
 from domain.errors import InvalidInput
-from domain.order import Order
+from domain.order import Order, OrderLine
 from domain.policies.readiness import ErpReading
 from domain.policies.validation import parse_order
 from domain.ports import (
@@ -18,6 +20,7 @@ from domain.ports import (
     Amendment,
     BillingStart,
     BillingStarted,
+    CreditHold,
     Ending,
     Erp,
     NewCustomer,
@@ -25,18 +28,21 @@ from domain.ports import (
     Ref,
     Renewal,
     SubscriptionLine,
+    TermChange,
 )
 from domain.readings import Read
 from domain.steps import (
     ActivateOrder,
     AmendSubscription,
     CancelSubscription,
+    ChangeTerm,
     CreateCustomer,
     CreateSubscription,
     EndSubscription,
     Perform,
     Performed,
     RenewSubscription,
+    SetCreditHold,
     StartBilling,
 )
 
@@ -143,7 +149,13 @@ class ErpActivities:
     async def amend_subscription(self, request: Perform) -> Performed:
         with temporal_failures():
             step = step_of(request, AmendSubscription)
-            amendment = Amendment(subscription=step.subscription, effective=step.effective, quantities=step.quantities)
+            amendment = Amendment(
+                subscription=step.subscription,
+                effective=step.effective,
+                quantities=step.quantities,
+                added=await self._added(request.contract, step),
+                removed=step.removed,
+            )
             made = await perform_once(
                 self._effects,
                 self._connection,
@@ -154,6 +166,35 @@ class ErpActivities:
                 lambda: self._erp.amend_subscription(amendment, key=step.key),
             )
             return Performed(id=made.id)
+
+    @activity.defn(name="erp.change_term")
+    async def change_term(self, request: Perform) -> Performed:
+        with temporal_failures():
+            step = step_of(request, ChangeTerm)
+            change = TermChange(subscription=step.subscription, ends=step.ends, reason=step.reason)
+            made = await perform_once(
+                self._effects,
+                self._connection,
+                request,
+                self._erp.effects["change_term"],
+                change,
+                Ref,
+                lambda: self._erp.change_term(change, key=step.key),
+            )
+            return Performed(id=made.id)
+
+    @activity.defn(name="erp.set_credit_hold")
+    async def set_credit_hold(self, request: Perform) -> Performed:
+        """Hold a customer, or let it go. LEVEL."""
+        with temporal_failures():
+            step = step_of(request, SetCreditHold)
+            hold = CreditHold(customer=step.customer, held=step.held, reason=step.reason)
+            await self._effects.level(
+                operation(self._connection, step),
+                self._erp.effects["set_credit_hold"],
+                lambda: self._erp.set_credit_hold(hold),
+            )
+            return Performed(id=step.customer)
 
     @activity.defn(name="erp.renew_subscription")
     async def renew_subscription(self, request: Perform) -> Performed:
@@ -212,6 +253,16 @@ class ErpActivities:
             state = await self._erp.subscription_state(asked) if asked is not None else None
             return ErpReading(**dict(history), subscription=state)
 
+    async def _added(self, contract: str, step: AmendSubscription) -> tuple[SubscriptionLine, ...]:
+        """The lines that an amendment adds, as they stand in the order's revision that it names."""
+        if not step.added:
+            return ()
+        order = await self._order(contract, step.revision or 1)
+        sold = {line.id: line for line in order.lines}
+        if missing := [line for line in step.added if line not in sold]:
+            raise InvalidInput(f"revision {step.revision} of the order has no line {', '.join(missing)}")
+        return tuple(subscription_line(sold[line]) for line in step.added)
+
     async def _order(self, contract: str, revision: int) -> Order:
         return parse_order(await self._orders.read(contract, revision))[0]
 
@@ -247,15 +298,18 @@ def subscription_of(order: Order, contract: str, step: CreateSubscription) -> Ne
         ends=step.ends,
         payment_terms_days=order.terms.payment_terms_days,
         purchase_order=order.purchase_order.number if order.purchase_order else None,
-        lines=tuple(
-            SubscriptionLine(
-                id=line.id,
-                product=line.product or "",
-                quantity=line.quantity or 0,
-                unit_price=line.unit_price,
-                charge=line.charge,
-                frequency=line.frequency,
-            )
-            for line in order.lines
-        ),
+        lines=tuple(subscription_line(line) for line in order.lines),
+    )
+
+
+def subscription_line(line: OrderLine) -> SubscriptionLine:
+    return SubscriptionLine(
+        id=line.id,
+        product=line.product or "",
+        quantity=line.quantity or Decimal(0),
+        unit_price=line.unit_price,
+        charge=line.charge,
+        frequency=line.frequency,
+        starts=line.starts,
+        ends=line.ends,
     )

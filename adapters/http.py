@@ -55,8 +55,8 @@ class JsonApi:
     `effects` gives each writing operation's deadline, `read_deadline` bounds reads. `reason` takes from the vendor's
     error document what a person may read of it (no personal data), `malformed` tells a 422 that blames our request from
     one that is a business refusal, `limited` a 403 that only means "too many calls"; `errors` says which 4xx mean
-    something else there than they usually do. Errors name the system, the operation and the status, never a URL, header
-    or body.
+    something else there than they usually do, and `refusal` makes the error of a document that says more than a status.
+    Errors name the system, the operation and the status, never a URL, header or body.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class JsonApi:
         malformed: Callable[[Any], bool] = lambda document: False,
         limited: Callable[[Any], bool] = lambda document: False,
         errors: Mapping[int, type[TenureError]] = {},
+        refusal: Callable[[str, Any], TenureError | None] = lambda message, document: None,
     ) -> None:
         self._client = client
         self._system = system
@@ -78,6 +79,7 @@ class JsonApi:
         self._reason = reason
         self._malformed = malformed
         self._limited = limited
+        self._refusal = refusal
         self._definite = _DEFINITE | dict(errors)
 
     async def read(
@@ -182,7 +184,8 @@ class JsonApi:
         if status == 422 and not self._malformed(document):
             kind = Rejected
         reason = presentable(self._reason(document))
-        return kind(f"{message}: {reason}" if reason else message)
+        told = f"{message}: {reason}" if reason else message
+        return self._refusal(told, document) or kind(told)
 
     def _object(self, operation: str, response: httpx.Response) -> Json:
         document = document_of(response)

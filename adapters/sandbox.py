@@ -1,13 +1,14 @@
 """What the adapters of the sandbox's five systems share: deadlines, error documents, the effect classes' constants."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from adapters.http import JsonApi
 from domain.effects import EffectClass, Guarantee
+from domain.errors import PeriodClosed
 from domain.ports import Probed, Problem
 
 DEADLINE = timedelta(seconds=2)
@@ -22,7 +23,9 @@ KEY, LOOKUP, LEVEL, NONE = (effect(each) for each in (Guarantee.KEY, Guarantee.L
 
 
 def sandbox_api(client: httpx.AsyncClient, system: str, effects: Mapping[str, EffectClass]) -> JsonApi:
-    return JsonApi(client, system, effects, read_deadline=DEADLINE, reason=_reason, malformed=_malformed)
+    return JsonApi(
+        client, system, effects, read_deadline=DEADLINE, reason=_reason, malformed=_malformed, refusal=_refusal
+    )
 
 
 async def probe_sandbox(api: JsonApi, system: str, fields: Iterable[str] = (), *, writes: bool = True) -> Probed:
@@ -52,3 +55,10 @@ def _reason(document: Any) -> str:
 
 def _malformed(document: Any) -> bool:
     return error_code(document) == "malformed"
+
+
+def _refusal(message: str, document: Any) -> PeriodClosed | None:
+    if error_code(document) != "period_closed":
+        return None
+    opens_on = document["error"].get("opens_on")
+    return PeriodClosed(message, opens_on=date.fromisoformat(opens_on) if opens_on else None)

@@ -5,7 +5,7 @@ Litmus tests. Was it *our data* (INVALID_INPUT) or *their rules* (REJECTED)? Did
 Is a record not there (NOT_FOUND), or has a feed forgotten what came after our cursor (CURSOR_EXPIRED: query the gap)?
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import ClassVar, Literal
 
 Actor = Literal["ops", "finance", "engineer", "nobody"]
@@ -28,6 +28,11 @@ class TenureError(Exception):
         super().__init__(message[:300])
         self.retry_after = retry_after
 
+    @property
+    def details(self) -> dict[str, str]:
+        """What a policy reads beside the kind; no personal data."""
+        return {}
+
 
 class InvalidInput(TenureError):
     """Our request was malformed for them (HTTP 400, 422). Fix the data."""
@@ -36,9 +41,26 @@ class InvalidInput(TenureError):
 
 
 class Rejected(TenureError):
-    """Their business rules refuse a well-formed request (closed period, blocked customer, unknown product)."""
+    """Their business rules refuse a well-formed request (blocked customer, unknown product)."""
 
     kind, retried, actor = "REJECTED", False, "ops"
+
+
+class PeriodClosed(TenureError):
+    """The date of a write lies in an accounting period that is closed there: the same date is refused again.
+
+    `opens_on`: the first day after it that the books are open for, None where they are open for none.
+    """
+
+    kind, retried, actor = "PERIOD_CLOSED", False, "finance"
+
+    def __init__(self, message: str, *, opens_on: date | None = None) -> None:
+        super().__init__(message)
+        self.opens_on = opens_on
+
+    @property
+    def details(self) -> dict[str, str]:
+        return {"opens_on": self.opens_on.isoformat()} if self.opens_on else {}
 
 
 class NotFound(TenureError):
@@ -116,7 +138,7 @@ class Internal(TenureError):
 ERRORS: dict[str, type[TenureError]] = {
     error.kind: error
     for error in (
-        InvalidInput, Rejected, NotFound, AlreadyExists, CursorExpired, AuthFailed, RateLimited,
+        InvalidInput, Rejected, PeriodClosed, NotFound, AlreadyExists, CursorExpired, AuthFailed, RateLimited,
         SourceUnavailable, ConnectionFrozen, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
     )
 }  # fmt: skip

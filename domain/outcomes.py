@@ -17,8 +17,10 @@ from domain.steps import (
     CreateRenewalOpportunity,
     CreateSubscription,
     LaunchOnboarding,
+    Level,
     Performed,
     PostNote,
+    SetCreditHold,
     SetHealth,
     StartBilling,
     StartPlaybook,
@@ -35,23 +37,25 @@ OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
+DOUBTFUL = "?"  # stands where what was last told would, while nobody knows whether it arrived
 NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:")
 """What the ids of cases without a step begin with: a person reads them, and puts them away."""
 
 FOR_THE_LIVING = (LaunchOnboarding, StartPlaybook, PostNote, CreateRenewalOpportunity)
 
 # failures after which it is certain that the outside system holds nothing of the step
-NOTHING_DONE = {"INVALID_INPUT", "REJECTED", "NOT_FOUND", "ALREADY_EXISTS", "AUTH"}
+NOTHING_DONE = {"INVALID_INPUT", "REJECTED", "PERIOD_CLOSED", "NOT_FOUND", "ALREADY_EXISTS", "AUTH"}
 
 TITLES = {
     "crm.validate_order": "check the order",
     "crm.create_renewal_opportunity": "create the renewal opportunity in the CRM",
     "crm.write_status": "show the contract's status on the CRM's deal",
+    "erp.set_credit_hold": "set or lift the customer's credit hold in the ERP",
     "erp.create_customer": "create the customer in the ERP",
     "erp.create_subscription": "create the subscription in the ERP",
     "erp.activate_order": "activate the order in the ERP",
     "erp.start_billing": "start billing of line {line}",
-    "erp.amend_subscription": "amend the subscription's quantities",
+    "erp.amend_subscription": "amend the subscription",
     "erp.change_term": "move the end of the running term to {ends}",
     "erp.renew_subscription": "renew the subscription into term {term}",
     "erp.end_subscription": "end the subscription on {ends}",
@@ -66,7 +70,8 @@ TITLES = {
 
 def title(step: Step) -> str:
     """What a step does, in words that an ops person reads in the Temporal UI."""
-    return TITLES[step.do].format_map(step.model_dump())
+    said = {name: "no end" if value is None else value for name, value in step.model_dump().items()}
+    return TITLES[step.do].format_map(said)
 
 
 def done(state: LifecycleState, step: Step, performed: Performed, now: datetime) -> None:
@@ -86,7 +91,7 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
             state.risk = performed.risk
             state.told[step.key] = fingerprint(step)
             return
-        case WriteStatus():
+        case WriteStatus() | SetCreditHold():
             state.told[step.key] = fingerprint(step)
             return
         case ActivateOrder():
@@ -102,8 +107,10 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
     if state.cancelled is not None and isinstance(step, CreateSubscription) and kind in NOTHING_DONE:
         state.queue = [queued for queued in state.queue if queued.key != step.key]
         state.cases.pop(step.key, None)
-    if not isinstance(step, SetHealth | WriteStatus) and all(queued.key != step.key for queued in state.queue):
+    if not isinstance(step, Level) and all(queued.key != step.key for queued in state.queue):
         return  # dropped while it was under way: nobody waits for it
+    if isinstance(step, SetCreditHold) and kind not in NOTHING_DONE:
+        state.told.setdefault(step.key, DOUBTFUL)
     error = ERRORS.get(kind, Internal)
     former = state.cases.get(step.key)
     frozen = error is ConnectionFrozen

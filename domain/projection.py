@@ -5,7 +5,7 @@ from datetime import date, datetime
 from domain import billing, calendar
 from domain.calendar import Undecided
 from domain.state import LifecycleState
-from domain.steps import Level, SetHealth, WriteStatus
+from domain.steps import Level, SetCreditHold, SetHealth, WriteStatus
 from domain.terms import BillingRule, LineTerms
 from domain.view import LifecycleView, LineView, Stage, WithheldView
 
@@ -57,7 +57,7 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
 
 
 def levels(state: LifecycleState, now: datetime) -> list[Level]:
-    """What CRM and CS must show now. Written only when it differs from what was last told."""
+    """What CRM, CS and ERP must show now. Written only when it differs from what was last told."""
     wanted: list[Level] = [
         WriteStatus(
             key="crm.write_status",
@@ -85,7 +85,17 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
                 window_open=state.window_opened == state.term and not state.renewed,
             )
         )
-    return wanted
+    return wanted + credit_hold(state)
+
+
+def credit_hold(state: LifecycleState) -> list[Level]:
+    """What the ERP must show of the customer's credit. Nothing, where this contract never asked for a hold."""
+    key = "erp.set_credit_hold"
+    asked = state.hold is not None or key in state.told
+    if state.customer is None or not asked:
+        return []
+    held, reason = state.hold is not None, state.hold or "released"
+    return [SetCreditHold(key=key, customer=state.customer, held=held, reason=reason)]
 
 
 def _reached(instant: datetime | None, now: datetime) -> bool:

@@ -88,21 +88,23 @@ class AmendSubscription(StepBase):
 
 
 class ChangeTerm(StepBase):
-    """The running term's end is moved from `former` to `ends`, the first day not served: an extension, or a co-term."""
+    """The running term's end is moved from `former` to `ends`, the first day not served (None: it has no end)."""
 
     do: Literal["erp.change_term"] = "erp.change_term"
     subscription: str
-    ends: date
+    ends: date | None
     former: date
     reason: str
 
 
 class RenewSubscription(StepBase):
+    """`ends` is None where the contract goes on without end."""
+
     do: Literal["erp.renew_subscription"] = "erp.renew_subscription"
     subscription: str
     term: int
     starts: date
-    ends: date
+    ends: date | None
 
 
 class EndSubscription(StepBase):
@@ -166,6 +168,15 @@ class SetHealth(StepBase):
     last_month: bool = False
 
 
+class SetCreditHold(StepBase):
+    """LEVEL: whether the ERP gives the customer nothing more on credit, and why."""
+
+    do: Literal["erp.set_credit_hold"] = "erp.set_credit_hold"
+    customer: str
+    held: bool
+    reason: str
+
+
 class WriteStatus(StepBase):
     """LEVEL: what the CRM's deal shows of its contract."""
 
@@ -194,11 +205,12 @@ Step = Annotated[
     | PostNote
     | CreateRenewalOpportunity
     | SetHealth
+    | SetCreditHold
     | WriteStatus,
     Field(discriminator="do"),
 ]
 
-Level = SetHealth | WriteStatus
+Level = SetHealth | WriteStatus | SetCreditHold
 
 
 class Perform(Frozen):

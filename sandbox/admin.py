@@ -1,6 +1,6 @@
 """The test's hand in the box: faults, limits, restrictions, the clock, what the box holds and was asked. No token."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from sandbox.access import Restriction
 from sandbox.box import Box
+from sandbox.erp_books import CLOSES_ON, OPENS_ON
 from sandbox.faults import Fault
 
 
@@ -30,6 +31,13 @@ class Retention(BaseModel):
 
     system: str
     keep: int = Field(ge=0)
+
+
+class Books(BaseModel):
+    """The ERP's books are open from `opens_on` until `closes_on`, exclusive. Null: without bound."""
+
+    opens_on: date | None = None
+    closes_on: date | None = None
 
 
 def routes(box: Box) -> APIRouter:
@@ -99,6 +107,12 @@ def routes(box: Box) -> APIRouter:
     async def forget_changes(asked: Retention) -> Retention:
         box.store.set_setting(f"forgotten:{asked.system}", str(box.outbox.last(asked.system, but=asked.keep)))
         return asked
+
+    @router.post("/books")
+    async def set_books(books: Books) -> Books:
+        for name, day in ((OPENS_ON, books.opens_on), (CLOSES_ON, books.closes_on)):
+            box.store.set_setting(name, day.isoformat() if day else "")
+        return books
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:

@@ -10,11 +10,17 @@ if TYPE_CHECKING:
 
 
 class Problem(Exception):
-    """An answer that is not success. `code`: malformed, business_rule, not_found, taken, unauthorized, …"""
+    """An answer that is not success. `code`: malformed, business_rule, not_found, taken, unauthorized, …
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    `details`: what the answer says beside code and message.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **details: str | None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers or {}
+        self.details = details
 
 
 def refused(message: str, status: int = 422) -> Problem:
@@ -65,7 +71,8 @@ def _knows_the_token(box: "Box", token: str) -> bool:
 
 
 def _plainly(problem: Problem) -> Answer:
-    return Answer(problem.status, {"error": {"code": problem.code, "message": problem.message}}, problem.headers)
+    said = {"code": problem.code, "message": problem.message, **problem.details}
+    return Answer(problem.status, {"error": said}, problem.headers)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,28 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from sandbox import access, admin, crm, cs, erp, erp_customers, erp_invoices, feeds, hubspot, salesforce, support, usage
+from sandbox import (
+    access,
+    admin,
+    crm,
+    cs,
+    erp,
+    erp_changes,
+    erp_customers,
+    erp_invoices,
+    feeds,
+    hubspot,
+    salesforce,
+    support,
+    usage,
+)  # fmt: skip
 from sandbox.box import Box
 from sandbox.gate import endpoint
 from sandbox.webhooks import WebhookTarget
 
 _APIS = (
-    crm.api, erp_customers.api, erp.api, erp_invoices.api, cs.api, support.api, usage.api, salesforce.api, hubspot.api,
+    crm.api, erp_customers.api, erp.api, erp_changes.api, erp_invoices.api, cs.api, support.api, usage.api,
+    salesforce.api, hubspot.api,
     *(feeds.feed_api(system) for system in feeds.SYSTEMS),
     *(access.access_api(system) for system in access.SYSTEMS),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ERP's subscriptions, by idempotency keys. Customers are in erp_customers.py, invoices in erp_invoices.py."""
+"""The ERP's subscriptions from the order to the first bill, by idempotency keys. Later changes: erp_changes.py."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from sandbox.api import Answer, Api, Call, not_found, refused
 from sandbox.box import Box
+from sandbox.erp_books import books_open
 from sandbox.erp_customers import creditworthy
 from sandbox.store import Record
 
@@ -19,6 +20,8 @@ class NewLine(BaseModel, extra="allow"):
     product: str
     quantity: Decimal
     unit_price: Decimal | None = None
+    starts: date | None = None
+    ends: date | None = None
 
 
 class NewSubscription(BaseModel, extra="allow"):
@@ -41,34 +44,13 @@ class BillingStart(BaseModel):
     accepted_on: date
 
 
-class Amendment(BaseModel):
-    effective: date
-    quantities: dict[str, Decimal] = Field(min_length=1)
-
-
-class Renewal(BaseModel):
-    term: int = Field(ge=2)
-    starts: date
-    ends: date
-
-
-class Ending(BaseModel):
-    ends: date
-    reason: str
-
-
-class Cancellation(BaseModel):
-    reason: str
-
-
 @api.operation("POST", "/subscriptions", keyed=True)
 def create_subscription(box: Box, call: Call) -> Answer:
     new = NewSubscription.model_validate(call.fields())
     creditworthy(box, new.customer)
     subscription_id = box.new_id("sub")
     record = {"id": subscription_id, **new.model_dump(mode="json"), "status": "draft", "activated_on": None, "term": 1}
-    for line in record["lines"]:
-        line |= {"billing_starts": None, "accepted_on": None}
+    record["lines"] = [sold(line) for line in new.lines]
     return Answer(201, box.store.put("erp", "subscriptions", subscription_id, record))
 
 
@@ -89,7 +71,9 @@ def subscription_state(box: Box, call: Call) -> dict[str, Any]:
             "quantity": line["quantity"],
             "billed_from": line["billing_starts"],
             "accepted_on": line.get("accepted_on"),
-            "revenue": _revenue(line, ends, today),
+            "starts": line.get("starts"),
+            "ends": line.get("ends"),
+            "revenue": _revenue(line, line.get("ends") or ends, today),
         }
         for line in subscription["lines"]
     ]
@@ -104,61 +88,30 @@ def activate_order(box: Box, call: Call) -> Answer:
         raise refused(f"the subscription is {subscription['status']}", 409)
     creditworthy(box, subscription["customer"])
     dates = asked.model_dump(mode="json", include={"starts", "ends"})
-    _change(box, subscription, status="active", activated_on=asked.on.isoformat(), **dates)
-    return _log(box, "activations", "act", subscription, asked)
+    change(box, subscription, status="active", activated_on=asked.on.isoformat(), **dates)
+    return log(box, "activations", "act", subscription, asked)
 
 
 @api.operation("POST", "/subscriptions/{subscription}/lines/{line:path}/billing", keyed=True)
 def start_billing(box: Box, call: Call) -> Answer:
-    asked, subscription = BillingStart.model_validate(call.fields()), _active(box, call)
+    asked, subscription = BillingStart.model_validate(call.fields()), active(box, call)
     line = call.params["line"]
-    if line not in {known["id"] for known in subscription["lines"]}:
+    [found] = [known for known in subscription["lines"] if known["id"] == line] or [None]
+    if found is None:
         raise refused("the subscription has no such line")
+    starts, ends = found.get("starts"), found.get("ends") or subscription["ends"]
+    if (starts and asked.starts < date.fromisoformat(starts)) or (ends and asked.starts >= date.fromisoformat(ends)):
+        raise refused(f"the line runs from {starts or subscription['starts']} until {ends or 'it is ended'}")
+    books_open(box, asked.starts, asked.accepted_on)
     started = {"billing_starts": asked.starts.isoformat(), "accepted_on": asked.accepted_on.isoformat()}
     lines = [{**known, **started} if known["id"] == line else known for known in subscription["lines"]]
-    _change(box, subscription, lines=lines)
-    return _log(box, "billing_starts", "bil", subscription, asked, line=line)
+    change(box, subscription, lines=lines)
+    return log(box, "billing_starts", "bil", subscription, asked, line=line)
 
 
-@api.operation("POST", "/subscriptions/{subscription}/amend", keyed=True)
-def amend_subscription(box: Box, call: Call) -> Answer:
-    """Quantities are targets, by line id."""
-    asked, subscription = Amendment.model_validate(call.fields()), _active(box, call)
-    unknown = set(asked.quantities) - {known["id"] for known in subscription["lines"]}
-    if unknown:
-        raise refused("the subscription has no such line")
-    lines = [
-        {**known, "quantity": str(asked.quantities.get(known["id"], known["quantity"]))}
-        for known in subscription["lines"]
-    ]
-    _change(box, subscription, lines=lines)
-    return _log(box, "amendments", "amd", subscription, asked)
-
-
-@api.operation("POST", "/subscriptions/{subscription}/renew", keyed=True)
-def renew_subscription(box: Box, call: Call) -> Answer:
-    asked, subscription = Renewal.model_validate(call.fields()), _active(box, call)
-    if asked.ends <= asked.starts:
-        raise refused("a term must end after its start")
-    _change(box, subscription, term=asked.term, ends=asked.ends.isoformat())
-    return _log(box, "renewals", "ren", subscription, asked)
-
-
-@api.operation("POST", "/subscriptions/{subscription}/end", keyed=True)
-def end_subscription(box: Box, call: Call) -> Answer:
-    asked, subscription = Ending.model_validate(call.fields()), _active(box, call)
-    _change(box, subscription, status="ended", ends=asked.ends.isoformat())
-    return _log(box, "endings", "end", subscription, asked)
-
-
-@api.operation("POST", "/subscriptions/{subscription}/cancel", keyed=True)
-def cancel_subscription(box: Box, call: Call) -> Answer:
-    """Also of a draft: what was never active can be cancelled."""
-    asked, subscription = Cancellation.model_validate(call.fields()), subscription_of(box, call)
-    if subscription["status"] in ("ended", "cancelled"):
-        raise refused(f"the subscription is {subscription['status']}", 409)
-    _change(box, subscription, status="cancelled")
-    return _log(box, "cancellations", "can", subscription, asked)
+def sold(line: NewLine) -> Record:
+    """A line as it is kept: nothing of it is billed."""
+    return {**line.model_dump(mode="json"), "billing_starts": None, "accepted_on": None}
 
 
 def subscription_of(box: Box, call: Call) -> Record:
@@ -168,7 +121,7 @@ def subscription_of(box: Box, call: Call) -> Record:
     return subscription
 
 
-def _active(box: Box, call: Call) -> Record:
+def active(box: Box, call: Call) -> Record:
     subscription = subscription_of(box, call)
     if subscription["status"] != "active":
         raise refused(f"the subscription is {subscription['status']}, not active")
@@ -185,11 +138,11 @@ def _revenue(line: Record, ends: str | None, today: str) -> str:
     return "complete" if delivered else "running"
 
 
-def _change(box: Box, subscription: Record, **changes: Any) -> None:
+def change(box: Box, subscription: Record, **changes: Any) -> None:
     box.store.put("erp", "subscriptions", subscription["id"], {**subscription, **changes})
 
 
-def _log(box: Box, kind: str, prefix: str, subscription: Record, asked: BaseModel, **more: str) -> Answer:
+def log(box: Box, kind: str, prefix: str, subscription: Record, asked: BaseModel, **more: str) -> Answer:
     """Each thing that was done is a record of its own, so that doing it twice shows."""
     record_id = box.new_id(prefix)
     record = {

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.outcomes import done, failed, settle_levels, title
     from domain.standins import OFF
     from domain.state import LifecycleState
-    from domain.steps import Perform, Performed, SetHealth, Step, fingerprint
+    from domain.steps import Level, Perform, Performed, SetHealth, Step, fingerprint
 
 SYSTEMS = ("crm", "erp", "cs")
 
@@ -32,6 +32,8 @@ PERFORMERS: dict[str, Callable[[Any, Perform], Awaitable[Performed]]] = {
     "erp.activate_order": ErpActivities.activate_order,
     "erp.start_billing": ErpActivities.start_billing,
     "erp.amend_subscription": ErpActivities.amend_subscription,
+    "erp.change_term": ErpActivities.change_term,
+    "erp.set_credit_hold": ErpActivities.set_credit_hold,
     "erp.renew_subscription": ErpActivities.renew_subscription,
     "erp.end_subscription": ErpActivities.end_subscription,
     "erp.cancel_subscription": ErpActivities.cancel_subscription,
@@ -103,22 +105,30 @@ class Lanes:
             settle_levels(self._state, self._now())
 
     def _head(self, system: str) -> Step | None:
-        """The next step of a system: the queue first, then a level that is not what was last told."""
+        """The next step of a system: the queue first, then a level that is not what was last told. A credit hold goes
+        before the queue, which may be waiting for just that."""
+        for hold in projection.credit_hold(self._state):
+            if hold.system == system and self._untold(hold) and self._may_go(hold):
+                return hold
         for step in self._state.queue:
             if step.system == system:
                 return step
         for level in projection.levels(self._state, self._now()):
-            if level.system == system and self._state.told.get(level.key) != fingerprint(level):
+            if level.system == system and self._untold(level):
                 return level
         return None
+
+    def _untold(self, level: Level) -> bool:
+        return self._state.told.get(level.key) != fingerprint(level)
 
     def _ready(self, system: str) -> Step | None:
         """The head, unless it has failed and its time has not come again, or the lifecycle is paused."""
         step = self._head(system) if self._state.paused is None else None
-        case = self._state.cases.get(step.key) if step else None
-        if case is not None and (case.retry_at is None or case.retry_at > self._now()):
-            return None
-        return step
+        return step if step is not None and self._may_go(step) else None
+
+    def _may_go(self, step: Step) -> bool:
+        case = self._state.cases.get(step.key)
+        return case is None or (case.retry_at is not None and case.retry_at <= self._now())
 
     async def _wait_for_turn(self, system: str) -> None:
         """Wait with a failed head until it may be tried again, a person moves it, or something else is first."""

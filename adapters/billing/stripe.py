@@ -38,6 +38,7 @@ from domain.ports import (
     Ref,
     Renewal,
     SubscriptionState,
+    TermChange,
 )
 from domain.terms import ChargeType
 
@@ -71,6 +72,7 @@ class StripeBilling:
         "activate_order": _KEY,
         "start_billing": _KEY,
         "amend_subscription": _KEY,
+        "change_term": _KEY,
         "renew_subscription": _KEY,
         "end_subscription": _KEY,
         "cancel_subscription": _KEY,
@@ -176,10 +178,19 @@ class StripeBilling:
 
         return await self._change("amend_subscription", amendment.subscription, key, amendment, amended)
 
+    async def change_term(self, change: TermChange, *, key: str) -> Ref:
+        def moved(contract: Contract, today: date) -> Contract:
+            contract.require("active")
+            if change.ends is not None:
+                _may_end(contract, change.ends, today)
+            return contract.model_copy(update={"ends": change.ends})
+
+        return await self._change("change_term", change.subscription, key, change, moved)
+
     async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
         def renewed(contract: Contract, today: date) -> Contract:
             contract.require("active")
-            if renewal.ends <= renewal.starts:
+            if renewal.ends is not None and renewal.ends <= renewal.starts:
                 raise Rejected("a term must end after its start")
             return contract.model_copy(update={"term_starts": renewal.starts, "ends": renewal.ends})
 
@@ -271,6 +282,15 @@ def _read(options: Mapping[str, str]) -> tuple[Billing, str | None, dict[str, st
             raise ValueError(f"options.{name}: {given[name]!r} is not one of {', '.join(allowed)}")
     collection = cast(Literal["send_invoice", "charge_automatically"], given["collection"])
     return Billing(days, collection, given["automatic_tax"] == "true"), given["account"] or None, products
+
+
+def _may_end(contract: Contract, ends: date, today: date) -> None:
+    """Whether its end can be moved there. For a day that is over, Stripe can only cancel, which nothing takes back."""
+    if ends <= today:
+        raise Rejected(f"{ends} is over: that is no change of the term, but the subscription's end")
+    begun = [line.billed.starts for line in contract.lines if line.billed]
+    if begun and ends <= max(begun):
+        raise Rejected(f"a line is billed from {max(begun)} on, which would be after the end")
 
 
 def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, today: date) -> LineState:

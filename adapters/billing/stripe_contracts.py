@@ -24,7 +24,7 @@ _PER_LOG = LONGEST_VALUE // (_MARK + 1)
 
 LETTERS = {
     "activate_order": "a", "start_billing": "b", "amend_subscription": "m", "renew_subscription": "r",
-    "end_subscription": "e", "cancel_subscription": "c",
+    "end_subscription": "e", "cancel_subscription": "c", "change_term": "t",
 }  # fmt: skip
 
 Status = Literal["draft", "active", "ended", "cancelled"]

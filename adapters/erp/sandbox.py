@@ -30,6 +30,7 @@ from domain.ports import (
     Ref,
     Renewal,
     SubscriptionState,
+    TermChange,
 )
 
 
@@ -43,6 +44,7 @@ class SandboxErp:
         "activate_order": KEY,
         "start_billing": KEY,
         "amend_subscription": KEY,
+        "change_term": KEY,
         "renew_subscription": KEY,
         "end_subscription": KEY,
         "cancel_subscription": KEY,
@@ -103,6 +105,10 @@ class SandboxErp:
         body = amendment.model_dump(mode="json", exclude={"subscription"})
         answer = await self._on(amendment.subscription, "amend_subscription", "amend", body, key)
         return self._ref("amend_subscription", answer)
+
+    async def change_term(self, change: TermChange, *, key: str) -> Ref:
+        body = change.model_dump(mode="json", exclude={"subscription"})
+        return self._ref("change_term", await self._on(change.subscription, "change_term", "term", body, key))
 
     async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
         body = renewal.model_dump(mode="json", exclude={"subscription"})

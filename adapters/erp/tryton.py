@@ -30,6 +30,7 @@ from domain.ports import (
     Ref,
     Renewal,
     SubscriptionState,
+    TermChange,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -55,6 +56,7 @@ class TrytonErp:
         "activate_order": _KEY,
         "start_billing": _KEY,
         "amend_subscription": _KEY,
+        "change_term": _KEY,
         "renew_subscription": _KEY,
         "end_subscription": _KEY,
         "cancel_subscription": _KEY,
@@ -95,6 +97,9 @@ class TrytonErp:
 
     async def amend_subscription(self, amendment: Amendment, *, key: str) -> Ref:
         return await self._perform("amend_subscription", amendment.model_dump(mode="json"), key, Ref)
+
+    async def change_term(self, change: TermChange, *, key: str) -> Ref:
+        return await self._perform("change_term", change.model_dump(mode="json"), key, Ref)
 
     async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
         return await self._perform("renew_subscription", {**renewal.model_dump(mode="json"), **self._renewal}, key, Ref)

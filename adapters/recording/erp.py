@@ -1,12 +1,10 @@
 """The recording ERP: customers, subscriptions and their changes, each under its key."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Literal
 
 from adapters.recording.customers import Customers
 from adapters.recording.journal import Journal
+from adapters.recording.subscriptions import Subscription
 from adapters.recording.system import KEY, LEVEL, Line, RecordingSystem, record_id, there
 from domain.base import Frozen
 from domain.effects import EffectClass
@@ -23,63 +21,18 @@ from domain.ports import (
     CustomerCandidate,
     Ending,
     InvoicePage,
-    LineState,
     NewCustomer,
     NewSubscription,
     Ref,
     Renewal,
     SubscriptionState,
+    TermChange,
 )
-from domain.terms import ChargeType
 
 
 class Cancellation(Frozen):
     subscription: str
     reason: str
-
-
-@dataclass
-class Subscription:
-    """`billed`: by line, the first billed day and the day of acceptance."""
-
-    id: str
-    facts: NewSubscription
-    starts: date | None
-    ends: date | None
-    status: Literal["draft", "active", "ended", "cancelled"] = "draft"
-    billed: dict[str, tuple[date, date]] = field(default_factory=dict)
-
-    def state(self, today: date) -> SubscriptionState:
-        runs = self.starts is not None and self.starts <= today and (self.ends is None or today < self.ends)
-        return SubscriptionState(
-            id=self.id,
-            status=self.status,
-            entitled=runs and self.status in ("active", "ended"),
-            starts=self.starts,
-            ends=self.ends,
-            lines=tuple(self._line(line.id, today) for line in self.facts.lines),
-        )
-
-    def _line(self, line: str, today: date) -> LineState:
-        sold = next(each for each in self.facts.lines if each.id == line)
-        billed_from, accepted_on = self.billed.get(line, (None, None))
-        return LineState(
-            line=line,
-            quantity=sold.quantity,
-            billed_from=billed_from,
-            accepted_on=accepted_on,
-            revenue=self._revenue(accepted_on, sold.charge, today),
-        )
-
-    def _revenue(
-        self, accepted: date | None, charge: ChargeType, today: date
-    ) -> Literal["none", "scheduled", "running", "complete"]:
-        if accepted is None:
-            return "none"
-        if today < accepted:
-            return "scheduled"
-        delivered = charge is ChargeType.ONE_TIME or (self.ends is not None and self.ends <= today)
-        return "complete" if delivered else "running"
 
 
 class RecordingErp(RecordingSystem):
@@ -90,6 +43,7 @@ class RecordingErp(RecordingSystem):
         "activate_order": KEY,
         "start_billing": KEY,
         "amend_subscription": KEY,
+        "change_term": KEY,
         "renew_subscription": KEY,
         "end_subscription": KEY,
         "cancel_subscription": KEY,
@@ -141,29 +95,26 @@ class RecordingErp(RecordingSystem):
 
     async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted:
         def begin() -> BillingStarted:
-            found = self._active(start.subscription)
-            if start.line not in {line.id for line in found.facts.lines}:
-                raise Rejected("the subscription has no such line")
-            found.billed[start.line] = (start.starts, start.accepted_on)
+            self._active(start.subscription).bill(start)
             return BillingStarted(id=record_id("billing", key), line=start.line, starts=start.starts)
 
         return await self._once("start_billing", key, start, begin)
 
     async def amend_subscription(self, amendment: Amendment, *, key: str) -> Ref:
         def amend(found: Subscription) -> None:
-            if set(amendment.quantities) - {line.id for line in found.facts.lines}:
-                raise Rejected("the subscription has no such line")
-            lines = [
-                line.model_copy(update={"quantity": amendment.quantities.get(line.id, line.quantity)})
-                for line in found.facts.lines
-            ]
-            found.facts = found.facts.model_copy(update={"lines": tuple(lines)})
+            found.amend(amendment)
 
         return await self._changed("amend_subscription", "amendment", amendment, key, amend)
 
+    async def change_term(self, change: TermChange, *, key: str) -> Ref:
+        def move(found: Subscription) -> None:
+            found.move_end(change.ends)
+
+        return await self._changed("change_term", "term-change", change, key, move)
+
     async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
         def renew(found: Subscription) -> None:
-            if renewal.ends <= renewal.starts:
+            if renewal.ends is not None and renewal.ends <= renewal.starts:
                 raise Rejected("a term must end after its start")
             found.ends = renewal.ends
 
@@ -211,7 +162,7 @@ class RecordingErp(RecordingSystem):
         self,
         operation: str,
         kind: str,
-        told: Amendment | Renewal | Ending,
+        told: Amendment | TermChange | Renewal | Ending,
         key: str,
         change: Callable[[Subscription], None],
     ) -> Ref:

@@ -38,6 +38,7 @@ from domain.ports.erp import (
     Renewal,
     SubscriptionLine,
     SubscriptionState,
+    TermChange,
 )
 from domain.ports.feeds import ChangeFeed
 from domain.ports.probing import Probe, Probed, Problem
@@ -85,5 +86,6 @@ __all__ = [
     "SubscriptionState",
     "Support",
     "SupportCases",
+    "TermChange",
     "Usage",
 ]

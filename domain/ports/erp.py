@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from pydantic import Field
+
 from domain.base import Frozen
 from domain.effects import EffectClass
 from domain.order import Address
@@ -42,7 +44,9 @@ class CreditHold(Frozen):
 
 
 class SubscriptionLine(Frozen):
-    """`unit_price` is carried as sold; the ERP prices and bills."""
+    """`unit_price` is carried as sold; the ERP prices and bills. `starts` and `ends` (exclusive) are the line's own
+    days, None where they are the subscription's: it is not billed outside of them.
+    """
 
     id: str
     product: str
@@ -50,6 +54,9 @@ class SubscriptionLine(Frozen):
     unit_price: Decimal | None
     charge: ChargeType
     frequency: Frequency
+    # left out where there are none: what was asked before lines had dates must stay the same question
+    starts: date | None = Field(default=None, exclude_if=lambda starts: starts is None)
+    ends: date | None = Field(default=None, exclude_if=lambda ends: ends is None)
 
 
 class NewSubscription(Frozen):
@@ -86,20 +93,37 @@ class BillingStart(Frozen):
 
 
 class Amendment(Frozen):
-    """Target quantities by line id (never differences), from a day on."""
+    """Target quantities by line id (never differences), lines that come and lines that go, all from a day on.
+
+    An added line is not billed before `start_billing` says so; it runs from `effective`, or from its own `starts`. A
+    removed one is not billed from `effective` on, and is kept with that day as its `ends`. Adding a line that was
+    removed, from the very day on which it ended, takes its removal back; any other id that is there is refused.
+    """
 
     subscription: str
     effective: date
     quantities: dict[str, Decimal]
+    added: tuple[SubscriptionLine, ...] = Field(default=(), exclude_if=lambda added: not added)
+    removed: tuple[str, ...] = Field(default=(), exclude_if=lambda removed: not removed)
+
+
+class TermChange(Frozen):
+    """Moves the end of an active subscription, without another term: `ends` is the first day not served, None: it has
+    no end any more. Refused where something is billed from that day on already.
+    """
+
+    subscription: str
+    ends: date | None
+    reason: str
 
 
 class Renewal(Frozen):
-    """Extends a subscription by one term: `[starts, ends)`."""
+    """Extends a subscription by one term: `[starts, ends)`; None is a term without end (evergreen)."""
 
     subscription: str
     term: int
     starts: date
-    ends: date
+    ends: date | None
 
 
 class Ending(Frozen):
@@ -170,13 +194,16 @@ class Balance(Frozen):
 
 class LineState(Frozen):
     """`billed_from` is None until billing has started; `revenue` says how far the schedule that the acceptance date
-    triggered has come: none (nothing triggered it), scheduled, running, complete."""
+    triggered has come: none (nothing triggered it), scheduled, running, complete. `starts`/`ends` as it was sold, or as
+    an amendment removed it."""
 
     line: str
     quantity: Decimal
     billed_from: date | None
     accepted_on: date | None
     revenue: Literal["none", "scheduled", "running", "complete"]
+    starts: date | None = Field(default=None, exclude_if=lambda starts: starts is None)
+    ends: date | None = Field(default=None, exclude_if=lambda ends: ends is None)
 
 
 class SubscriptionState(Frozen):
@@ -197,6 +224,9 @@ class Erp(Protocol):
     external id, else the one with this tax id that has none of ours yet, which gets it. A parent that is no customer
     there is left out. `similar_customers` proposes, by domain (domain/likeness.py) and name, those that may be meant:
     none with an external id of ours, and nobody where the tax id names the one. It changes nothing.
+
+    Where books are kept, what takes effect in a period that is closed is refused with PeriodClosed: a billing start, an
+    amendment, a new end.
     """
 
     effects: Mapping[str, EffectClass]
@@ -209,6 +239,7 @@ class Erp(Protocol):
     async def activate_order(self, activation: Activation, *, key: str) -> Activated: ...
     async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted: ...
     async def amend_subscription(self, amendment: Amendment, *, key: str) -> Ref: ...
+    async def change_term(self, change: TermChange, *, key: str) -> Ref: ...
     async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref: ...
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref: ...
     async def cancel_subscription(self, subscription: str, reason: str, *, key: str) -> Ref: ...

@@ -1,4 +1,5 @@
-"""The kit of the port Erp: its writes and reads. What customers, subscriptions and invoices mean: erp_meaning.py."""
+"""The kit of the port Erp: its writes and reads. What customers, subscriptions and invoices mean: erp_meaning.py; what
+a contract's changes do: erp_changes.py."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,18 +19,20 @@ from domain.ports import (
     Erp,
     Ref,
     Renewal,
+    TermChange,
 )  # fmt: skip
 from tests.kits.effects import Write
+from tests.kits.erp_changes import ErpChanges
 from tests.kits.erp_meaning import ErpMeaning
 from tests.kits.reads import Read
 from tests.kits.samples import SEAT, SETUP, ErpSample, year_from
 from tests.kits.world import ErpWorld
 
 
-class ErpContract(ErpMeaning):
+class ErpContract(ErpMeaning, ErpChanges):
     writes = (
         "create_customer", "set_credit_hold", "create_subscription", "activate_order", "start_billing",
-        "amend_subscription", "renew_subscription", "end_subscription", "cancel_subscription",
+        "amend_subscription", "change_term", "renew_subscription", "end_subscription", "cancel_subscription",
     )  # fmt: skip
     reads = (
         "find_customer", "similar_customers", "billing_history", "subscription_state", "balance", "invoices", "probe",
@@ -181,6 +184,9 @@ async def send(
         case "amend_subscription":
             amendment = Amendment(subscription=on, effective=day, quantities={SEAT: Decimal(60)})
             return await port.amend_subscription(amendment, key=key)
+        case "change_term":
+            change = TermChange(subscription=on, ends=sample.ends + (day - sample.starts), reason="co-term")
+            return await port.change_term(change, key=key)
         case "renew_subscription":
             renewal = Renewal(subscription=on, term=1 + variant, starts=sample.ends, ends=year_from(sample.ends))
             return await port.renew_subscription(renewal, key=key)

@@ -76,7 +76,7 @@ class Refusing:
 
 class RecordingWorld(Generic[P]):
     def __init__(self, adapter: Callable[[str, Journal, Line], P]) -> None:
-        self.sample = ErpSample()
+        self.sample = ErpSample(keeps_books=False)
         self.line = DisturbedLine()
         self.journal = Journal()
         self.port = adapter("system", self.journal, self.line)

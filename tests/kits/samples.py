@@ -40,7 +40,7 @@ class ErpSample:
 
     `other_entity` is a second selling entity, None where there is none. `recurring` and `one_time` are product codes.
     `[starts, ends)` is the first term, of a year. `unknown` is an id that no record has. `keeps` names the fields of a
-    customer that the ERP keeps and `World.value` can show.
+    customer that the ERP keeps and `World.value` can show. `keeps_books`: it has accounting periods that are closed.
     """
 
     selling_entity: str = "acme-at"
@@ -55,6 +55,7 @@ class ErpSample:
     unknown: str = "no-such"
     keeps: frozenset[str] = CUSTOMER_FIELDS
     tax_id: Callable[[], str] = austrian_tax_id
+    keeps_books: bool = True
 
     def customer(self, **changes: Any) -> NewCustomer:
         mark = uuid4().hex[:10]
@@ -91,6 +92,10 @@ class ErpSample:
         }
         return NewSubscription(**{**fields, **changes})
 
+    def seats(self, line: str, quantity: int, **days: date | None) -> SubscriptionLine:
+        """One more line by the seat, with days of its own."""
+        return _line(line, self.recurring, quantity, ChargeType.RECURRING, Frequency.ANNUAL, **days)
+
     def activation(self, subscription: str, on: date | None = None) -> Activation:
         return Activation(subscription=subscription, on=on or self.starts, starts=self.starts, ends=self.ends)
 
@@ -115,10 +120,12 @@ class ErpSample:
         await port.start_billing(start, key=f"billing-start:{subscription}:{line}:1")
 
 
-def _line(line: str, product: str, quantity: int, charge: ChargeType, frequency: Frequency) -> SubscriptionLine:
+def _line(
+    line: str, product: str, quantity: int, charge: ChargeType, frequency: Frequency, **days: date | None
+) -> SubscriptionLine:
     return SubscriptionLine(
         id=line, product=product, quantity=Decimal(quantity), unit_price=Decimal("1200.00"),
-        charge=charge, frequency=frequency,
+        charge=charge, frequency=frequency, **days,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ _KINDS = {
     "activate_order": ("erp", "activations"),
     "start_billing": ("erp", "billing_starts"),
     "amend_subscription": ("erp", "amendments"),
+    "change_term": ("erp", "term_changes"),
     "renew_subscription": ("erp", "renewals"),
     "end_subscription": ("erp", "endings"),
     "cancel_subscription": ("erp", "cancellations"),
@@ -108,6 +109,9 @@ class SandboxWorld(Generic[P]):
         due = await self.today() + timedelta(days=-10 if overdue else 30)
         body = {"customer": customer, "subscription": subscription, "amount": "100.50", "due_on": due.isoformat()}
         return str((await self._post("erp/invoices", body))["id"])
+
+    async def close_books(self, until: date) -> None:
+        await self._admin("POST", "books", {"opens_on": until.isoformat()})
 
     async def pay(self, invoice: str) -> None:
         await self._post(f"erp/invoices/{invoice}/pay", {})

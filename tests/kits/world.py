@@ -98,6 +98,10 @@ class ErpWorld(World[Erp], Protocol):
         """A customer that somebody there made by hand: it bears no external id of ours. Its id."""
         ...
 
+    async def close_books(self, until: date) -> None:
+        """No day before this one is open for entries any more; it is. Only asked where `sample.keeps_books`."""
+        ...
+
     async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
         """One more posted invoice of some amount, which is past due or is not. Its id."""
         ...

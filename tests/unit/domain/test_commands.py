@@ -14,7 +14,7 @@ from domain.projection import levels
 from domain.reactions import react
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
-from domain.steps import AmendSubscription, Performed, SetHealth, Step, WriteStatus, fingerprint
+from domain.steps import AmendSubscription, Level, Performed, SetHealth, Step, WriteStatus, fingerprint
 from tests.states import ACTIVE, ENDS, at, fail, live, ordered, quantities, renewing
 
 DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ def end(state: LifecycleState, today: date, on: date | None = None) -> None:
     outcomes.ended(state, on, today, "moved away")
 
 
-def level(state: LifecycleState, key: str, day: date = ACTIVE) -> SetHealth | WriteStatus:
+def level(state: LifecycleState, key: str, day: date = ACTIVE) -> Level:
     [found] = [each for each in levels(state, at(day)) if each.key == key]
     return found
 
