@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from domain import calendar
+from domain import calendar, commands, keys, outcomes
 from domain.base import Tolerant
 from domain.changes import endings, lines, standing, terms, undoing
 from domain.changes.expected import DatedEffect, expected
@@ -12,9 +12,11 @@ from domain.changes.facts import facts_of, touched
 from domain.changes.kinds import (
     Amend,
     AmendAtRenewal,
+    Cancel,
     ChangeContract,
     ChangeRecord,
     CoTerm,
+    End,
     Extend,
     GiveNotice,
     Pause,
@@ -24,6 +26,7 @@ from domain.changes.kinds import (
     Undo,
     WithdrawNotice,
 )
+from domain.messages import CancelOrder, EndContract
 from domain.refused import Refused
 from domain.state import LifecycleState
 
@@ -56,9 +59,11 @@ def apply(state: LifecycleState, command: ChangeContract, today: date, performin
         if made.change != command.change:
             raise Refused(f"{command.id} is the id of another change, made on {made.on}")
         return f"{command.id} was made already, on {made.on}"
+    if not command.id.strip():
+        raise Refused("a change needs an id")
     if state.closed or state.cancelled:
         raise Refused("the lifecycle is closed")
-    if state.sheet is None:
+    if state.sheet is None and not isinstance(command.change, Cancel | Pause | Resume):
         raise Refused("the order is not valid yet: correct it with tenure fix")
     before, asked = facts_of(state), {step.key for step in state.queue}
     message = _apply(state, command, today, performing)
@@ -131,6 +136,15 @@ def _apply(state: LifecycleState, command: ChangeContract, today: date, performi
         case Terminate():
             endings.terminate(state, change, by, today)
             return f"the contract ends on {state.ends_on}"
+        case End():
+            commands.check_end(state, EndContract(by=by, reason=change.reason, on=change.on), today)
+            outcomes.ended(state, change.on, today, f"{change.reason} ({by})")
+            return f"the contract ends on {state.ends_on}"
+        case Cancel():
+            under_way = keys.activation(state.contract) in performing
+            commands.check_cancel(state, CancelOrder(by=by, reason=change.reason), under_way=under_way)
+            outcomes.cancelled(state, f"{change.reason} ({by})")
+            return "the order is cancelled; what was done for it is being undone"
         case Pause():
             standing.pause(state, change, today)
             return f"paused{f' until {change.until}' if change.until else ''}"

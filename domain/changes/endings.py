@@ -30,6 +30,8 @@ def give_notice(state: LifecycleState, change: GiveNotice, by: str, today: date)
 def terminate(state: LifecycleState, change: Terminate, by: str, today: date) -> None:
     """Within the term: for convenience as early as the terms allow, for cause on any day."""
     term = _endable(state)
+    if not change.reason.strip():
+        raise Refused("an end needs a reason")
     earliest = today if change.ground == "cause" else state.earliest_end(today)
     on = change.on or earliest
     if change.ground == "cause" and on < term.starts:

@@ -20,6 +20,8 @@ class DatedEffect(Frozen):
 def expected(state: LifecycleState, today: date) -> list[DatedEffect]:
     """The steps in the queue, and those that a decided renewal or end brings on its day; soonest first."""
     steps: list[tuple[date, Step]] = [(today, step) for step in state.queue]
+    if state.cancelled is not None and state.subscription is not None:
+        steps.append((today, plan.cancel_subscription(state)))
     if state.activated_on is not None and state.ends_on is not None and not state.closed:
         steps.append((max(state.ends_on, today), plan.end_subscription(state, today)))
     elif state.decision is not None and state.decision.outcome == "renew" and not state.renewed:

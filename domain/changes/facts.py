@@ -23,6 +23,7 @@ class Facts(Frozen):
     end_reason: str
     paused: str | None
     paused_until: date | None
+    cancelled: str | None
 
 
 _MAPS = ("quantities", "lines", "moved")
@@ -31,7 +32,7 @@ _MAPS = ("quantities", "lines", "moved")
 def facts_of(state: LifecycleState) -> dict[str, Any]:
     """Path to JSON value; an entry of a map is a path of its own ("quantities/2")."""
     facts = Facts(
-        lines={line.id: line for line in state.known.lines},
+        lines={line.id: line for line in (state.sheet.lines if state.sheet else ())},
         **{name: getattr(state, name) for name in Facts.model_fields if name != "lines"},
     )
     flat: dict[str, Any] = {}
@@ -51,7 +52,8 @@ def put_back(state: LifecycleState, values: dict[str, Any], absent: set[str]) ->
         else:
             tree[name] = value
     facts = Facts.model_validate(tree)
-    state.sheet = state.known.model_copy(update={"lines": tuple(facts.lines.values())})
+    if state.sheet is not None:
+        state.sheet = state.sheet.model_copy(update={"lines": tuple(facts.lines.values())})
     for name in Facts.model_fields:
         if name != "lines":
             setattr(state, name, getattr(facts, name))

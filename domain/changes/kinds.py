@@ -90,15 +90,30 @@ class Terminate(ChangeKind):
 
     kind: Literal["terminate"] = "terminate"
     ground: Literal["convenience", "cause"]
-    reason: str = Field(min_length=1)
+    reason: str
     on: date | None = None
+
+
+class End(ChangeKind):
+    """We end the contract: with its term (`on` None), or on a day that is not past, whatever its terms say."""
+
+    kind: Literal["end"] = "end"
+    reason: str
+    on: date | None = None
+
+
+class Cancel(ChangeKind):
+    """The order is cancelled before its activation; what was done for it is undone, the last first."""
+
+    kind: Literal["cancel"] = "cancel"
+    reason: str
 
 
 class Pause(ChangeKind):
     """Nothing is decided and no effect begun until it is resumed, or until the day `until`; events are still taken."""
 
     kind: Literal["pause"] = "pause"
-    reason: str = Field(min_length=1)
+    reason: str
     until: date | None = None
 
 
@@ -114,7 +129,19 @@ class Undo(ChangeKind):
 
 
 Change = Annotated[
-    Amend | AmendAtRenewal | Extend | CoTerm | Renew | GiveNotice | WithdrawNotice | Terminate | Pause | Resume | Undo,
+    Amend
+    | AmendAtRenewal
+    | Extend
+    | CoTerm
+    | Renew
+    | GiveNotice
+    | WithdrawNotice
+    | Terminate
+    | End
+    | Cancel
+    | Pause
+    | Resume
+    | Undo,
     Field(discriminator="kind"),
 ]
 
@@ -122,7 +149,7 @@ Change = Annotated[
 class ChangeContract(Tolerant):
     """The command. `id` names the intention: the same again changes nothing."""
 
-    id: str = Field(min_length=1)
+    id: str
     by: str
     change: Change
 

@@ -9,6 +9,8 @@ from domain.state import LifecycleState
 
 def pause(state: LifecycleState, change: Pause, today: date) -> None:
     """Events are still taken; what falls due in the meantime is decided when it goes on."""
+    if not change.reason.strip():
+        raise Refused("a pause needs a reason")
     if state.paused is not None:
         raise Refused(f"it is paused already: {state.paused}")
     if change.until is not None and change.until <= today:

@@ -7,6 +7,7 @@ import typer
 from starter.cli import (
     cases,
     catalog,
+    changing,
     commands,
     connections,
     finance,
@@ -32,6 +33,7 @@ for part in (
     lifecycles,
     commands,
     stages,
+    changing,
     finance,
     cases,
     connections,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.calendar import civil_date
-from domain.messages import CancelOrder, CommandAnswer, EndContract, RenewContract, RetryStep
+from domain.messages import CommandAnswer, RetryStep
 from starter.cli.lifecycles import read_document
 from starter.cli.running import Contract, Json, in_office, parse_date, show, user
 from starter.mistakes import Mistake
@@ -24,7 +24,7 @@ LONGEST_NUMBER = 18  # digits that the store's 64 bits certainly hold
 
 
 def register(app: typer.Typer) -> None:
-    for command in (milestone, event, signal, renew, end, cancel, fix):
+    for command in (milestone, event, signal, fix):
         app.command()(command)
 
 
@@ -118,26 +118,6 @@ def signal(
 
     in_office(tell)
     show(as_json, {"signalled": True}, lambda: print("signalled; `tenure show` tells what became of it"))
-
-
-def renew(contract: Contract, as_json: Json = False) -> None:
-    """Decide that the running term is followed by another."""
-    _command(contract, "renew", RenewContract(by=user()), as_json)
-
-
-def end(
-    contract: Contract,
-    reason: Reason,
-    on: Annotated[str | None, typer.Option(help="The first day not served; the term's end when absent.")] = None,
-    as_json: Json = False,
-) -> None:
-    """End a live contract, with its term or on a day."""
-    _command(contract, "end", EndContract(by=user(), reason=reason, on=parse_date(on) if on else None), as_json)
-
-
-def cancel(contract: Contract, reason: Reason, as_json: Json = False) -> None:
-    """Cancel an order that the ERP has not activated yet; what was done is undone."""
-    _command(contract, "cancel", CancelOrder(by=user(), reason=reason), as_json)
 
 
 def fix(

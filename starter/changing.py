@@ -1,0 +1,110 @@
+"""Changes to a running contract, from whatever client: previewed, and made. Added lines, with their prices, go into a
+revision of the order document; the lifecycle is told which."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from temporalio.service import RPCError
+
+from domain.changes.applying import ChangePreview
+from domain.changes.kinds import Amend, AmendAtRenewal, Change, ChangeContract
+from domain.messages import CommandAnswer
+from domain.policies.validation import verdict
+from domain.terms import LineTerms
+from starter.mistakes import Mistake, Refusal
+from starter.office import ANSWER, Office
+from store.orders import SqlOrders
+from store.tables import LifecycleRow
+from workflows.lifecycle import CustomerLifecycle
+
+
+def new_id() -> str:
+    """An id for a change whose author names none; it is shown, so that the change can be undone by it."""
+    return f"chg-{secrets.token_hex(4)}"
+
+
+async def make(office: Office, life: LifecycleRow, command: ChangeContract) -> CommandAnswer:
+    """Raises Refusal with the lifecycle's reason, Mistake when nobody answers."""
+    return await office.command(life, CustomerLifecycle.change, command)
+
+
+async def foresee(office: Office, life: LifecycleRow, command: ChangeContract) -> ChangePreview:
+    """What the change would do; nothing is written. Raises Refusal and Mistake as `make` would."""
+    try:
+        seen = await office.handle(life).query(CustomerLifecycle.preview, command, rpc_timeout=ANSWER)
+    except RPCError:
+        raise Mistake("the lifecycle does not answer; `tenure status` tells whether a worker is up") from None
+    if seen.refused is not None:
+        raise Refusal(seen.refused)
+    return seen
+
+
+async def add_lines(
+    office: Office, life: LifecycleRow, change: Amend | AmendAtRenewal, rows: Sequence[dict[str, Any]], by: str
+) -> Amend | AmendAtRenewal:
+    """The change with these lines, which stand in a new revision of the order document. Raises Mistake for what can't
+    be sold so."""
+    newest = (await SqlOrders(office.database).revisions(life.contract))[-1]
+    starts = change.effective if isinstance(change, Amend) else None
+    document, added = _document(newest.document, rows, starts)
+    terms = _line_terms(office, document, added, newest.revision + 1)
+    revision = await SqlOrders(office.database).add(life.contract, document, by)
+    return change.model_copy(update={"added": terms, "revision": revision})
+
+
+async def forget_lines(office: Office, life: LifecycleRow, change: Change) -> None:
+    """Take a revision back that the lifecycle refused, or that was only looked at."""
+    if isinstance(change, Amend | AmendAtRenewal) and change.revision is not None:
+        await SqlOrders(office.database).withdraw(life.contract, change.revision)
+
+
+def _document(
+    document: dict[str, Any], rows: Sequence[dict[str, Any]], starts: date | None
+) -> tuple[dict[str, Any], list[str]]:
+    """The document with these lines: each with an id of its own, and billed from the day on which it begins unless it
+    says otherwise."""
+    taken, lines, added = {str(line.get("id")) for line in document["lines"]}, list(document["lines"]), []
+    for row in rows:
+        name = str(row.get("id") or next(str(n) for n in range(len(lines) + 1, 10_000) if str(n) not in taken))
+        line = {"billing_start": "on_activation", **row, "id": name}
+        if starts is not None:
+            line.setdefault("starts", starts.isoformat())
+        taken.add(name)
+        lines.append(line)
+        added.append(name)
+    return {**document, "lines": lines}, added
+
+
+def _line_terms(office: Office, document: dict[str, Any], added: Sequence[str], revision: int) -> tuple[LineTerms, ...]:
+    judged = verdict(document, office.company, revision, parent_known=True)
+    if judged.sheet is None:
+        first = len(document["lines"]) - len(added)
+        ours = [f"lines[{index}]" for index in range(first, len(document["lines"]))]
+        wrong = [reason for reason in judged.reasons if reason.path.split(".")[0] in ours] or list(judged.reasons)
+        raise Mistake("; ".join(f"{reason.path}: {reason.message}" for reason in wrong))
+    return tuple(line for line in judged.sheet.lines if line.id in added)
+
+
+def parse_quantities(texts: Sequence[str]) -> dict[str, Decimal]:
+    """`PLATFORM=75`, `2=10`. Raises Mistake."""
+    quantities: dict[str, Decimal] = {}
+    for text in texts:
+        name, sign, number = (part.strip() for part in text.partition("="))
+        try:
+            quantities[name] = Decimal(number)
+        except ArithmeticError:
+            sign = ""
+        if not sign or not name:
+            raise Mistake(f"{text!r} is not a quantity; write it as PLATFORM=75, or with a line's id as 2=75")
+    return quantities
+
+
+def parse_line(text: str) -> dict[str, Any]:
+    """`product=ANALYTICS,quantity=10,unit_price=20,frequency=monthly`. Raises Mistake."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not sign or not name.strip() or not value.strip() for name, sign, value in pairs):
+        raise Mistake(f"{text!r} is not a line; write it as product=ANALYTICS,quantity=10,unit_price=20")
+    return {name.strip(): value.strip() for name, _, value in pairs}
