@@ -271,9 +271,11 @@ class LifecycleState(Tolerant):
         return calendar.add_months(first.starts, months) if first and months else None
 
     def earliest_end(self, notice_on: date) -> date:
-        """The first day not served, where notice within the term is given on a day."""
-        after_notice = notice_on + timedelta(days=max(self.known.terms.notice_days, 1))
-        return max(after_notice, self.minimum_ends() or after_notice)
+        """The first day not served, where notice is given on a day and the terms are kept to."""
+        anchor = calendar.anchor(self.known.terms, self.known.signed_on, self.activated_on)
+        if anchor is None:
+            raise ValueError("nothing anchors the first term yet")
+        return calendar.earliest_end(self.known.terms, anchor, self.moved, notice_on)
 
     def resumes(self) -> datetime | None:
         """The instant at which a pause is over by itself."""

@@ -110,18 +110,22 @@ class CustomerLifecycle(ModeMessages):
         return not s.closed
 
     async def _bill(self) -> None:
-        """Start billing of each line when its own rule allows it, never earlier; of those that are added, too."""
+        """Start billing of each line when its own rule allows it, never earlier."""
+        async with asyncio.TaskGroup() as lines:
+            lines.create_task(self._bill_lines(lines))
+
+    async def _bill_lines(self, tracks: asyncio.TaskGroup) -> None:
+        """A track for each line of the contract, also of those that are added to it."""
         s, begun = self._state, set[str]()
 
         def new() -> list[str]:
             return [line.id for line in s.known.lines if line.id not in begun]
 
-        async with asyncio.TaskGroup() as lines:
-            while not s.closed:
-                for line in new():
-                    begun.add(line)
-                    lines.create_task(self._bill_line(line))
-                await workflow.wait_condition(lambda: s.closed or bool(new()))
+        while not s.closed:
+            for line in new():
+                begun.add(line)
+                tracks.create_task(self._bill_line(line))
+            await workflow.wait_condition(lambda: s.closed or bool(new()))
 
     async def _bill_line(self, name: str) -> None:
         s = self._state
