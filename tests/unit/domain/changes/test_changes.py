@@ -75,8 +75,8 @@ def test_quantities_go_up_and_down_to_their_targets() -> None:
     up, down = state.queue
     assert isinstance(up, AmendSubscription)
     assert isinstance(down, AmendSubscription)
-    assert (up.effective, up.quantities, up.former) == (TODAY, {"2": 75}, {"2": 50})
-    assert (down.effective, down.quantities, down.former) == (date(2027, 5, 1), {"2": 40}, {"2": 75})
+    assert (up.effective, up.quantities, up.former) == (TODAY, {"2": Decimal(75)}, {"2": Decimal(50)})
+    assert (down.effective, down.quantities, down.former) == (date(2027, 5, 1), {"2": Decimal(40)}, {"2": Decimal(75)})
     assert state.quantities["2"] == 40
 
 
@@ -128,12 +128,12 @@ def test_what_was_agreed_for_the_renewal_comes_with_the_next_term() -> None:
     state.decision = Decision(outcome="renew", by="csm", on=TODAY)
     step = plan.amend_with_renewal(state)
     assert step is not None
-    assert (step.effective, step.quantities, step.removed, step.added) == (ENDS, {"2": 30}, ("3",), ("4",))
+    assert (step.effective, step.quantities, step.removed, step.added) == (ENDS, {"2": Decimal(30)}, ("3",), ("4",))
     begin_next_term(state)
     gone, new = state.line("3"), state.line("4")
     assert gone is not None
     assert new is not None
-    assert (gone.ends, new.starts, state.quantities["2"], bool(state.at_renewal)) == (ENDS, ENDS, 30, False)
+    assert (gone.ends, new.starts, state.quantities["2"], bool(state.at_renewal)) == (ENDS, ENDS, Decimal(30), False)
 
 
 def test_what_the_won_renewal_says_goes_before_what_was_agreed() -> None:
@@ -153,7 +153,7 @@ def test_a_line_is_kept_after_all() -> None:
     state = live()
     give(state, AmendAtRenewal(quantities={"PLATFORM": Decimal(30)}, removed=("3",)), "c1")
     give(state, AmendAtRenewal(keep=("3",)), "c2")
-    assert (state.at_renewal.quantities, state.at_renewal.removed) == ({"2": 30}, ())
+    assert (state.at_renewal.quantities, state.at_renewal.removed) == ({"2": Decimal(30)}, ())
 
 
 # ── the term ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,7 +333,7 @@ def test_what_was_done_outside_is_taken_back_by_a_step_of_its_own() -> None:
     assert isinstance(shorter, ChangeTerm)
     assert shorter.ends == ENDS
     assert isinstance(fewer, AmendSubscription)
-    assert (fewer.quantities, fewer.removed, fewer.effective) == ({"2": 50}, ("4",), date(2027, 2, 1))
+    assert (fewer.quantities, fewer.removed, fewer.effective) == ({"2": Decimal(50)}, ("4",), date(2027, 2, 1))
     assert state.line("4") is None
     assert "4" not in state.quantities
 
