@@ -50,6 +50,13 @@ class CollectionsPolicy(Frozen):
     grace_days: int = 0
 
 
+class CreditPolicy(Frozen):
+    """When a customer gets nothing more on credit: an invoice is unpaid, and not disputed, so many days after its due
+    date. None: only by hand."""
+
+    hold_after_days_overdue: int | None = None
+
+
 class RiskPolicy(Frozen):
     """Thresholds of the risk assessment. `low_adoption` is active / entitled."""
 
@@ -83,6 +90,7 @@ class Company(Frozen):
     go_live_milestone: str = "go-live"
     renewal_playbook: tuple[str, ...] = ("Review readiness", "Confirm stakeholders", "Agree scope", "Collect decision")
     collections: CollectionsPolicy = CollectionsPolicy()
+    credit: CreditPolicy = CreditPolicy()
     risk: RiskPolicy = RiskPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     early_event_days: int = 3

@@ -23,6 +23,7 @@ from domain.errors import Actor
 from domain.facts import DISPUTE, INVOICE, MOVEMENT, SUPPORT_CASE, USAGE, Fact, invoices
 from domain.messages import (
     CollectionsChanged,
+    CreditHoldChanged,
     LifecycleEvent,
     MilestoneReached,
     RenewalLost,
@@ -31,14 +32,16 @@ from domain.messages import (
     SupportChanged,
     UsageChanged,
 )
-from domain.policies.collections import delinquency, next_due
+from domain.policies.collections import credit_line, delinquency, next_due
 
 D = TypeVar("D", bound=e.EventData)
-Level = CollectionsChanged | SupportChanged | UsageChanged
+Level = CollectionsChanged | CreditHoldChanged | SupportChanged | UsageChanged
 
 COLLECTIONS = INVOICE  # the level's name, by which it is remembered what was told
+CREDIT = "credit"  # of a customer: reckoned from the invoices of all its open contracts
 LEVELS: Mapping[str, tuple[str, ...]] = {
     COLLECTIONS: (INVOICE, MOVEMENT, DISPUTE),
+    CREDIT: (INVOICE, MOVEMENT, DISPUTE),
     SUPPORT_CASE: (SUPPORT_CASE,),
     USAGE: (USAGE,),
 }
@@ -192,12 +195,15 @@ def standing(level: str, facts: Iterable[Fact], today: date, company: Company) -
     """What the facts of a level's kinds amount to today."""
     if level == COLLECTIONS:
         found = delinquency(invoices(facts), today, company.collections)
-        line = timedelta(days=company.risk.high_after_days_overdue)
+        high = timedelta(days=company.risk.high_after_days_overdue)
         return CollectionsChanged(
             delinquent=found.delinquent,
             overdue_since=found.oldest_due,
-            long_overdue=found.oldest_due is not None and today >= found.oldest_due + line,
+            long_overdue=found.oldest_due is not None and today >= found.oldest_due + high,
         )
+    if level == CREDIT:
+        line = credit_line(company.collections, company.credit)
+        return CreditHoldChanged(invoices=delinquency(invoices(facts), today, line).delinquent if line else ())
     if level == SUPPORT_CASE:
         severities: dict[int, int] = {}
         for case in facts:
@@ -221,4 +227,6 @@ def next_change(facts: Iterable[Fact], today: date, company: Company) -> date | 
     found = delinquency(known, today, company.collections)
     crossing = next_due(known, today, company.collections)
     long = found.oldest_due + timedelta(days=company.risk.high_after_days_overdue) if found.oldest_due else None
-    return min((day for day in (crossing, long) if day is not None and day > today), default=None)
+    line = credit_line(company.collections, company.credit)
+    held = next_due(known, today, line) if line else None
+    return min((day for day in (crossing, long, held) if day is not None and day > today), default=None)

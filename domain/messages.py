@@ -31,6 +31,14 @@ class CollectionsChanged(Told):
     long_overdue: bool = False
 
 
+class CreditHoldChanged(Told):
+    """A level: the customer's invoices for which it gets nothing more on credit; none when nothing is overdue for so
+    long. It is the account's at this selling entity, so each of its contracts is told the same."""
+
+    kind: Literal["credit_hold_changed"] = "credit_hold_changed"
+    invoices: tuple[str, ...] = ()
+
+
 class SupportChanged(Told):
     """A level: open support cases by severity."""
 
@@ -86,6 +94,7 @@ class OrderCorrected(Told):
 LifecycleEvent = Annotated[
     MilestoneReached
     | CollectionsChanged
+    | CreditHoldChanged
     | SupportChanged
     | UsageChanged
     | AmendmentWon

@@ -150,6 +150,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         renewal_priority=state.risk.renewal_priority if state.risk else "normal",
         decision=f"{state.decision.outcome} ({state.decision.by})" if state.decision else None,
         approval=state.approval,
+        hold=state.hold,
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
         lines=[
             LineView(
@@ -178,6 +179,8 @@ def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str
     """What the lifecycle waits for, in one line."""
     if state.cases:
         return f"needs attention: {next(iter(state.cases.values())).view.title}"
+    if state.hold and state.activated_on is None and state.cancelled is None:
+        return f"waits for the release of the credit hold ({state.hold})"
     if state.activated_on and not state.closed and state.known.go_live not in state.milestones:
         return f"waits for the milestone {state.known.go_live}"
     return f"{coming[0][1]} ({calendar.civil_date(coming[0][0], state.zone)})" if coming else ""
@@ -201,6 +204,8 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    if seen.hold:
+        lines.append(f"- **Credit hold:** {seen.hold}")
     if seen.approval and seen.approval.given:
         lines.append(f"- **Approved by finance:** {seen.approval.approved_by}, {seen.approval.on}")
     elsewhere = [f"{kind} {name}" for kind, name in seen.connections.items() if kind != name]

@@ -10,9 +10,11 @@ from domain.changes.kinds import Amend, AtRenewal
 from domain.changes.lines import amend as change_lines
 from domain.changes.lines import check_quantity, line_named, take_lines
 from domain.corrections import check_correction, correct
+from domain.finance import credit
 from domain.messages import (
     AmendmentWon,
     CollectionsChanged,
+    CreditHoldChanged,
     EventAnswer,
     EventBatch,
     LifecycleEvent,
@@ -79,6 +81,8 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
         case CollectionsChanged():
             state.delinquent, state.overdue_since = event.delinquent, event.overdue_since
             state.long_overdue = event.long_overdue
+        case CreditHoldChanged():
+            credit.overdue(state, event.invoices)
         case SupportChanged():
             state.severities = dict(event.severities)
         case UsageChanged():

@@ -101,6 +101,8 @@ class LifecycleState(Tolerant):
     cut_over: date | None = None
 
     hold: str | None = None
+    held_by_hand: str | None = None
+    held_for: tuple[str, ...] = ()
     paused: str | None = None
     paused_until: date | None = None
 

@@ -82,6 +82,7 @@ class LifecycleView(Tolerant):
     renewal_priority: str = "normal"
     decision: str | None = None
     approval: Approval | None = None
+    hold: str | None = None
     readiness: dict[str, object] | None = None
     lines: list[LineView] = []
     milestones: dict[str, date] = {}

@@ -20,17 +20,18 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.calendar import civil_date, zone_exists
 from domain.company import Company
 from domain.facts import facts_of as facts_of_event
-from domain.mediation import LEVELS, Keeps, Level, news, standing, treatment
+from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import EventBatch, LifecycleEvent
 from domain.state import LifecycleState
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
-from store.facts import DOUBT, facts_of, learn, tell, told
+from store.facts import DOUBT, facts_of, facts_of_all, learn, tell, told
 from store.inbox import add_delivery
 from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
+from store.subjects import of_customer
 from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, StreamRow
 from store.timeline import add_line
 from workflows.desk import at_start
@@ -121,6 +122,9 @@ class Deliverer:
         touched: dict[str, int] = {}
         for row in rows:
             if lifecycle.closed and row.kind == FACT:
+                # a last invoice still counts for the credit of the customer, and so does its payment
+                self._learnt(session, lifecycle, row, {})
+                look_at_credit(session, lifecycle, self._company)
                 batch.answers[_seq(row)] = Answer("recorded", "the lifecycle is closed")
             elif row.kind == START:
                 batch.start = None if lifecycle.closed else row
@@ -140,6 +144,8 @@ class Deliverer:
                 batch.events.append(level)
                 batch.levels[kind] = seq, value
                 tell(session, stream, kind, _doubtful(before, value))
+        if COLLECTIONS in touched:
+            look_at_credit(session, lifecycle, self._company)
         batch.events.sort(key=lambda event: event.seq)
         return batch
 
@@ -167,8 +173,7 @@ class Deliverer:
         return does.level, any(new)
 
     def _level(self, session: Session, lifecycle: LifecycleRow, level: str) -> Level:
-        facts = facts_of(session, lifecycle.contract, LEVELS[level])
-        return standing(level, facts, business_day(session, lifecycle), self._company)
+        return level_of(session, lifecycle, level, self._company)
 
     def _unspoken(self, kind: str) -> dict[str, Any]:
         """The level that a lifecycle assumes while it was told nothing."""
@@ -322,6 +327,28 @@ def business_now(lifecycle: LifecycleRow) -> datetime:
 def business_day(session: Session, lifecycle: LifecycleRow) -> date:
     """Today, in the zone of the contract."""
     return civil_date(business_now(lifecycle), zone_of(session, lifecycle.contract))
+
+
+def level_of(session: Session, lifecycle: LifecycleRow, level: str, company: Company) -> Level:
+    """What the facts of a level amount to today. Credit is the customer's: its contracts' facts count together."""
+    if level == CREDIT:
+        sharing = [life.contract for life in of_customer(session, lifecycle)]
+        facts = facts_of_all(session, sharing, LEVELS[level])
+    else:
+        facts = facts_of(session, lifecycle.contract, LEVELS[level])
+    return standing(level, facts, business_day(session, lifecycle), company)
+
+
+def look_at_credit(session: Session, lifecycle: LifecycleRow, company: Company) -> int:
+    """Queue a look at the credit of each open contract of a customer that was told another hold; returns how many."""
+    if company.credit.hold_after_days_overdue is None:
+        return 0
+    queued = 0
+    for life in (each for each in of_customer(session, lifecycle) if not each.closed):
+        now, was = news(level_of(session, life, CREDIT, company)), told(session, life.contract, CREDIT)
+        if now != (was or news(standing(CREDIT, [], date.max, company))):
+            queued += look_anew(session, life.contract, CREDIT)
+    return queued
 
 
 def _pending_start(session: Session, stream: str) -> DeliveryRow | None:

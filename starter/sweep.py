@@ -9,7 +9,7 @@ from domain.company import Company
 from domain.facts import INVOICE, Fact
 from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
 from domain.routes import Landscape
-from starter.delivery import business_day, look_anew
+from starter.delivery import business_day, look_anew, look_at_credit
 from starter.routing import unpark_known
 from starter.slips import FACT
 from store.database import take_turn
@@ -55,13 +55,13 @@ def _look_at(session: Session, life: LifecycleRow, company: Company) -> int:
 
 
 def _look(session: Session, life: LifecycleRow, company: Company) -> int:
-    today = business_day(session, life)
-    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company))
-    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company))):
-        return 0
     if _facts_under_way(session, life.contract):
         return 0
-    return int(look_anew(session, life.contract, COLLECTIONS))
+    queued, today = look_at_credit(session, life, company), business_day(session, life)
+    level = news(standing(COLLECTIONS, _invoices(session, life.contract), today, company))
+    if level == (told(session, life.contract, COLLECTIONS) or news(standing(COLLECTIONS, [], today, company))):
+        return queued
+    return queued + int(look_anew(session, life.contract, COLLECTIONS))
 
 
 def _facts_under_way(session: Session, contract: str) -> bool:

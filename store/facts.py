@@ -1,6 +1,6 @@
 """What mediation knows of the outside, and what each lifecycle was last told: for the dispatcher's own transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -32,6 +32,17 @@ def known_fact(session: Session, contract: str, kind: str, entity: str) -> Fact 
 def facts_of(session: Session, contract: str, kinds: Collection[str]) -> list[Fact]:
     query = select(FactRow).where(FactRow.contract == contract, col(FactRow.kind).in_(kinds))
     return [_fact(row) for row in session.exec(query.order_by(col(FactRow.kind), col(FactRow.entity_id)))]
+
+
+def facts_of_all(session: Session, contracts: Sequence[str], kinds: Collection[str]) -> list[Fact]:
+    """What is known of several contracts together: of a record that more than one knows, the newest."""
+    newest: dict[tuple[str, str], Fact] = {}
+    for contract in contracts:
+        for fact in facts_of(session, contract, kinds):
+            known = newest.get((fact.kind, fact.entity))
+            if known is None or newer(fact.version, fact.data, than=known):
+                newest[fact.kind, fact.entity] = fact
+    return [newest[name] for name in sorted(newest)]
 
 
 def _fact(row: FactRow) -> Fact:

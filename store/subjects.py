@@ -49,6 +49,13 @@ def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
     return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
 
 
+def of_customer(session: Session, life: LifecycleRow) -> Sequence[LifecycleRow]:
+    """The lifecycles of the account at the same selling entity, closed ones too: one customer, whichever ERP it is in."""
+    query = select(LifecycleRow).where(col(LifecycleRow.account).in_(_merged(session, life.account)))
+    query = query.where(LifecycleRow.selling_entity == life.selling_entity)
+    return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
+
+
 def merge_account(session: Session, account: str, into: str) -> bool:
     """From now on either id stands for both. False when that was known, or would go round in a circle."""
     if account == into or account in _ancestors(session, into):

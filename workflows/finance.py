@@ -7,8 +7,8 @@ from temporalio import workflow
 from workflows.refusing import refuse
 
 with workflow.unsafe.imports_passed_through():
-    from domain.finance import approval
-    from domain.finance.commands import ApproveOrder, RejectOrder
+    from domain.finance import approval, credit
+    from domain.finance.commands import ApproveOrder, HoldCredit, RejectOrder, ReleaseCredit
     from domain.messages import CommandAnswer
     from domain.state import LifecycleState
 
@@ -46,3 +46,24 @@ class FinanceMessages:
     @reject.validator
     def _check_reject(self, command: RejectOrder) -> None:
         refuse(lambda: approval.check_reject(self._state, command))
+
+    @workflow.update
+    def hold(self, command: HoldCredit) -> CommandAnswer:
+        """Put the customer on credit hold. The command line gives it to each contract of the customer."""
+        credit.hold(self._state, command)
+        return self._answer(f"on credit hold: {self._state.hold}")
+
+    @hold.validator
+    def _check_hold(self, command: HoldCredit) -> None:
+        refuse(lambda: credit.check_hold(self._state, command))
+
+    @workflow.update
+    def release(self, command: ReleaseCredit) -> CommandAnswer:
+        """Release the hold that was set by hand."""
+        credit.release(self._state, command)
+        still = self._state.hold
+        return self._answer(f"still on credit hold: {still}" if still else "released from the credit hold")
+
+    @release.validator
+    def _check_release(self, command: ReleaseCredit) -> None:
+        refuse(lambda: credit.check_release(self._state, command))

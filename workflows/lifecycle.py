@@ -87,8 +87,8 @@ class CustomerLifecycle(ModeMessages):
         if s.sheet is None:
             self._lanes.ask(plan.validate_order(s))
         await self._do(lambda: plan.create_customer(s))
-        await self._do(lambda: plan.create_subscription(s))
-        await self._do(lambda: plan.activate_order(s, self._today()))
+        await self._do(lambda: plan.create_subscription(s), on_credit=True)
+        await self._do(lambda: plan.activate_order(s, self._today()), on_credit=True)
         reactions.amend_early(s, self._today(), self._now())
 
     async def _engage(self) -> None:
@@ -211,11 +211,13 @@ class CustomerLifecycle(ModeMessages):
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _do(self, make: Callable[[], Step]) -> None:
-        """Have a step done, once. A corrected order drops its steps: they are made anew, from what is valid now."""
+    async def _do(self, make: Callable[[], Step], *, on_credit: bool = False) -> None:
+        """Have a step done, once. A corrected order drops its steps: they are made anew, from what is valid now.
+
+        `on_credit`: not while the customer is on credit hold."""
         s = self._state
         while True:
-            await self._unless_cancelled(lambda: s.cleared)
+            await self._unless_cancelled(lambda: s.cleared and not (on_credit and s.hold))
             step = make()
             self._lanes.ask(step)
             key = step.key

@@ -16,3 +16,16 @@ class RejectOrder(Tolerant):
     revision: int
     by: str
     reason: str
+
+
+class HoldCredit(Tolerant):
+    """Put the customer on credit hold by hand."""
+
+    by: str
+    reason: str
+
+
+class ReleaseCredit(Tolerant):
+    """Release the hold that was set by hand."""
+
+    by: str

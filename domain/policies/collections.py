@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from domain.base import Frozen
-from domain.company import CollectionsPolicy
+from domain.company import CollectionsPolicy, CreditPolicy
 
 
 class InvoiceStatus(Frozen):
@@ -49,3 +49,10 @@ def next_due(invoices: Iterable[InvoiceStatus], today: date, policy: Collections
     owed = [invoice for invoice in invoices if not invoice.paid and not invoice.disputed]
     lines_crossed = (invoice.due_on + timedelta(days=policy.grace_days + 1) for invoice in owed)
     return min((day for day in lines_crossed if day > today), default=None)
+
+
+def credit_line(collections: CollectionsPolicy, credit: CreditPolicy) -> CollectionsPolicy | None:
+    """The line behind which an invoice puts its customer on credit hold: as delinquency's, only later. None where holds
+    are set by hand alone."""
+    days = credit.hold_after_days_overdue
+    return None if days is None else CollectionsPolicy(grace_days=max(collections.grace_days, days - 1))
