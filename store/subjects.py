@@ -50,7 +50,7 @@ def open_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
 
 
 def of_customer(session: Session, life: LifecycleRow) -> Sequence[LifecycleRow]:
-    """The lifecycles of the account at the same selling entity, closed ones too: one customer, whichever ERP it is in."""
+    """The lifecycles of the account at the same selling entity, closed ones too: one customer in whichever ERP."""
     query = select(LifecycleRow).where(col(LifecycleRow.account).in_(_merged(session, life.account)))
     query = query.where(LifecycleRow.selling_entity == life.selling_entity)
     return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
