@@ -1,11 +1,14 @@
 """The composition root: the only file that puts adapters (vendors.py) and the store together. Everybody enters through
 it."""
 
+import asyncio
 import inspect
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,12 +23,14 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
+from activities.occasions import Told
 from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
 from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
+from adapters.recording.world import RecordingWorld
 from adapters.turns import Limits
 from domain.company import Company, load_company
 from domain.limits import Turns
@@ -264,8 +269,13 @@ def workers(
     sticky_timeout: float = 2.0,
     max_cached_workflows: int = 500,
     graceful: float = 10.0,
+    begun: Callable[[object], None] | None = None,
 ) -> Sequence[Worker]:
-    """One worker for the lifecycles (and their local activities), and one for each connection's own task queue."""
+    """One worker for the lifecycles (and their local activities), and one for each connection's own task queue.
+
+    `begun` is told of each request to a connected system before it is carried out.
+    """
+    told = [Told(begun)] if begun else []
     effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
 
     def activities(system: System) -> object:
@@ -299,13 +309,58 @@ def workers(
                 client,
                 task_queue=f"{task_queue}-{queue}",
                 activities=activities_of(activities(system)),
-                interceptors=[Paced(system.turns)] if system.turns else [],
+                interceptors=[*told, *([Paced(system.turns)] if system.turns else [])],
                 graceful_shutdown_timeout=grace,
             )
             for system in systems.values()
             for queue in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
         ),
     ]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Where one simulated life is lived: a store of its own, and the recording systems that stand for the connected
+    ones."""
+
+    database: Database
+    world: RecordingWorld
+    task_queue: str
+
+
+@asynccontextmanager
+async def open_simulation(
+    client: Client, company: Company, landscape: Landscape, *, task_queue: str
+) -> AsyncIterator[Simulated]:
+    """A store in a temporary directory and the production's workers, over recording systems under the names of the
+    configured connections. It is gone afterwards; nothing else is touched."""
+    names = {kind: landscape.of_kind(kind) or (kind,) for kind in KINDS}
+    world = RecordingWorld({name: kind for kind, of_kind in names.items() for name in of_kind})
+    systems = {}
+    for kind in KINDS:
+        home = landscape.homes.get(kind, kind)
+        for name in names[kind]:
+            systems[name] = System(name, kind, world.systems[name], name == home, "" if name == home else name)
+    with tempfile.TemporaryDirectory(prefix="tenure-simulation-") as home:
+        url = f"sqlite:///{Path(home) / 'store.db'}"
+        await asyncio.to_thread(migrate, url)
+        database = Database(url)
+        try:
+            async with AsyncExitStack() as stack:
+                for worker in workers(
+                    client,
+                    database,
+                    systems,
+                    company,
+                    task_queue=task_queue,
+                    landscape=landscape,
+                    graceful=0,
+                    begun=world.journal.begun,
+                ):
+                    await stack.enter_async_context(worker)
+                yield Simulated(database, world, task_queue)
+        finally:
+            await asyncio.to_thread(database.close)
 
 
 def feed_workers(

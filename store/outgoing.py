@@ -69,6 +69,12 @@ def append(session: Session, row: ViewRow, turns: Sequence[LifecycleSaid], at: d
         insert_once(session, event, keys=("event_id",))
 
 
+def told_by(session: Session, contract: str) -> list[dict[str, Any]]:
+    """Every event that a contract has had for its subscribers, oldest first."""
+    query = select(OutgoingRow).where(OutgoingRow.contract == contract).order_by(col(OutgoingRow.id))
+    return [row.body for row in session.exec(query).all()]
+
+
 def unrelayed(session: Session) -> int:
     return session.exec(select(func.count()).where(~col(OutgoingRow.relayed))).one()
 
