@@ -12,8 +12,10 @@ from domain.document import Key, apply_fixes, dotted
 from domain.order import ContractSheet, Order, OrderVerdict, Reason
 from domain.policies.approval import approval_reasons
 from domain.policies.line_checks import in_whole_numbers, line_reasons
-from domain.policies.order_checks import party_reasons, selling_reasons, terms_reasons
+from domain.policies.order_checks import party_reasons, selling_reasons
+from domain.policies.ramp_checks import ramp_reasons
 from domain.policies.tax import tax_reasons
+from domain.policies.terms_checks import terms_reasons
 from domain.routes import Landscape
 from domain.terms import LineTerms
 
@@ -66,6 +68,7 @@ def validate_order(order: Order, company: Company, *, parent_known: bool | None)
         *tax_reasons(order),
         *line_reasons(order, company),
         *terms_reasons(order),
+        *ramp_reasons(order),
     )
 
 

@@ -19,6 +19,7 @@ from tests.house import House, Life
 
 HOOLI = "salesforce_new_hooli"
 ZONE = "Europe/Berlin"
+EVERGREEN = {"terms.evergreen": True, "terms.initial_months": None, "terms.renewal_months": None}
 
 
 def rests(view: LifecycleView) -> bool:

@@ -12,6 +12,7 @@ from domain.outcomes import OUT_OF_TERM_CASE
 from domain.view import Stage
 from tests.house import House, Life
 from tests.workflow.lives import (
+    EVERGREEN,
     HOOLI,
     ZONE,
     calls,
@@ -189,7 +190,7 @@ async def test_three_terms_are_counted_from_the_first_day(house: House) -> None:
 
 
 async def test_an_evergreen_contract_opens_no_window_and_ends_on_its_day(house: House) -> None:
-    life = await serving(house, **{"terms.evergreen": True})
+    life = await serving(house, **EVERGREEN)
     await life.travel(800)
     view = await life.view()
     assert (view.stage, view.term_ends) == (Stage.SERVING, None)

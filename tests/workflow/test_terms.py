@@ -10,7 +10,12 @@ from tests.workflow.lives import ZONE, clock, counts, done, onboarding, records,
 from tests.workflow.test_billing import PLATFORM, SETUP, SUPPORT, billed
 from tests.workflow.test_renewals import erp_ending
 
-TRIAL = {"terms.kind": "trial", "terms.trial_days": 14, "terms.start": "on_activation"}
+TRIAL = {
+    "terms.kind": "trial",
+    "terms.trial_days": 14,
+    "terms.initial_months": None,
+    "terms.start": "on_activation",
+}
 DAY = timedelta(days=1)
 
 
@@ -51,7 +56,8 @@ async def test_a_trial_that_nobody_converts_ends_with_its_last_day_and_was_never
 
 
 async def test_what_is_delivered_once_ends_with_its_term_and_nobody_is_asked(house: House) -> None:
-    life = await serving(house, **{"terms.kind": "one_off", "terms.initial_months": 3, "terms.start": "on_activation"})
+    terms = {"terms.kind": "one_off", "terms.initial_months": 3, "terms.renewal_months": None}
+    life = await serving(house, **terms, **{"terms.start": "on_activation"})
     starts, ends = await first_term(life)
     assert ends == calendar.add_months(starts, 3)
     assert (await life.view()).window_opens is None

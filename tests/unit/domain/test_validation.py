@@ -13,6 +13,8 @@ from domain.policies.validation import parse_order, sheet, validate_order, verdi
 
 UK = {"sold_to.address.country": "GB", "sold_to.address.state": None}
 
+EVERGREEN = {"terms.evergreen": True, "terms.initial_months": None, "terms.renewal_months": None}
+
 # What is spoilt in a valid order, the path of the reason that follows, and words of its message.
 SPOILT: list[tuple[dict[str, Any], str, str]] = [
     ({"deal_id": None}, "deal_id", "missing"),
@@ -73,7 +75,7 @@ SPOILT: list[tuple[dict[str, Any], str, str]] = [
     ({"terms.renewal_months": 1, "terms.notice_days": 90}, "terms.notice_days", "renewal term of 30 days"),
     ({"terms.renewal_window_days": -1}, "terms.renewal_window_days", "-1 days"),
     ({"terms.renewal_lead_days": 9999}, "terms.renewal_lead_days", "9999 days"),
-    ({"terms.evergreen": True, "terms.auto_renew": True}, "terms.auto_renew", "choose one"),
+    ({**EVERGREEN, "terms.auto_renew": True}, "terms.auto_renew", "choose one"),
 ]
 
 
@@ -171,7 +173,7 @@ def test_services_and_usage_come_in_fractions(document: dict[str, Any], company:
 
 
 def test_an_evergreen_contract_may_have_a_long_notice(document: dict[str, Any], company: Company) -> None:
-    evergreen = spoil(document, {"terms.evergreen": True, "terms.notice_days": 400, "terms.minimum_months": 24})
+    evergreen = spoil(document, {**EVERGREEN, "terms.notice_days": 400, "terms.minimum_months": 24})
     assert verdict(evergreen, company, 1, parent_known=None).reasons == ()
 
 
