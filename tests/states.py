@@ -17,6 +17,7 @@ from domain.steps import Performed, Step
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMPANY = load_company((EXAMPLES / "company.toml").read_text())
 CONTRACT = "crm/EX-ANNUAL-1/1"
+EVERGREEN = {"terms.evergreen": True, "terms.initial_months": None, "terms.renewal_months": None}
 SIGNED, ACTIVE, ENDS = date(2026, 11, 20), date(2026, 12, 1), date(2027, 12, 1)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from adapters.recording.crm import RecordingCrm
 from adapters.recording.cs import RecordingCs
-from adapters.recording.erp import RecordingErp, Subscription
+from adapters.recording.erp import RecordingErp
 from adapters.recording.journal import Journal
 from adapters.recording.signals import RecordingSupport, RecordingUsage
+from adapters.recording.subscriptions import Subscription
 from adapters.recording.system import Outages, RecordingSystem
 from domain import keys
 from domain.messages import CollectionsChanged, MilestoneReached, SupportChanged, UsageChanged

@@ -19,7 +19,6 @@ from tests.house import House, Life
 
 HOOLI = "salesforce_new_hooli"
 ZONE = "Europe/Berlin"
-EVERGREEN = {"terms.evergreen": True, "terms.initial_months": None, "terms.renewal_months": None}
 
 
 def rests(view: LifecycleView) -> bool:

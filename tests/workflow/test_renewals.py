@@ -11,8 +11,8 @@ from domain.messages import EndContract, RenewalLost, RenewalWon, RenewContract,
 from domain.outcomes import OUT_OF_TERM_CASE
 from domain.view import Stage
 from tests.house import House, Life
+from tests.states import EVERGREEN
 from tests.workflow.lives import (
-    EVERGREEN,
     HOOLI,
     ZONE,
     calls,

@@ -6,7 +6,8 @@ import pytest
 
 from domain.company import Company
 from domain.policies.validation import verdict
-from tests.unit.domain.test_validation import EVERGREEN, spoil
+from tests.states import EVERGREEN
+from tests.unit.domain.test_validation import spoil
 
 TRIAL = {
     "terms.kind": "trial",

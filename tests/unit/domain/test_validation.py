@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from domain.company import Company
 from domain.document import apply_fixes
 from domain.policies.validation import parse_order, sheet, validate_order, verdict
+from tests.states import EVERGREEN
 
 UK = {"sold_to.address.country": "GB", "sold_to.address.state": None}
-
-EVERGREEN = {"terms.evergreen": True, "terms.initial_months": None, "terms.renewal_months": None}
 
 # What is spoilt in a valid order, the path of the reason that follows, and words of its message.
 SPOILT: list[tuple[dict[str, Any], str, str]] = [

@@ -30,7 +30,7 @@ from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import AmendSubscription, ChangeTerm, Performed
 from domain.terms import ChargeType, Frequency, LineTerms, OnActivation
-from tests.states import CONTRACT, ENDS, at, live, ordered, renewing
+from tests.states import CONTRACT, ENDS, EVERGREEN, at, live, ordered, renewing
 
 TODAY = date(2027, 3, 1)
 ADDED = LineTerms(
@@ -227,7 +227,7 @@ def test_notice_after_the_cut_off_of_a_renewing_contract_is_too_late() -> None:
 
 
 def test_an_evergreen_ends_when_notice_and_minimum_are_over() -> None:
-    terms: dict[str, Any] = {"terms.evergreen": True, "terms.renewal_months": None, "terms.minimum_months": 12}
+    terms: dict[str, Any] = {**EVERGREEN, "terms.minimum_months": 12}
     state = live(**terms)
     give(state, GiveNotice())
     assert state.ends_on == date(2027, 12, 1)
