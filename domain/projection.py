@@ -91,7 +91,7 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
 def credit_hold(state: LifecycleState) -> list[Level]:
     """What the ERP must show of the customer's credit. Nothing, where this contract never asked for a hold."""
     key = "erp.set_credit_hold"
-    asked = state.hold is not None or key in state.told
+    asked = state.hold is not None or key in state.told or key in state.cases  # a failed try may have set it
     if state.customer is None or not asked:
         return []
     held, reason = state.hold is not None, state.hold or "released"

@@ -32,6 +32,7 @@ from starter.sources.reading import Sources
 from store.database import Database, take_turn
 from store.inbox import ROUTING, Inbox
 from store.orders import SqlOrders
+from store.subjects import of_customer
 from store.tables import InboxRow, LifecycleRow
 from store.views import SqlViews
 from workflows.lifecycle import CustomerLifecycle
@@ -93,6 +94,12 @@ class Office:
             return await self.handle(life).query(CustomerLifecycle.state, rpc_timeout=ANSWER)
         except RPCError as error:
             raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
+
+    async def of_customer(self, life: LifecycleRow) -> list[LifecycleRow]:
+        """The open lifecycles of a contract's customer, this one first: its account's at the same selling entity."""
+        shared = await self.database.read(lambda session: of_customer(session, life))
+        others = [each for each in shared if each.contract != life.contract and each.started and not each.closed]
+        return [life, *others]
 
     # ── starting and telling ────────────────────────────────────────────────────────────────────────────────────
 

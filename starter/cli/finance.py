@@ -1,12 +1,13 @@
-"""Finance's commands: approve or reject an order. With --dry-run they say what would happen, and change nothing."""
+"""Finance's commands: approve or reject an order, hold or release a customer's credit. With --dry-run they say what
+would happen, and change nothing."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.finance import approval
-from domain.finance.commands import ApproveOrder, RejectOrder
+from domain.finance import approval, credit
+from domain.finance.commands import ApproveOrder, HoldCredit, RejectOrder, ReleaseCredit
 from domain.refused import Refused
 from starter.cli.commands import Reason, show_answer
 from starter.cli.running import Contract, Json, in_office, show, user
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from domain.state import LifecycleState
     from starter.office import Office
 
+Would = Callable[["LifecycleState"], str | None]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (approve, reject):
+    for command in (approve, reject, hold, release):
         app.command()(command)
 
 
@@ -49,6 +51,29 @@ def reject(contract: Contract, reason: Reason, dry_run: DryRun = False, as_json:
         return [f"would reject revision {command.revision}, because of:", *_reasons(state)]
 
     _give(contract, "reject", made, would, dry_run=dry_run, as_json=as_json)
+
+
+def hold(contract: Contract, reason: Reason, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Put the customer of a contract on credit hold: all its contracts with the same selling entity."""
+    command = HoldCredit(by=user(), reason=reason)
+
+    def would(state: "LifecycleState") -> str | None:
+        credit.check_hold(state, command)
+        return None if state.held_by_hand == credit.words(command) else f"would be on credit hold: {reason}"
+
+    _give_each(contract, "hold", command, would, dry_run=dry_run, as_json=as_json)
+
+
+def release(contract: Contract, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Release the credit hold that was set by hand. What the company's policy holds is released by itself."""
+    command = ReleaseCredit(by=user())
+
+    def would(state: "LifecycleState") -> str | None:
+        credit.check_release(state, command)
+        still = f"; the policy still holds it for {', '.join(state.held_for)}" if state.held_for else ""
+        return f"would be released ({state.held_by_hand}){still}"
+
+    _give_each(contract, "release", command, would, dry_run=dry_run, as_json=as_json)
 
 
 def _reasons(state: "LifecycleState") -> list[str]:
@@ -84,3 +109,16 @@ def _give(
         show(as_json, {"would": answer}, lambda: print("\n".join(answer)))
     else:
         show_answer(answer, as_json)
+
+
+def _give_each(contract: str, update: str, command: Any, would: Would, *, dry_run: bool, as_json: bool) -> None:
+    """Give a command to every contract of the customer."""
+
+    async def give(office: "Office") -> dict[str, str]:
+        from starter.customers import command_customer
+
+        life = await office.find(contract)
+        return await command_customer(office, life, update, command, would, dry_run=dry_run)
+
+    answers = in_office(give)
+    show(as_json, answers, lambda: print("\n".join(f"{name}: {answer}" for name, answer in answers.items())))

@@ -9,13 +9,18 @@ from sqlmodel import Session, update
 from temporalio.client import Client
 
 from domain.company import CreditPolicy
+from domain.finance import credit
 from domain.finance.commands import HoldCredit, ReleaseCredit
 from domain.messages import CreditHoldChanged
+from domain.state import LifecycleState
+from starter.customers import command_customer
+from starter.mistakes import Refusal
+from starter.office import Office
 from store.database import change
 from store.tables import LifecycleRow
 from tests.dispatch import Post
 from tests.house import House, Life, open_house
-from tests.workflow.lives import HOOLI, calls, done, go_live, onboarding, records, refusal, rests
+from tests.workflow.lives import HOOLI, calls, done, eventually, go_live, onboarding, records, refusal, rests
 from workflows.lifecycle import CustomerLifecycle
 
 TODAY = datetime.now(UTC).date()
@@ -52,6 +57,11 @@ async def held(life: Life) -> str | None:
     return (await life.view()).hold
 
 
+async def held_in_erp(house: House, wanted: bool) -> bool:
+    customers = await records(house, "erp", "customers")
+    return all((customer.get("credit_hold") or {}).get("held") is wanted for customer in customers)
+
+
 async def test_who_is_late_for_too_long_is_held_and_released_when_it_has_paid(post: Post) -> None:
     life = await post.win("006-ca")
     await post.invoice(life, "overdue", 1, ago(DAYS - 1))
@@ -63,9 +73,11 @@ async def test_who_is_late_for_too_long_is_held_and_released_when_it_has_paid(po
     assert "policy holds it for inv_1" in await refusal(
         life.handle.execute_update(CustomerLifecycle.release, ReleaseCredit(by="fin"))
     )
+    await eventually(lambda: held_in_erp(post.house, True))
     await post.invoice(life, "paid", 3, ago(DAYS))
     await post.settle()
     assert await held(life) is None
+    await eventually(lambda: held_in_erp(post.house, False))
 
 
 async def test_a_disputed_invoice_is_not_delinquent(post: Post) -> None:
@@ -144,6 +156,38 @@ async def test_what_a_person_holds_only_a_person_releases(post: Post) -> None:
     assert "not on hold" in await refusal(
         life.handle.execute_update(CustomerLifecycle.release, ReleaseCredit(by="fin"))
     )
+
+
+async def test_a_hold_by_hand_is_the_customer_s_whichever_contract_is_named(post: Post) -> None:
+    one, other, stranger = await post.win("006-ck"), await post.win("006-cl"), await post.win("006-cm")
+    await share_account(post, one, other)
+    house = post.house
+    office = Office(house.database, house.client, house.company, house.mapping, "crm")
+    life, command = await office.find(other.contract), BY_HAND
+
+    def would(state: LifecycleState) -> str | None:
+        credit.check_hold(state, command)
+        return None if state.held_by_hand == credit.words(command) else "would be held"
+
+    shown = await command_customer(office, life, "hold", command, would, dry_run=True)
+    assert shown == {other.contract: "would be held", one.contract: "would be held"}
+    assert (await held(one), await held(other)) == (None, None)
+    # broken off after the first of the two
+    await other.handle.execute_update(CustomerLifecycle.hold, command)
+    answers = await command_customer(office, life, "hold", command, would)
+    assert answers[other.contract] == "is so already"
+    assert await held(one) == await held(other) == "cheque returned (fin)"
+    assert await held(stranger) is None
+
+    def released(state: LifecycleState) -> str | None:
+        credit.check_release(state, ReleaseCredit(by="fin"))
+        return "would be released"
+
+    await one.handle.execute_update(CustomerLifecycle.release, ReleaseCredit(by="fin"))
+    await command_customer(office, await office.find(one.contract), "release", ReleaseCredit(by="fin"), released)
+    assert (await held(one), await held(other)) == (None, None)
+    with pytest.raises(Refusal, match="not on hold"):
+        await command_customer(office, life, "release", ReleaseCredit(by="fin"), released)
 
 
 async def test_an_order_of_a_customer_on_hold_waits_and_the_erp_makes_no_subscription(house: House) -> None:
