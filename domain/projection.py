@@ -151,6 +151,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         decision=f"{state.decision.outcome} ({state.decision.by})" if state.decision else None,
         approval=state.approval,
         hold=state.hold,
+        paused=state.paused,
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
         lines=[
             LineView(
@@ -177,6 +178,9 @@ def _billing_rule(state: LifecycleState, line: LineTerms) -> BillingRule:
 
 def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str:
     """What the lifecycle waits for, in one line."""
+    if state.paused is not None:
+        until = f" until {state.paused_until}" if state.paused_until else ", until it is resumed"
+        return f"paused{until}: {state.paused}"
     if state.cases:
         return f"needs attention: {next(iter(state.cases.values())).view.title}"
     if state.hold and state.activated_on is None and state.cancelled is None:

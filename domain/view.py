@@ -81,6 +81,7 @@ class LifecycleView(Tolerant):
     risk: str = "low"
     renewal_priority: str = "normal"
     decision: str | None = None
+    paused: str | None = None
     approval: Approval | None = None
     hold: str | None = None
     readiness: dict[str, object] | None = None

@@ -1,0 +1,203 @@
+"""Changes to a running contract, on the real server: what the outside holds afterwards."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from domain.changes.applying import ChangePreview
+from domain.changes.kinds import (
+    Amend,
+    AmendAtRenewal,
+    Cancel,
+    Change,
+    ChangeContract,
+    Extend,
+    GiveNotice,
+    Pause,
+    Renew,
+    Resume,
+    Undo,
+    WithdrawNotice,
+)
+from domain.messages import CollectionsChanged
+from tests.house import House, Life
+from tests.workflow.lives import (
+    HOOLI,
+    clock,
+    done,
+    history_length,
+    open_window,
+    records,
+    renewing,
+    rests,
+    serving,
+    to_day,
+    to_end,
+    to_term_end,
+)
+from workflows.lifecycle import CustomerLifecycle
+
+
+async def give(life: Life, change: Change, name: str) -> str:
+    command = ChangeContract(id=name, by="csm", change=change)
+    answer = await life.handle.execute_update(CustomerLifecycle.change, command)
+    return answer.message
+
+
+async def refused(life: Life, change: Change) -> str:
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await give(life, change, "refused")
+    return str(caught.value.cause)
+
+
+async def foresee(life: Life, change: Change) -> ChangePreview:
+    return await life.handle.query(CustomerLifecycle.preview, ChangeContract(id="dry", by="csm", change=change))
+
+
+async def subscription(house: House) -> dict[str, Any]:
+    [found] = await records(house, "erp", "subscriptions")
+    return found
+
+
+def seats(number: int) -> dict[str, Decimal]:
+    return {"PLATFORM": Decimal(number)}
+
+
+def known(day: date | None) -> date:
+    assert day is not None
+    return day
+
+
+async def test_a_preview_says_what_then_happens_and_writes_no_history(house: House) -> None:
+    life = await serving(house)
+    length = await history_length(life)
+    ends = known((await life.view()).term_ends) + timedelta(days=31)
+    seen = await foresee(life, Extend(ends=ends))
+    assert await history_length(life) == length
+    await give(life, Extend(ends=ends), "dry")
+    view = await life.until(lambda view: rests(view) and view.term_ends == ends)
+    assert {effect.key for effect in seen.effects} <= view.effects.keys()
+    assert (await subscription(house))["ends"] == ends.isoformat()
+
+
+async def test_two_amendments_in_the_same_second_are_made_one_after_the_other(house: House) -> None:
+    life = await serving(house)
+    await give(life, Amend(quantities=seats(60)), "a1")
+    await give(life, Amend(quantities=seats(70)), "a2")
+    await life.until(lambda view: rests(view) and any(key.endswith("a2") for key in view.effects))
+    asked = [each["quantities"] for each in await records(house, "erp", "amendments")]
+    assert [list(each.values()) for each in asked] == [["60"], ["70"]]
+    assert "a2 builds on it" in await refused(life, Undo(change="a1"))
+    await give(life, Undo(change="a2"), "u")
+    await life.until(lambda view: rests(view) and any(key.endswith("u") for key in view.effects))
+    assert [list(each["quantities"].values()) for each in await records(house, "erp", "amendments")][-1] == ["60"]
+
+
+async def test_the_same_command_twice_is_one_amendment(house: House) -> None:
+    life = await serving(house)
+    for _ in range(2):
+        await give(life, Amend(quantities=seats(60)), "a1")
+    await life.until(rests)
+    assert len(await records(house, "erp", "amendments")) == 1
+
+
+async def test_a_renewal_decided_before_its_window_needs_no_window(house: House) -> None:
+    life = await serving(house)
+    early = (await clock(life)).date() + timedelta(days=30)
+    await give(life, Renew(starts=early, months=6), "early")
+    await life.until(lambda view: done(view, "renewal") and rests(view))
+    await to_day(life, early)
+    view = await life.until(lambda view: view.term == 2 and rests(view))
+    assert view.term_starts == early
+    assert (await subscription(house))["ends"] == known(view.term_ends).isoformat()
+    assert not done(view, "renewal-opportunity")
+
+
+async def test_a_window_that_closes_again_opens_later(house: House) -> None:
+    life = await renewing(house)
+    first = await life.view()
+    later = known(first.term_ends) + timedelta(days=365)
+    await give(life, Extend(ends=later), "x")
+    view = await life.until(lambda view: view.stage == "serving" and rests(view))
+    assert known(view.window_opens) > (await clock(life)).date()
+    view = await open_window(life)
+    assert (view.term, view.term_ends) == (1, later)
+
+
+async def test_a_notice_is_withdrawn_and_the_contract_is_renewed_after_all(house: House) -> None:
+    life = await serving(house)
+    await give(life, GiveNotice(), "n")
+    await life.until(lambda view: view.stage == "ending")
+    await give(life, WithdrawNotice(), "w")
+    await life.until(lambda view: view.stage == "serving")
+    await open_window(life)
+    await give(life, Renew(), "r")
+    await life.until(lambda view: done(view, "renewal"))
+    await to_term_end(life)
+    await life.until(lambda view: view.term == 2)
+    assert not await records(house, "erp", "endings")
+
+
+async def test_what_is_agreed_for_the_renewal_is_done_with_it(house: House) -> None:
+    life = await renewing(house)
+    await give(life, AmendAtRenewal(quantities=seats(30)), "down")
+    await give(life, Renew(), "r")
+    view = await life.until(lambda view: any("renewal-2" in key for key in view.effects))
+    [amended] = await records(house, "erp", "amendments")
+    assert amended["effective"] == known(view.term_ends).isoformat()
+    await to_term_end(life)
+    view = await life.until(lambda view: view.term == 2)
+    assert "30" in {line.quantity for line in view.lines}
+
+
+async def test_a_paused_lifecycle_listens_and_does_nothing_until_it_goes_on(house: House) -> None:
+    life = await serving(house)
+    await give(life, Pause(reason="dispute"), "p")
+    assert await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=(await clock(life)).date())) == [
+        "applied"
+    ]
+    await give(life, Amend(quantities=seats(60)), "a1")
+    await to_day(life, known((await life.view()).window_opens) + timedelta(days=3))
+    view = await life.view()
+    assert (view.paused, view.stage, view.risk) == ("dispute", "serving", "low")
+    assert not await records(house, "erp", "amendments")
+    await give(life, Resume(), "r")
+    view = await life.until(lambda view: view.stage == "renewal" and view.risk != "low" and rests(view))
+    assert len(await records(house, "erp", "amendments")) == 1
+
+
+async def test_a_pause_with_a_last_day_is_over_by_itself(house: House) -> None:
+    life = await serving(house)
+    day = (await clock(life)).date() + timedelta(days=5)
+    await give(life, Pause(reason="holidays", until=day), "p")
+    await give(life, Amend(quantities=seats(60)), "a1")
+    await to_day(life, day)
+    await life.until(lambda view: view.paused is None and rests(view))
+    assert len(await records(house, "erp", "amendments")) == 1
+
+
+async def test_a_paused_contract_that_is_due_to_end_ends_when_it_goes_on(house: House) -> None:
+    life = await serving(house)
+    await give(life, GiveNotice(), "n")
+    await give(life, Pause(reason="dispute"), "p")
+    await to_term_end(life)
+    assert not await records(house, "erp", "endings")
+    await give(life, Resume(), "r")
+    outcome = await to_end(life, (await clock(life)).date() + timedelta(days=1))
+    assert outcome.outcome == "ended"
+    assert len(await records(house, "erp", "endings")) == 1
+
+
+async def test_an_order_is_cancelled_by_a_change_too(house: House) -> None:
+    await house.fault(system="erp", operation="activate_order", kind="refuse", reason="blocked", times=1)
+    life = await house.start(house.payload(HOOLI))
+    await life.until(lambda view: any(case.id.startswith("activation:") for case in view.cases))
+    seen = await foresee(life, Cancel(reason="wrong customer"))
+    assert [effect.key.partition(":")[0] for effect in seen.effects] == ["cancellation"]
+    await give(life, Cancel(reason="wrong customer"), "c")
+    outcome = await life.handle.result()
+    assert outcome.outcome == "cancelled"
+    assert (await subscription(house))["status"] == "cancelled"
