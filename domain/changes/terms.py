@@ -1,6 +1,6 @@
 """Changes of the term: longer, ending with another contract's, and renewed before its time."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from domain import calendar, keys
 from domain.changes.kinds import CoTerm, Extend, Renew
@@ -24,8 +24,8 @@ def co_term(state: LifecycleState, change: CoTerm, name: str, today: date) -> No
         raise Refused("a contract ends with itself anyway; name another one")
     if change.ends == ends:
         raise Refused(f"both terms end on {ends} already")
-    if change.ends <= today:
-        raise Refused(f"the term of {change.contract} ends on {change.ends}; today is {today} already")
+    if term is not None and change.ends <= max(today, term.starts):
+        raise Refused(f"the term of {change.contract} ends on {change.ends}: too early for one that runs on {today}")
     minimum = state.minimum_ends()
     if term is not None and minimum is not None and change.ends < minimum:
         raise Refused(f"the minimum term lasts until {minimum}; {change.ends} is before it")
@@ -36,9 +36,11 @@ def renew(state: LifecycleState, change: Renew, by: str, today: date) -> None:
     """Decided now, whether or not the window is open."""
     ends = _running_end(state)
     following = state.term + 1
-    if change.starts is not None:
-        if not today <= change.starts < ends:
-            raise Refused(f"an early term begins between today, {today}, and {ends}, where the running one ends")
+    term = state.term_now()
+    if change.starts is not None and term is not None:
+        earliest = max(today, term.starts + timedelta(days=1))
+        if not earliest <= change.starts < ends:
+            raise Refused(f"an early term begins from {earliest} on, and before {ends}, where the running one ends")
         state.moved[following] = change.starts
     starts = change.starts or ends
     if change.months is not None:
