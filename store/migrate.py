@@ -1,6 +1,7 @@
 """Brings a database to the newest schema. The migrations travel inside the package; no alembic.ini is needed."""
 
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
@@ -9,6 +10,8 @@ from store.database import Database
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_383_667  # PostgreSQL's advisory lock of Tenure's migrations; any number that stays the same
 
+_alone = Lock()  # alembic keeps what it is at in globals of the process
+
 
 def head() -> str:
     """The newest revision: revision ids are the numbers that the migrations' file names begin with."""
@@ -16,11 +19,12 @@ def head() -> str:
 
 
 def migrate(url: str) -> None:
-    """Upgrade to head. Safe when several processes call it at once; a glance when there is nothing to do."""
+    """Upgrade to head. Safe when several threads or processes call it at once; a glance when there is nothing to do."""
     database = Database(url, readers=1)
     try:
         if database.read_sync(lambda session: _revision(session.connection())) != head():
-            database.write_sync(lambda session: _upgrade(session.connection()))
+            with _alone:
+                database.write_sync(lambda session: _upgrade(session.connection()))
     finally:
         database.close()
 

@@ -15,9 +15,9 @@ from adapters.recording.system import Outages, RecordingSystem
 from domain import keys
 from domain.messages import CollectionsChanged, MilestoneReached, SupportChanged, UsageChanged
 from domain.order import Address
-from domain.outcomes import DROPPED
-from domain.ports import Invoice, NewCustomer, NewSubscription, OnboardingTask, SubscriptionLine
+from domain.ports import CreditHold, Invoice, NewCustomer, NewSubscription, OnboardingTask, SubscriptionLine
 from domain.recorded import Recorded
+from domain.standins import is_real
 from domain.state import LifecycleState
 
 SYSTEMS: Mapping[str, type[RecordingSystem]] = {
@@ -89,7 +89,7 @@ class RecordingWorld:
         self.knows(state.account, state.deal)
         for crm in self._of(RecordingCrm):
             for key, made in state.effects.items():
-                if key.startswith(keys.renewal_opportunity(state.contract, 0).removesuffix("0")) and made != DROPPED:
+                if key.startswith(keys.renewal_opportunity(state.contract, 0).removesuffix("0")) and is_real(made):
                     crm.stages[made] = "Prospecting"
         for cs in self._of(RecordingCs):
             if state.company is not None:
@@ -99,6 +99,10 @@ class RecordingWorld:
                 erp.customers.has(state.customer, _customer(state), state.customer_key)
                 if state.subscription is not None:
                     erp.subscriptions[state.subscription] = _subscription(state)
+                if state.hold is not None:
+                    erp.customers.get(state.customer).hold = CreditHold(
+                        customer=state.customer, held=True, reason=state.hold
+                    )
         for level in (
             CollectionsChanged(delinquent=state.delinquent, overdue_since=state.overdue_since),
             SupportChanged(severities=state.severities),
@@ -152,6 +156,8 @@ def _subscription(state: LifecycleState) -> Subscription:
             unit_price=None,
             charge=line.charge,
             frequency=line.frequency,
+            starts=line.starts,
+            ends=line.ends,
         )
         for line in sheet.lines
     )

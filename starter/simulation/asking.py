@@ -1,0 +1,103 @@
+"""What `tenure what-if` is asked on the command line, as a script's entries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from domain.changes.kinds import Amend, ChangeContract, Renew
+from domain.changes.lines import line_named
+from domain.messages import EndContract, MilestoneReached
+from domain.refused import Refused
+from domain.state import LifecycleState
+from starter.mistakes import Mistake
+from starter.simulation.script import Entry, Outage, Script
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options as typed. `dates`: DAY, on which the change happens, or MILESTONE=DAY."""
+
+    amend: Sequence[str] = ()
+    dates: Sequence[str] = ()
+    outages: Sequence[str] = ()
+    renew: bool = False
+    end: str | None = None
+
+    def entries(self, state: LifecycleState, today: date, milestones: frozenset[str], first: int = 1) -> list[Entry]:
+        """In the contract's words of today; numbered from `first`. Raises Mistake."""
+        day, reached = self._dates(today, milestones)
+        told: list[tuple[date, str | None, Any]] = [
+            (on, "deliver", MilestoneReached(milestone=name, on=on)) for name, on in reached.items()
+        ]
+        told += [(day, None, _outage(each)) for each in self.outages]
+        if self.amend:
+            quantities = dict(_quantity(each, state, day) for each in self.amend)
+            told.append((day, "change", _change("what-if-amend", Amend(quantities=quantities))))
+        if self.renew:
+            told.append((day, "change", _change("what-if-renew", Renew())))
+        if self.end is not None:
+            command = EndContract(by="what-if", reason="what if", on=_date(self.end, "--end"))
+            told.append((day, "end", command))
+        return [
+            Entry(number=number, on=on, update=update, what=what)
+            for number, (on, update, what) in enumerate(told, first)
+        ]
+
+    def _dates(self, today: date, milestones: frozenset[str]) -> tuple[date, dict[str, date]]:
+        days, reached = [], {}
+        for each in self.dates:
+            name, sign, day = each.rpartition("=")
+            if not sign:
+                days.append(_date(day, "--date"))
+            elif name not in milestones:
+                raise Mistake(f"--date: unknown milestone {name!r}; the plan has {', '.join(sorted(milestones))}")
+            else:
+                reached[name] = _date(day, "--date")
+        if len(days) > 1:
+            raise Mistake("--date: give one day for the change; a milestone's is written as go-live=2027-03-01")
+        if days and days[0] < today:
+            raise Mistake(f"--date: {days[0]} is in the past; today is {today} in the contract's zone")
+        return (days[0] if days else today), reached
+
+
+def with_asked(script: Script, entries: Sequence[Entry]) -> Script:
+    return script.model_copy(update={"entries": (*script.entries, *entries)})
+
+
+def _change(name: str, change: Any) -> ChangeContract:
+    return ChangeContract(id=name, by="what-if", change=change)
+
+
+def _quantity(text: str, state: LifecycleState, day: date) -> tuple[str, Decimal]:
+    """`2=75`, `PLATFORM=75`, or a difference: `2=+25`, `2=-5`."""
+    name, sign, value = text.partition("=")
+    try:
+        number = Decimal(value.strip())
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not sign or not name.strip() or not number.is_finite():
+        raise Mistake(f"--amend: {text!r} is no change; write it as LINE=75, or as a difference: LINE=+25")
+    if state.sheet is None:
+        raise Mistake("--amend: the order is not valid yet; correct it with tenure fix")
+    try:
+        line = line_named(state, name.strip(), day)
+    except Refused as refused:
+        raise Mistake(f"--amend: {refused}") from None
+    differs = value.strip().startswith(("+", "-"))
+    return line.id, number + (state.quantities.get(line.id, line.quantity) if differs else 0)
+
+
+def _outage(text: str) -> Outage:
+    system, sign, days = text.partition("=")
+    if not sign or not days.strip().isdecimal() or not 1 <= int(days) <= 3660:
+        raise Mistake(f"--outage: {text!r} is no outage; write it as erp=3, for three days")
+    return Outage(system=system.strip(), days=int(days))
+
+
+def _date(text: str, option: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise Mistake(f"{option}: {text!r} is not a date; write it as 2027-08-25") from None
