@@ -30,19 +30,33 @@ def keys_of(path: str) -> tuple[Key, ...]:
     return tuple(int(part) if part.isdigit() else part for part in re.findall(r"\w+", path))
 
 
-def apply_fixes(document: dict[str, Any], fixes: Mapping[str, Any]) -> dict[str, Any]:
+def apply_fixes(document: dict[str, Any], fixes: Mapping[str, Any], of: type[Order] = Order) -> dict[str, Any]:
     """A new document with each path set to its value, in the given order; the given document stays as it is.
 
-    None removes what stands at a path. An index one past a list's end appends. ValueError for a path that is misspelt,
-    that no order has, or that leads through a list or a value that isn't there.
+    `of`: whose paths it may have, those of an order or of a deal that is not split yet. None removes what stands at a
+    path. An index one past a list's end appends. ValueError for a path that is misspelt, that no order has, or that
+    leads through a list or a value that isn't there.
     """
     fixed = copy.deepcopy(document)
     for path, value in fixes.items():
         keys = keys_of(path)
-        if not _in_order(keys) and not _stands(fixed, keys):
+        if not _in_order(keys, of) and not _stands(fixed, keys):
             raise ValueError(f"{path}: an order has no such field")
         put_at(fixed, path, value)
     return fixed
+
+
+def value_at(document: Any, path: str) -> Any:
+    """What stands at a path, None where nothing does. ValueError when it isn't a path."""
+    node = document
+    for key in keys_of(path):
+        if isinstance(node, list) and isinstance(key, int) and key < len(node):
+            node = node[key]
+        elif isinstance(node, dict):
+            node = node.get(key)
+        else:
+            return None
+    return node
 
 
 def put_at(document: dict[str, Any], path: str, value: Any) -> None:
@@ -97,9 +111,9 @@ def _stands(document: Any, keys: tuple[Key, ...]) -> bool:
     return True
 
 
-def _in_order(keys: tuple[Key, ...]) -> bool:
+def _in_order(keys: tuple[Key, ...], of: type[Order]) -> bool:
     """Whether an order can have this path. A billing rule has short forms: its inside is left to validation."""
-    model: type[BaseModel] | None = Order
+    model: type[BaseModel] | None = of
     many = False
     for key in keys:
         if isinstance(key, int):

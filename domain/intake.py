@@ -1,19 +1,43 @@
 """Intake: what a won deal is, told by rules that are data, and the few facts that find its contract."""
 
+from datetime import date
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from domain.base import Frozen
 from domain.expressions import Expression, UnusableRecord, evaluate, holds
+from domain.fields import FieldRule, value_of
 
 
 class DealKind(StrEnum):
-    """NEW starts a lifecycle; EXPANSION and RENEWAL go to the lifecycle of the contract that they are linked to."""
+    """What a won deal does.
+
+    NEW, and ONE_OFF (an order without a term), start lifecycles. So do REPLACEMENT and CONVERSION (of a trial), and end
+    the contract that they are linked to when the new one starts. EXPANSION, AMENDMENT (its lines say how many there are
+    afterwards, and it may move the end) and RENEWAL go to the contract that they are linked to.
+    """
 
     NEW = "new"
     EXPANSION = "expansion"
+    AMENDMENT = "amendment"
     RENEWAL = "renewal"
+    REPLACEMENT = "replacement"
+    CONVERSION = "conversion"
+    ONE_OFF = "one_off"
     IGNORED = "ignored"
+
+
+STARTING = frozenset({DealKind.NEW, DealKind.REPLACEMENT, DealKind.CONVERSION, DealKind.ONE_OFF})
+SUCCEEDING = frozenset({DealKind.REPLACEMENT, DealKind.CONVERSION})
+
+
+def _as_day(value: Any) -> Any:
+    return {"from": value, "type": "date"} if isinstance(value, str) else value
+
+
+DayRule = Annotated[FieldRule | None, BeforeValidator(_as_day)]
 
 
 class Rule(Frozen):
@@ -28,7 +52,8 @@ class Intake(Frozen):
 
     `version`: expressions whose values together change with every version of the deal. `is_lost` tells a deal that was
     closed without being won. `linked`: expressions for the deals or contracts that an expansion amends or a renewal
-    renews. `rules`: the first that holds decides. `quantities`: what an expansion's lines carry.
+    renews. `rules`: the first that holds decides. `quantities`: what an expansion's lines carry. `effective`: the day
+    from which a change holds. `ends`: to where an amendment moves the contract's end (the first day not served).
     """
 
     deal_id: Expression
@@ -41,6 +66,8 @@ class Intake(Frozen):
     rules: tuple[Rule, ...] = ()
     otherwise: DealKind = DealKind.NEW
     quantities: Literal["difference", "target"] = "difference"
+    effective: DayRule = None
+    ends: DayRule = None
 
 
 class Deal(Frozen):
@@ -57,6 +84,8 @@ class Deal(Frozen):
     outcome: Literal["open", "won", "lost"]
     linked: tuple[str, ...] = ()
     quantities: Literal["difference", "target"] = "difference"
+    effective: date | None = None
+    ends: date | None = None
 
 
 def kind_of(record: Any, intake: Intake) -> DealKind:
@@ -70,15 +99,18 @@ def read_deal(record: Any, intake: Intake) -> Deal:
     if not deal_id:
         raise UnusableRecord(f"the record has no deal id at {intake.deal_id}")
     won, lost = holds(intake.is_won, record), holds(intake.is_lost, record)
+    kind = kind_of(record, intake)
     return Deal(
         deal_id=deal_id,
         version="@".join(part for expression in intake.version if (part := _text(expression, record))),
         account=_text(intake.account, record),
         name=_text(intake.name, record),
-        kind=kind_of(record, intake),
+        kind=kind,
         outcome="won" if won else "lost" if lost else "open",
         linked=_linked(record, intake),
-        quantities=intake.quantities,
+        quantities="target" if kind is DealKind.AMENDMENT else intake.quantities,
+        effective=_day(intake.effective, record),
+        ends=_day(intake.ends, record),
     )
 
 
@@ -88,6 +120,14 @@ def _linked(record: Any, intake: Intake) -> tuple[str, ...]:
         found = evaluate(expression, record)
         links += [str(link) for link in (found if isinstance(found, list) else [found]) if link]
     return tuple(dict.fromkeys(links))
+
+
+def _day(rule: FieldRule | None, record: Any) -> date | None:
+    found = value_of(record, rule) if rule else None
+    try:
+        return date.fromisoformat(str(found)) if found is not None else None
+    except ValueError:
+        raise UnusableRecord(f"{rule.source if rule else ''} holds no date in this record") from None
 
 
 def _text(expression: str, record: Any) -> str | None:

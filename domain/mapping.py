@@ -13,6 +13,7 @@ from domain.document import apply_fixes
 from domain.expressions import Expression, UnusableRecord, evaluate, paths_in
 from domain.fields import Fields, Scale, values_of
 from domain.intake import Deal, DealKind, Intake, read_deal
+from domain.splitting import SoldOrder
 
 __all__ = [
     "AskedFor",
@@ -62,7 +63,7 @@ class Mapping(Frozen):
     @model_validator(mode="after")
     def _paths_exist(self) -> "Mapping":
         apply_fixes({}, dict.fromkeys(self.order, "x"))
-        apply_fixes({"lines": [{}]}, {f"lines[0].{path}": "x" for path in self.lines.fields})
+        apply_fixes({"lines": [{}]}, {f"lines[0].{path}": "x" for path in self.lines.fields}, SoldOrder)
         return self
 
 
@@ -83,12 +84,14 @@ def asked_for(mapping: Mapping) -> AskedFor:
     intake = mapping.intake
     of_deal = {intake.deal_id, intake.account, intake.name, intake.is_won, intake.is_lost}
     of_deal |= {*intake.version, *intake.linked, *(rule.when for rule in intake.rules)}
-    return AskedFor(deal=_read_by(of_deal, mapping.order), line=_read_by(set(), mapping.lines.fields))
+    days = {name: rule for name, rule in (("effective", intake.effective), ("ends", intake.ends)) if rule}
+    return AskedFor(deal=_read_by(of_deal, mapping.order | days), line=_read_by(set(), mapping.lines.fields))
 
 
 def canonical(payload: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
     """The order document of a CRM's record, made of plain JSON values; what the record lacks is absent.
 
+    It may be several contracts' (domain/splitting.py).
     UnusableRecord when the payload is no deal at all.
     """
     record = _record(payload, mapping)
@@ -99,7 +102,7 @@ def canonical(payload: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
     values = values_of(record, mapping.order)
     for index, item in enumerate(items or []):
         values |= {f"lines[{index}].{path}": value for path, value in values_of(item, mapping.lines.fields).items()}
-    return apply_fixes({"lines": [{} for _ in items or []]}, values)
+    return apply_fixes({"lines": [{} for _ in items or []]}, values, SoldOrder)
 
 
 def summary(payload: dict[str, Any], mapping: Mapping) -> Deal:

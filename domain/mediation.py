@@ -4,7 +4,7 @@ levels rather than edges, so that no race and no order can leave it wrong for ev
 | treatment | what happens |
 |---|---|
 | Intake | the deal is classified: it starts a lifecycle, changes or renews a contract, or goes to a person |
-| Corrects | the order is checked anew, while it is not activated; later it goes to a person |
+| Corrects | the order is checked anew, while it is not activated; later the lifecycle is told, or it is only recorded |
 | Tells | the lifecycle is told as it is |
 | Keeps | kept as facts; the lifecycle is told when the level that they amount to differs from what it was last told |
 | Asks | a case for a person, who decides what it means; the lifecycle sleeps on |
@@ -26,9 +26,11 @@ from domain.messages import (
     CreditHoldChanged,
     LifecycleEvent,
     MilestoneReached,
+    ParentChanged,
     RenewalLost,
     RenewalSettled,
     RenewalWon,
+    Succeeded,
     SupportChanged,
     UsageChanged,
 )
@@ -54,8 +56,15 @@ class Intake:
     """A deal's record: the CRM's mapping and the intake's rules say what it is."""
 
 
+@dataclass(frozen=True)
 class Corrects:
-    """It changes an order that may be corrected yet."""
+    """It changes an order that may be corrected yet: `value` makes what stands at `path`. An activated contract is told
+    what `told` makes of it, or nothing.
+    """
+
+    path: str
+    value: Callable[[Any], str | None]
+    told: Callable[[Any], LifecycleEvent] | None = None
 
 
 class Records:
@@ -99,6 +108,10 @@ def _amended(event: e.ContractAmended) -> str:
     return f"effective {event.effective or 'at once'}: {lines or 'it is not said which lines'}"
 
 
+def _reparented(event: e.AccountReparented) -> LifecycleEvent:
+    return ParentChanged(parent=event.parent)
+
+
 def _decided(event: e.RenewalDecided) -> LifecycleEvent:
     return RenewalSettled(outcome=event.outcome, by=event.by)
 
@@ -112,10 +125,11 @@ TABLE: Mapping[type[e.EventData], Treatment] = {
     e.RenewalOpportunityWon: Tells(lambda event: RenewalWon(opportunity=event.opportunity)),
     e.RenewalOpportunityLost: Tells(lambda event: RenewalLost(opportunity=event.opportunity)),
     e.RenewalDecided: Tells(_decided),
-    e.PurchaseOrderReceived: Corrects(),
+    e.PurchaseOrderReceived: Corrects("purchase_order", lambda event: event.number),
     e.RenewalWindowOpened: Records(),
     e.ExpansionOpportunityIdentified: Records(),
-    e.AccountReparented: Records(),
+    e.AccountReparented: Corrects("account.parent_id", lambda event: event.parent, _reparented),
+    e.ContractSucceeded: Tells(lambda event: Succeeded(by=event.by, how=event.how, on=event.on)),
     e.AccountMerged: Asks(
         kind="account_merged",
         title="the customer's account was merged into another",

@@ -9,6 +9,10 @@ from pydantic import Field
 from domain.base import Tolerant
 from domain.view import LifecycleView
 
+Succession = Literal["replaces", "converts", "wins_back", "split_from"]
+"""How a contract follows another: it replaces it, converts a trial, wins back a customer whose contracts have ended, or
+was split from it at a renewal."""
+
 
 class Told(Tolerant):
     """`seq` is the contract's own count of its events: what is not above the last one seen is stale."""
@@ -54,13 +58,16 @@ class UsageChanged(Told):
 
 
 class AmendmentWon(Told):
-    """An upsell deal was won. `changes` is by product, as differences or as targets."""
+    """An upsell or amendment deal was won. `changes` is by product, as differences or as targets. `ends`: to where it
+    moves the contract's end, the first day not served.
+    """
 
     kind: Literal["amendment_won"] = "amendment_won"
     deal: str
     mode: Literal["difference", "target"]
     changes: dict[str, Decimal]
     effective: date | None = None
+    ends: date | None = Field(default=None, exclude_if=lambda ends: ends is None)
 
 
 class RenewalWon(Told):
@@ -91,6 +98,22 @@ class OrderCorrected(Told):
     revision: int
 
 
+class Succeeded(Told):
+    """Another contract has taken this one's place, and starts on a day."""
+
+    kind: Literal["succeeded"] = "succeeded"
+    by: str
+    how: Succession
+    on: date
+
+
+class ParentChanged(Told):
+    """The account has another parent in the CRM's hierarchy, or none."""
+
+    kind: Literal["parent_changed"] = "parent_changed"
+    parent: str | None = None
+
+
 LifecycleEvent = Annotated[
     MilestoneReached
     | CollectionsChanged
@@ -101,7 +124,9 @@ LifecycleEvent = Annotated[
     | RenewalWon
     | RenewalLost
     | RenewalSettled
-    | OrderCorrected,
+    | OrderCorrected
+    | Succeeded
+    | ParentChanged,
     Field(discriminator="kind"),
 ]
 

@@ -138,6 +138,8 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         deal=state.deal,
         selling_entity=state.selling_entity,
         connections=state.connections,
+        parent_account=state.sheet.parent_account if state.sheet else None,
+        former=dict(state.former),
         zone=state.zone,
         term=state.term if term else 0,
         term_starts=term.starts if term else None,
@@ -212,6 +214,8 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Credit hold:** {seen.hold}")
     if seen.approval and seen.approval.given:
         lines.append(f"- **Approved by finance:** {seen.approval.approved_by}, {seen.approval.on}")
+    lines += [f"- **{how.replace('_', ' ')}:** {former}" for former, how in seen.former.items()]
+    lines += [f"- **Account:** {seen.account}, part of {seen.parent_account}"] if seen.parent_account else []
     elsewhere = [f"{kind} {name}" for kind, name in seen.connections.items() if kind != name]
     lines += [f"- **Connections:** {', '.join(elsewhere)}"] if elsewhere else []
     lines += [f"- **Risk:** {seen.risk}, **renewal priority:** {seen.renewal_priority}", ""]

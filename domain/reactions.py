@@ -6,9 +6,10 @@ from decimal import Decimal
 from pydantic import TypeAdapter
 
 from domain import calendar, keys, outcomes
-from domain.changes.kinds import Amend, AtRenewal
+from domain.changes.kinds import Amend, AtRenewal, Extend
 from domain.changes.lines import amend as change_lines
 from domain.changes.lines import check_quantity, line_named, take_lines
+from domain.changes.terms import extend
 from domain.corrections import check_correction, correct
 from domain.finance import credit
 from domain.messages import (
@@ -20,14 +21,17 @@ from domain.messages import (
     LifecycleEvent,
     MilestoneReached,
     OrderCorrected,
+    ParentChanged,
     RenewalLost,
     RenewalSettled,
     RenewalWon,
+    Succeeded,
     SupportChanged,
     UsageChanged,
 )
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
+from domain.succession import succeeded
 from domain.terms import ContractKind
 
 REMEMBERED = 99  # refusals whose answer may have been lost
@@ -107,6 +111,11 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
         case OrderCorrected():
             check_correction(state, event.revision, making=making)
             correct(state, event.revision)
+        case Succeeded():
+            succeeded(state, event, today)
+        case ParentChanged():
+            if state.sheet is not None:
+                state.sheet = state.sheet.model_copy(update={"parent_account": event.parent})
 
 
 def check_opportunity(state: LifecycleState, opportunity: str) -> None:
@@ -168,10 +177,23 @@ def amend_early(state: LifecycleState, today: date, now: datetime) -> None:
 
 
 def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
-    """Turn a won upsell into an amendment, named by the deal: the same deal amends once."""
-    key = keys.amendment(state.contract, event.deal)
-    if key in state.effects or key in state.doubts or any(step.key == key for step in state.queue):
+    """Turn a won upsell into an amendment, and an extension where it moves the end, named by the deal: the same deal
+    amends once. Either of them refused, neither is made.
+    """
+    amendment, extension = keys.amendment(state.contract, event.deal), keys.term_change(state.contract, event.deal)
+    made = {*state.effects, *state.doubts, *(step.key for step in state.queue)}
+    if amendment in made or extension in made:
         return
+    if event.ends is None:
+        _amend_lines(state, event, today)
+        return
+    for each in (state.model_copy(deep=True), state):
+        extend(each, Extend(ends=event.ends), event.deal, today)
+        if event.changes:
+            _amend_lines(each, event, today)
+
+
+def _amend_lines(state: LifecycleState, event: AmendmentWon, today: date) -> None:
     lines = {product: line_named(state, product, today) for product in event.changes}
     targets = {
         line.id: event.changes[product] + (state.quantities[line.id] if event.mode == "difference" else 0)

@@ -12,7 +12,7 @@ from domain.base import Tolerant
 from domain.billing import BillingFacts
 from domain.changes.kinds import AtRenewal, ChangeRecord
 from domain.finance.records import Approval
-from domain.messages import AmendmentWon
+from domain.messages import AmendmentWon, Succession
 from domain.order import ContractSheet, Reason
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
@@ -64,6 +64,7 @@ class LifecycleState(Tolerant):
     deal: str = ""
     selling_entity: str = ""
     shift_seconds: float = 0
+    former: dict[str, Succession] = {}
 
     order_revision: int = 1
     reasons: tuple[Reason, ...] = ()

@@ -58,7 +58,8 @@ class WithheldView(Tolerant):
 class LifecycleView(Tolerant):
     """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
 
-    `mode`: live, or shadow, which decides and does nothing. `stages`: those that are off, or only observe.
+    `mode`: live, or shadow, which decides and does nothing. `stages`: those that are off, or only observe. `former`:
+    the contracts that this one comes from, and how (domain/messages.py).
     """
 
     contract: str
@@ -70,6 +71,8 @@ class LifecycleView(Tolerant):
     deal: str = ""
     selling_entity: str = ""
     connections: dict[str, str] = {}
+    parent_account: str | None = None
+    former: dict[str, str] = {}
     zone: str = "UTC"
     term: int = 0
     term_starts: date | None = None

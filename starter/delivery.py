@@ -21,7 +21,7 @@ from domain.calendar import civil_date, zone_exists
 from domain.company import Company
 from domain.facts import facts_of as facts_of_event
 from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
-from domain.messages import EventBatch, LifecycleEvent
+from domain.messages import EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
@@ -29,6 +29,7 @@ from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
 from store.facts import DOUBT, facts_of, facts_of_all, learn, tell, told
 from store.inbox import add_delivery
+from store.lifecycles import former_of
 from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
 from store.subjects import of_customer
@@ -56,6 +57,7 @@ class Mediated:
 
     lifecycle: LifecycleRow
     revision: int = 1
+    former: dict[str, Succession] = field(default_factory=dict)
     start: DeliveryRow | None = None
     events: list[LifecycleEvent] = field(default_factory=list)
     levels: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
@@ -118,7 +120,7 @@ class Deliverer:
             return None
         if not lifecycle.started and (start := _pending_start(session, stream)) and start not in rows:
             rows.insert(0, start)  # what waited for the contract came first, and may fill the batch
-        batch = Mediated(lifecycle, revision=_revision(session, stream))
+        batch = Mediated(lifecycle, revision=_revision(session, stream), former=former_of(session, stream))
         touched: dict[str, int] = {}
         for row in rows:
             if lifecycle.closed and row.kind == FACT:
@@ -188,6 +190,7 @@ class Deliverer:
             deal=life.deal,
             selling_entity=life.selling_entity,
             order_revision=batch.revision,
+            former=batch.former,
         )
         try:
             await self._client.start_workflow(

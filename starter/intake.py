@@ -1,31 +1,30 @@
 """Intake: what a won, corrected, reopened or lost deal means for contracts, in the transaction that routes it."""
 
-from collections.abc import Mapping as Values
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlmodel import Session
 
-from domain import keys
 from domain.company import Company
-from domain.document import apply_fixes, differences
 from domain.events import DealClosedWon, DealCorrected, DealLost, DealReopened, UnusableEvent
-from domain.facts import DEAL, Fact
-from domain.intake import Deal, DealKind
+from domain.intake import STARTING, SUCCEEDING, Deal, DealKind
 from domain.mapping import Mapping, canonical, summary
-from domain.messages import AmendmentWon, OrderCorrected, RenewalLost, RenewalWon
+from domain.messages import AmendmentWon, RenewalLost, RenewalWon, Succession
+from domain.splitting import Document
+from starter.beginning import ONE_OFF, Again, as_fact, begin, live_of_account, won_back
 from starter.slips import Slip
 from store.cases import open_case, resolve_case
-from store.facts import known_fact, learn
-from store.inbox import mark_ignored, reconsider, unpark
-from store.lifecycles import add_lifecycle, find_contract, link
-from store.orders import add_order, newest_order
-from store.subjects import open_of_account
-from store.tables import CaseRow, EffectRow, LifecycleRow
+from store.facts import learn
+from store.inbox import mark_ignored, reconsider
+from store.lifecycles import contracts_of_deal, link
+from store.orders import newest_order
+from store.subjects import surviving
+from store.tables import CaseRow, LifecycleRow
 
-NO_NEWS = {"deal_version"}  # it moves with every save in the CRM
 LONGEST_ID = 200  # a workflow id may have 255 bytes on some servers
+LINK_TO_CONTRACT = "link the deal in the CRM to the contract it changes, or renews"
 
 DealEvent = DealClosedWon | DealCorrected | DealReopened | DealLost
 
@@ -39,37 +38,33 @@ class Intake:
     crm: str
 
     def take(self, session: Session, slip: Slip, event: DealEvent) -> None:
-        """Find what a deal is, and hand it to the contract that it starts, changes or decides on."""
+        """Find what a deal is, and hand it to the contracts that it starts, changes or decides on."""
         deal = summary(event.record, self.mapping)
-        contract = self._contract_of(session, deal)
+        kind = deal.kind.value.replace("_", "-")
         if isinstance(event, DealClosedWon) and deal.outcome != "won":
             raise UnusableEvent(f"the deal {deal.deal_id} is reported as won, but its record says {deal.outcome}")
         if deal.kind is DealKind.IGNORED:
             mark_ignored(session, slip.inbox_id, "a deal of kind ignored concerns no lifecycle")
-        elif deal.kind is DealKind.NEW:
-            self._new_business(session, slip, event, deal, contract)
-        elif isinstance(event, DealLost) and deal.kind is DealKind.EXPANSION:
-            mark_ignored(session, slip.inbox_id, "a lost deal of kind expansion concerns no lifecycle")
+        elif deal.kind in STARTING:
+            self._new_business(session, slip, event, deal)
+        elif isinstance(event, DealLost) and deal.kind is not DealKind.RENEWAL:
+            mark_ignored(session, slip.inbox_id, f"a lost deal of kind {kind} concerns no lifecycle")
         elif deal.outcome == "open":
-            mark_ignored(session, slip.inbox_id, f"the {deal.kind.value} deal {deal.deal_id} is not closed")
-        elif contract is None:
-            self._unlinked(session, slip, deal)
-        elif deal.outcome == "lost":
-            slip.tell(session, contract, RenewalLost(opportunity=deal.deal_id))
+            mark_ignored(session, slip.inbox_id, f"the {kind} deal {deal.deal_id} is not closed")
+        elif contracts := self._concerned(session, deal):
+            self._linked(session, slip, event.record, deal, contracts)
         else:
-            renews = deal.kind is DealKind.RENEWAL
-            told = self._renewal(event.record, deal) if renews else self._amendment(event.record, deal)
-            link(session, "crm", "deal", deal.deal_id, contract)
-            resolve_case(session, _unlinked_case(deal))
-            slip.tell(session, contract, told)
+            self._unlinked(session, slip, deal)
 
     # ── new business ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _new_business(self, session: Session, slip: Slip, event: DealEvent, deal: Deal, contract: str | None) -> None:
-        if contract is not None:
-            self._again(session, slip, event.record, deal, contract)
+    def _new_business(self, session: Session, slip: Slip, event: DealEvent, deal: Deal) -> None:
+        if contracts := contracts_of_deal(session, deal.deal_id):
+            document = self._document(session, event.record, deal)
+            Again(session, slip, deal, contracts).take(document, self.company.tenant)
         elif isinstance(event, DealLost):
-            mark_ignored(session, slip.inbox_id, "a lost deal of kind new concerns no lifecycle")
+            kind = deal.kind.value.replace("_", "-")
+            mark_ignored(session, slip.inbox_id, f"a lost deal of kind {kind} concerns no lifecycle")
         elif deal.outcome != "won":
             slip.park(session, f"crm:deal:{deal.deal_id}")
         else:
@@ -80,58 +75,85 @@ class Intake:
             raise UnusableEvent(f"the deal {deal.deal_id} names no account")
         if len(deal.deal_id) > LONGEST_ID:
             raise UnusableEvent(f"the deal's id has {len(deal.deal_id)} characters, more than {LONGEST_ID}")
-        if live := open_of_account(session, deal.account):
-            names = ", ".join(life.contract for life in live)
-            reason = f"the account {deal.account} has a live contract ({names}) that the deal is not linked to"
-            self._to_person(
-                session, slip, deal, reason, "link the deal in the CRM to the contract it changes, or renews"
-            )
-            return
-        document = canonical(record, self.mapping)
-        contract = add_contract(session, self.company.tenant, self.crm, document, "intake")
-        learn(session, contract, _as_fact(deal, document))
+        document = self._document(session, record, deal)
+        former: Sequence[LifecycleRow] = ()
+        how: Succession = "wins_back"
+        if deal.kind in SUCCEEDING:
+            former = [session.get_one(LifecycleRow, each) for each in self._of_links(session, deal)]
+            if not former:
+                self._unlinked(session, slip, deal)
+                return
+            if not all(life.closed for life in former):
+                former = [life for life in former if not life.closed]
+                how = "replaces" if deal.kind is DealKind.REPLACEMENT else "converts"
+        elif deal.kind is DealKind.NEW:
+            if live := live_of_account(session, deal.account):
+                names = ", ".join(life.contract for life in live)
+                reason = f"the account {deal.account} has a live contract ({names}) that the deal is not linked to"
+                self._to_person(session, slip, deal, reason, LINK_TO_CONTRACT)
+                return
+            former = won_back(session, deal.account, document)
+        orders = begin(session, self.company.tenant, self.crm, document, "intake", former=former, how=how)
+        for contract, order in orders.items():
+            learn(session, contract, as_fact(deal, order))
+            slip.start(session, contract)
         resolve_case(session, _unlinked_case(deal))
-        slip.start(session, contract)
         # that it was lost may have come before that it was won, and concerned nobody then
         reconsider(session, [DealLost.type], deal.deal_id)
 
-    def _again(self, session: Session, slip: Slip, record: dict[str, Any], deal: Deal, contract: str) -> None:
-        """A deal that has its contract already was reported once more: it may have changed since."""
+    def _document(self, session: Session, record: dict[str, Any], deal: Deal) -> Document:
+        """The deal's document; its account is the one that it is part of now."""
         document = canonical(record, self.mapping)
-        known = known_fact(session, contract, DEAL, deal.deal_id)
-        # what is changed while a deal is not won counts when it is won again
-        taken = document if deal.outcome == "won" or known is None else known.data["order"]
-        if not learn(session, contract, _as_fact(deal, taken)):
-            self._nothing_new(session, slip, deal, contract)
-            return
-        if deal.outcome != "won":
-            slip.ask(session, [contract], _withdrawn(contract, deal))
-            return
-        resolve_case(session, _withdrawn(contract, deal).id)
-        changes = differences(known.data["order"], document) if known else {}
-        if not changes.keys() - NO_NEWS:
-            self._nothing_new(session, slip, deal, contract)
-        elif is_activated(session, contract):
-            slip.ask(session, [contract], _differs(contract, deal, changes))
-        else:
-            correct_order(session, slip, contract, changes, "intake")
-
-    def _nothing_new(self, session: Session, slip: Slip, deal: Deal, contract: str) -> None:
-        order = newest_order(session, contract)
-        if order is not None and slip.was_refused(session):
-            # the correction is kept since the first try, and told once more
-            slip.tell(session, contract, OrderCorrected(revision=order.revision))
-        else:
-            mark_ignored(session, slip.inbox_id, f"the deal {deal.deal_id} has its contract already: {contract}")
+        if deal.account is not None:
+            document["account"] = {**document.get("account", {}), "id": surviving(session, deal.account)}
+        if deal.kind is DealKind.ONE_OFF:
+            document["terms"] = {**document.get("terms", {}), "kind": ONE_OFF}
+        return document
 
     # ── linked deals ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _contract_of(self, session: Session, deal: Deal) -> str | None:
-        """The contract that a deal, or a deal or contract it is linked to, is an alias of."""
-        for alias in (deal.deal_id, *deal.linked):
-            if contract := find_contract(session, "crm", "deal", alias):
-                return contract
-        return None
+    def _concerned(self, session: Session, deal: Deal) -> list[str]:
+        """The contracts that a deal changes or decides on: those it is an alias of itself, which a renewal opportunity
+        of ours is of just one, else those it is linked to.
+        """
+        own = contracts_of_deal(session, deal.deal_id)
+        contracts = own or self._of_links(session, deal)
+        still = [each for each in contracts if not session.get_one(LifecycleRow, each).closed]
+        return still or contracts
+
+    def _of_links(self, session: Session, deal: Deal) -> list[str]:
+        """The contracts of the first link that is known: a deal's, or a contract's id of ours."""
+        for alias in deal.linked:
+            if contracts := contracts_of_deal(session, alias):
+                return contracts
+            if session.get(LifecycleRow, alias) is not None:
+                return [alias]
+        return []
+
+    def _linked(
+        self, session: Session, slip: Slip, record: dict[str, Any], deal: Deal, contracts: Sequence[str]
+    ) -> None:
+        if deal.outcome == "lost":
+            for contract in contracts:
+                slip.tell(session, contract, RenewalLost(opportunity=deal.deal_id))
+            return
+        quantities = self._by_product(record, deal)
+        if deal.kind is not DealKind.RENEWAL and not quantities and deal.ends is None:
+            raise UnusableEvent(f"the {deal.kind.value} deal {deal.deal_id} has no lines with a product")
+        if unclear := _unclear(session, contracts, quantities):
+            self._to_person(
+                session, slip, deal, unclear, "link the deal in the CRM to the one contract that it concerns"
+            )
+            return
+        if len(contracts) == 1:
+            link(session, "crm", "deal", deal.deal_id, contracts[0])
+        resolve_case(session, _unlinked_case(deal))
+        for contract in contracts:
+            sold = _products(session, contract)
+            of_it = {name: each for name, each in quantities.items() if len(contracts) == 1 or name in sold}
+            if of_it or not quantities:
+                told = self._renewal(deal, of_it) if deal.kind is DealKind.RENEWAL else self._amendment(deal, of_it)
+                slip.tell(session, contract, told)
 
     def _unlinked(self, session: Session, slip: Slip, deal: Deal) -> None:
         if deal.linked:
@@ -155,15 +177,14 @@ class Intake:
         )
         open_case(session, case)
 
-    def _amendment(self, record: dict[str, Any], deal: Deal) -> AmendmentWon:
-        changes = self._by_product(record, deal)
-        if not changes.keys() - NO_NEWS:
-            raise UnusableEvent(f"the expansion deal {deal.deal_id} has no lines with a product")
-        return AmendmentWon(deal=deal.deal_id, mode=deal.quantities, changes=changes)
+    def _amendment(self, deal: Deal, changes: dict[str, Decimal]) -> AmendmentWon:
+        return AmendmentWon(
+            deal=deal.deal_id, mode=deal.quantities, changes=changes, effective=deal.effective, ends=deal.ends
+        )
 
-    def _renewal(self, record: dict[str, Any], deal: Deal) -> RenewalWon:
+    def _renewal(self, deal: Deal, quantities: dict[str, Decimal]) -> RenewalWon:
         """A renewal deal without lines renews the contract as it stands."""
-        return RenewalWon(opportunity=deal.deal_id, quantities=self._by_product(record, deal))
+        return RenewalWon(opportunity=deal.deal_id, quantities=quantities)
 
     def _by_product(self, record: dict[str, Any], deal: Deal) -> dict[str, Decimal]:
         quantities: dict[str, Decimal] = {}
@@ -173,75 +194,22 @@ class Intake:
         return quantities
 
 
-def add_contract(session: Session, tenant: str, crm: str, document: dict[str, Any], author: str) -> str:
-    """The rows that a lifecycle begins with: itself, for ever, its first order revision, its deal as an alias."""
-    deal, account = str(document["deal_id"]), str(document["account"]["id"])
-    contract = keys.contract_id(crm, deal)
-    lifecycle = LifecycleRow(
-        contract=contract,
-        tenant=tenant,
-        account=account,
-        deal=deal,
-        selling_entity=str(document.get("selling_entity") or ""),
-        workflow_id=keys.lifecycle_id(tenant, contract),
-    )
-    add_lifecycle(session, lifecycle)
-    add_order(session, contract, document, author)
-    link(session, "crm", "deal", deal, contract)
-    for waits_for in (f"tenure:contract:{contract}", f"crm:account:{account}", f"crm:deal:{deal}"):
-        unpark(session, waits_for)
-    return contract
+def _unclear(session: Session, contracts: Sequence[str], quantities: dict[str, Decimal]) -> str | None:
+    """Why it can't be told which of several contracts each product belongs to."""
+    if len(contracts) == 1:
+        return None
+    for product in quantities:
+        selling = [contract for contract in contracts if product in _products(session, contract)]
+        if len(selling) != 1:
+            which = ", ".join(selling or contracts)
+            return f"{product} is sold by {'several' if selling else 'none'} of the deal's contracts ({which})"
+    return None
 
 
-def correct_order(session: Session, slip: Slip, contract: str, changes: Values[str, Any], author: str) -> None:
-    """A new revision with what changed outside; what people have corrected here meanwhile stays."""
+def _products(session: Session, contract: str) -> set[str]:
     order = newest_order(session, contract)
-    if order is None:
-        raise UnusableEvent(f"the contract {contract} has no order")
-    try:
-        document = apply_fixes(order.document, changes)
-    except ValueError as error:
-        raise UnusableEvent(f"the correction does not fit the order: {error}") from None
-    revision = add_order(session, contract, document, author)
-    slip.tell(session, contract, OrderCorrected(revision=revision))
-
-
-def is_activated(session: Session, contract: str) -> bool:
-    """Whether the ERP has activated the order, as far as the ledger knows: from then on it owns the contract."""
-    effect = session.get(EffectRow, keys.activation(contract))
-    return effect is not None and effect.state == "DONE"
-
-
-def _as_fact(deal: Deal, document: dict[str, Any]) -> Fact:
-    return Fact(DEAL, deal.deal_id, deal.version, {"outcome": deal.outcome, "order": document})
-
-
-def _withdrawn(contract: str, deal: Deal) -> CaseRow:
-    return CaseRow(
-        id=f"deal-withdrawn:{contract}",
-        contract=contract,
-        account=deal.account,
-        kind="deal_withdrawn",
-        problem="deal_withdrawn",
-        title=f"the won deal {deal.deal_id} is {deal.outcome} in the CRM now",
-        reasons=["what was begun for it goes on until a person decides"],
-        actor="ops",
-        mend=f"win the deal again in the CRM; or tenure cancel {contract}, tenure end {contract}",
-    )
-
-
-def _differs(contract: str, deal: Deal, changes: Values[str, Any]) -> CaseRow:
-    return CaseRow(
-        id=f"deal-differs:{contract}",
-        contract=contract,
-        account=deal.account,
-        kind="deal_differs",
-        problem="deal_differs",
-        title=f"the deal {deal.deal_id} was changed after its order was activated",
-        reasons=[f"it differs in {path}" for path in changes],
-        actor="ops",
-        mend="from activation on the ERP owns the contract: win an amendment in the CRM, or change the deal back",
-    )
+    lines = order.document.get("lines") if order else None
+    return {str(line.get("product")) for line in (lines if isinstance(lines, list) else []) if isinstance(line, dict)}
 
 
 def _quantity(value: object, deal: Deal) -> Decimal:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from sqlmodel import Session, select
 
 from domain.company import Company
+from domain.document import value_at
 from domain.events import (
     AccountMerged,
     DealClosedWon,
@@ -19,14 +20,14 @@ from domain.events import (
     DealLost,
     DealReopened,
     EventData,
-    PurchaseOrderReceived,
     UnusableEvent,
 )
 from domain.expressions import UnusableRecord
 from domain.mapping import Mapping
 from domain.mediation import Asks, Corrects, Keeps, Records, Tells, treatment
 from domain.routes import Landscape
-from starter.intake import Intake, add_contract, correct_order, is_activated
+from starter.beginning import begin, correct_order, is_activated, is_one_off, live_of_account, won_back
+from starter.intake import Intake
 from starter.logs import where
 from starter.slips import FACT, START, TELL, Slip
 from starter.sources.reading import Hint, Ignored, Sources, Unreadable, Usable
@@ -34,7 +35,7 @@ from store.dead_letters import resolve_moot
 from store.inbox import add_delivery, mark_hint, mark_ignored, next_received, unpark
 from store.lifecycles import find_contract
 from store.orders import newest_order
-from store.subjects import concerned, known, merge_account, open_of_account, specific
+from store.subjects import concerned, known, merge_account, specific, surviving
 from store.tables import CaseRow, InboxRow, LifecycleRow
 
 __all__ = ["FACT", "START", "TELL", "Router", "begin_lifecycle", "unpark_known"]
@@ -103,7 +104,7 @@ class Router:
                 slip.learn(session, contracts)
             case Corrects():
                 for contract in contracts:
-                    _purchase_order(session, slip, contract, event)
+                    _correct(session, slip, contract, does, event)
             case Asks():
                 if isinstance(event, AccountMerged):
                     merge_account(session, event.account, event.into)
@@ -113,7 +114,8 @@ class Router:
 
 
 def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str, Any]) -> str:
-    """Start from an order document instead of a deal. The same deal again changes nothing; returns the contract.
+    """Start from an order document instead of a deal. The same deal again changes nothing; returns the contract, the
+    first of several.
 
     ValueError when the document names no deal or account, or the account has another live contract.
     """
@@ -123,15 +125,19 @@ def begin_lifecycle(session: Session, tenant: str, crm: str, document: dict[str,
         raise ValueError("an order needs a deal_id and an account.id, both text, to start from")
     if found := find_contract(session, "crm", "deal", str(deal)):
         return found
-    if live := open_of_account(session, str(account)):
+    account = surviving(session, str(account))
+    if not is_one_off(document) and (live := live_of_account(session, account)):
         raise ValueError(f"the account {account} has a live contract already: {live[0].contract}")
-    contract = add_contract(session, tenant, crm, document, "cli")
-    row = InboxRow(source="cli", event_id=f"start:{contract}", type="tenure.start", subject=contract, payload="{}")
-    row.state = "routed"
-    session.add(row)
-    session.flush()
-    add_delivery(session, _id(row), contract, START, {})
-    return contract
+    document = {**document, "account": {**document["account"], "id": account}}
+    former = won_back(session, account, document)
+    contracts = list(begin(session, tenant, crm, document, "cli", former=former, how="wins_back"))
+    for contract in contracts:
+        row = InboxRow(source="cli", event_id=f"start:{contract}", type="tenure.start", subject=contract, payload="{}")
+        row.state = "routed"
+        session.add(row)
+        session.flush()
+        add_delivery(session, _id(row), contract, START, {})
+    return contracts[0]
 
 
 def unpark_known(session: Session, landscape: Landscape | None = None) -> int:
@@ -143,17 +149,19 @@ def unpark_known(session: Session, landscape: Landscape | None = None) -> int:
     return sum(unpark(session, alias) for alias in waiting if alias and known(session, alias, systems))
 
 
-def _purchase_order(session: Session, slip: Slip, contract: str, event: EventData) -> None:
-    if not isinstance(event, PurchaseOrderReceived):
-        raise UnusableEvent(f"{event.type} corrects no order")
-    order = newest_order(session, contract)
-    given = order.document.get("purchase_order") if order is not None else None
-    if isinstance(given, dict):
-        given = given.get("number")
-    if given == event.number or is_activated(session, contract):
+def _correct(session: Session, slip: Slip, contract: str, does: Corrects, event: EventData) -> None:
+    order, value = newest_order(session, contract), does.value(event)
+    stands = value_at(order.document, does.path) if order else None
+    if isinstance(stands, dict):
+        stands = stands.get("number")  # a purchase order with its limit and expiry
+    if is_activated(session, contract):
+        told = does.told(event) if does.told else None
+        slip.record(session, [contract]) if told is None else slip.tell(session, contract, told)
+    elif order is not None and stands == value:
+        slip.record(session, [contract])
         slip.record(session, [contract])
     else:
-        correct_order(session, slip, contract, {"purchase_order": event.number}, "intake")
+        correct_order(session, slip, contract, {does.path: value}, "intake")
 
 
 def _question(session: Session, asks: Asks, event: EventData, contract: str) -> CaseRow:

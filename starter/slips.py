@@ -47,9 +47,10 @@ class Slip:
         readable = reason[:1000].replace("\0", "?").encode(errors="replace").decode()  # it may repeat bad text
         mark_dead(session, self.inbox_id, readable, problem=problem)
 
-    def was_refused(self, session: Session) -> bool:
+    def was_refused(self, session: Session, contract: str) -> bool:
         """Whether a lifecycle refused what it was told of this event: then it was put back by a person."""
         refused = select(DeliveryRow.id).where(DeliveryRow.inbox_id == self.inbox_id, DeliveryRow.state == "refused")
+        refused = refused.where(DeliveryRow.stream == contract)
         return session.exec(refused.limit(1)).first() is not None
 
     def _queue(self, session: Session, contracts: Sequence[str], kind: str, told: LifecycleEvent | None) -> None:

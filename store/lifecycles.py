@@ -1,12 +1,14 @@
 """Which lifecycles there are, and the cross-references that find them."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from sqlmodel import Session, col, select, update
 
 from domain.errors import AlreadyExists
+from domain.messages import Succession
 from store.database import Database, change, insert_once
-from store.tables import AliasRow, LifecycleRow
+from store.tables import AliasRow, FormerRow, LifecycleRow
 
 
 class Lifecycles:
@@ -77,6 +79,35 @@ def link(session: Session, system: str, kind: str, foreign_id: str, contract: st
         other = find_contract(session, system, kind, foreign_id)
         if other != contract:
             raise AlreadyExists(f"{system} {kind} {foreign_id} belongs to {other}")
+
+
+def follow(session: Session, contract: str, former: str, how: Succession) -> None:
+    """Note what a contract has come from."""
+    insert_once(session, FormerRow(contract=contract, former=former, how=how), keys=("contract", "former"))
+
+
+def former_of(session: Session, contract: str) -> dict[str, Succession]:
+    """What a contract has come from, and how."""
+    query = select(FormerRow).where(FormerRow.contract == contract).order_by(col(FormerRow.former))
+    return {row.former: cast(Succession, row.how) for row in session.exec(query)}
+
+
+def parts_of(session: Session, contract: str) -> list[str]:
+    """All contracts that the deal of one of them was split into, by their numbers."""
+    of_deal, _, number = contract.rpartition("/")
+    parts: list[str] = []
+    while number.isdigit() and session.get(LifecycleRow, part := f"{of_deal}/{len(parts) + 1}") is not None:
+        parts.append(part)
+    return parts if contract in parts else [contract]
+
+
+def contracts_of_deal(session: Session, deal: str) -> list[str]:
+    """The contracts that a deal was split into; of any other deal, the one that it is an alias of."""
+    contract = find_contract(session, "crm", "deal", deal)
+    life = session.get(LifecycleRow, contract) if contract else None
+    if contract is None or life is None or life.deal != deal:
+        return [contract] if contract else []
+    return parts_of(session, contract)
 
 
 def find_contract(session: Session, system: str, kind: str, foreign_id: str) -> str | None:

@@ -8,7 +8,7 @@ from domain.events import Subject, UnusableEvent
 from domain.routes import Landscape
 from domain.view import Stage
 from store.database import insert_once
-from store.lifecycles import find_contract
+from store.lifecycles import contracts_of_deal, find_contract
 from store.tables import AccountAliasRow, LifecycleRow, LifecycleViewRow
 
 DEEPEST = 20  # merges of merged accounts that are followed
@@ -56,6 +56,23 @@ def of_customer(session: Session, life: LifecycleRow) -> Sequence[LifecycleRow]:
     return session.exec(query.order_by(col(LifecycleRow.created_at), col(LifecycleRow.contract))).all()
 
 
+def surviving(session: Session, account: str) -> str:
+    """The account that this one is part of now, or itself."""
+    return _ancestors(session, account)[-1]
+
+
+def ended_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
+    """The ended contracts of an account, and of those that were merged with it, the latest first."""
+    query = (
+        select(LifecycleRow)
+        .join(LifecycleViewRow, col(LifecycleViewRow.contract) == col(LifecycleRow.contract))
+        .where(col(LifecycleRow.account).in_(_merged(session, account)), col(LifecycleRow.closed))
+        .where(LifecycleViewRow.stage == Stage.ENDED)
+        .order_by(col(LifecycleViewRow.updated_at).desc(), col(LifecycleRow.contract))
+    )
+    return session.exec(query).all()
+
+
 def merge_account(session: Session, account: str, into: str) -> bool:
     """From now on either id stands for both. False when that was known, or would go round in a circle."""
     if account == into or account in _ancestors(session, into):
@@ -70,8 +87,7 @@ def _contracts(session: Session, alias: str, landscape: Landscape) -> Sequence[s
     if (system, kind) == ("crm", "account"):
         return [life.contract for life in open_of_account(session, foreign_id)]
     if system == "crm":
-        contract = find_contract(session, system, kind, foreign_id)
-        return [contract] if contract else []
+        return contracts_of_deal(session, foreign_id)
     names = landscape.known_as("erp", system)
     found = {name: contract for name in names if (contract := find_contract(session, name, kind, foreign_id))}
     if len({landscape.served_by("erp", name) for name in found}) > 1:

@@ -190,6 +190,49 @@ class AccountAliasRow(SQLModel, table=True):
     into: str = Field(index=True)
 
 
+class FormerRow(SQLModel, table=True):
+    """What a contract has come from: a contract that it replaces, or wins back, and so on (domain/succession.py)."""
+
+    __tablename__ = "former_contracts"
+
+    contract: str = Field(primary_key=True)
+    former: str = Field(primary_key=True)
+    how: str
+
+
+class AccountFenceRow(SQLModel, table=True):
+    """An account for which the ledger gives no claim. `into`: it is gone for good, since it is part of that one now;
+    else a move is under way.
+    """
+
+    __tablename__ = "account_fences"
+
+    account: str = Field(primary_key=True)
+    move: int = Field(sa_type=BigInteger)
+    into: str | None = None
+
+
+class AccountMoveRow(SQLModel, table=True):
+    """Contracts on their way from one account to another, or back.
+
+    `kind`: merge or split. `state`: where it stands (starter/accounts.py). `contracts`: those that move. `kept`: what
+    was before, for the way back. `done_at` is on the database's clock.
+    """
+
+    __tablename__ = "account_moves"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    kind: str
+    account: str = Field(index=True)
+    into: str
+    by: str
+    state: str
+    contracts: list[str] = Field(default_factory=list, sa_type=Json)
+    kept: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    started_at: float
+    done_at: float = 0.0
+
+
 class ContractRiskRow(SQLModel, table=True):
     """The risk of one contract, as last assessed; `subject` is what several contracts share: the company in CS."""
 

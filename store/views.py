@@ -13,6 +13,7 @@ from store.cases import project_cases
 from store.database import Database, insert_once
 from store.lifecycles import close_lifecycle
 from store.outgoing import append
+from store.succession import tell_former
 from store.tables import LifecycleRow, LifecycleViewRow, utc_now
 from store.timeline import add_line
 
@@ -92,6 +93,8 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
     append(session, row, announce(before, view), view.as_of)
+    if before is None or before.term == 0:
+        tell_former(session, view)
     if before is None or view.stage is not before.stage:
         add_line(
             session,

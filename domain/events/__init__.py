@@ -8,6 +8,7 @@ from domain.events.base import CATALOG, Contract, EventData, OfAccount, OfContra
 from domain.events.deals import (
     AccountMerged,
     AccountReparented,
+    ContractSucceeded,
     DealClosedWon,
     DealCorrected,
     DealLost,
@@ -72,6 +73,7 @@ __all__ = [
     "Contract",
     "ContractAmended",
     "ContractEnded",
+    "ContractSucceeded",
     "DealClosedWon",
     "DealCorrected",
     "DealLost",

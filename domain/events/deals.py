@@ -1,5 +1,6 @@
 """What the CRM says: deals, renewal opportunities, accounts. It owns a deal until the order is activated."""
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import Field
@@ -97,9 +98,9 @@ class AccountMerged(OfAccount):
     into: str = Field(min_length=1, description="id of the account in the CRM that stays")
 
 
-@event("tenure.account.reparented.v1", owner="sales", truth="crm", subject="account", wakes=None, since="0.2")
+@event("tenure.account.reparented.v1", owner="sales", truth="crm", subject="account", wakes="always", since="0.2")
 class AccountReparented(OfAccount):
-    """`account` has another parent in the hierarchy, or none."""
+    """`account` has another parent in the hierarchy, or none. Before activation the order is checked anew."""
 
     parent: str | None = Field(None, description="id of the parent account in the CRM; null when there is none")
 
@@ -133,6 +134,16 @@ class RenewalDecided(OfContract):
 
     outcome: Literal["renew", "end"] = Field(description="renew for a further term, or end with the running one")
     by: str = Field(min_length=1, description="who decided, as the source names people")
+
+
+@event("tenure.contract.succeeded.v1", owner="sales", truth="tenure", subject="contract", wakes="always", since="0.3")
+class ContractSucceeded(OfContract):
+    """Another contract has taken this one's place: it ends on the day on which the other starts. Tenure sends it to
+    itself when the order of a replacement, or of a converted trial, is activated."""
+
+    by: str = Field(min_length=1, description="id of the contract that follows, as Tenure gave it")
+    how: Literal["replaces", "converts"] = Field("replaces", description="what the contract that follows does")
+    on: date = Field(description="the first day that the contract that follows serves")
 
 
 @event(
