@@ -12,7 +12,7 @@ from domain.order import Order
 from domain.policies.validation import parse_order, verdict
 from domain.routes import Landscape
 from domain.state import LifecycleState
-from starter.intake import add_contract
+from starter.beginning import begin
 from starter.mistakes import Mistake
 from starter.simulation.deciding import morning
 from starter.simulation.life import Future, Life
@@ -80,9 +80,10 @@ async def simulate(
     async with open_house(client, company, landscape, task_queue=name) as house:
         if foreign := list(foreign_systems(script, house.world.names)):
             raise UnusableScript("\n".join(foreign))
-        contract = await house.database.write(
-            lambda session: add_contract(session, company.tenant, begun.crm, begun.document, "simulation")
+        parts = await house.database.write(
+            lambda session: begin(session, company.tenant, begun.crm, begun.document, "simulation")
         )
+        contract = next(iter(parts))
         account = begun.order.account
         house.world.knows(account.id or "", begun.order.deal_id, account.parent_id)
         state = LifecycleState(
