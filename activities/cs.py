@@ -38,6 +38,7 @@ def assessed(request: Perform, company: Company) -> Risk:
         adoption=step.adoption,
         as_of=today,
         days_to_renewal=(step.term_ends - today).days if step.term_ends else None,
+        undecided=step.undecided,
     )
     risk = assess_risk(signals, company.risk)
     if step.window_open and risk.renewal_priority == "normal":

@@ -14,6 +14,8 @@ from domain.events.lifecycle import (
     LifecycleCaseOpened,
     LifecycleCaseResolved,
     LifecycleEnded,
+    LifecycleEntitlementChanged,
+    LifecycleForecastChanged,
     LifecycleRenewalDecided,
     LifecycleRenewalOpened,
     LifecycleRiskChanged,
@@ -48,6 +50,7 @@ def announce(before: LifecycleView | None, after: LifecycleView) -> list[Lifecyc
         nothing_open = after.model_copy(update={"cases": [], "risk": "low", "renewal_priority": "normal"})
         return [
             LifecycleStarted(**about),
+            *_prospects(LifecycleView(contract=after.contract, stage=after.stage), after, about),
             *_attention(nothing_open, after, about),
             *_standing(None, after, about),
         ]
@@ -56,6 +59,7 @@ def announce(before: LifecycleView | None, after: LifecycleView) -> list[Lifecyc
         *([LifecycleStarted(**about)] if before is None else []),
         *_serving(was, after, about),
         *_renewal(was, after, about),
+        *_prospects(was, after, about),
         *_attention(was, after, about),
         *_standing(before, after, about),
     ]
@@ -104,11 +108,41 @@ def _happened(now: LifecycleView, key: str) -> bool:
 def _renewal(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:
     """Readiness and decision belong to a term: with the next one, the same again is news."""
     same_term = was.term == now.term
-    if now.readiness is not None and not (same_term and was.readiness is not None):
+    renewed = now.term_ends is not None  # what runs on without an end is reviewed, not renewed
+    if now.readiness is not None and renewed and not (same_term and was.readiness is not None):
         yield LifecycleRenewalOpened(**about, term=now.term, term_ends=now.term_ends)
     if now.decision is not None and not (same_term and was.decision == now.decision):
         decision, by = _decision(now.decision)
         yield LifecycleRenewalDecided(**about, term=now.term, decision=decision, by=by)
+
+
+def _prospects(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:
+    """What is expected of the renewal, which belongs to a term like the decision, and what the customer may use."""
+    expected, former = now.forecast, was.forecast
+    if expected is not None and (
+        former is None or (former.term, former.category) != (expected.term, expected.category)
+    ):
+        booked = expected.booking
+        yield LifecycleForecastChanged(
+            **about,
+            term=expected.term,
+            category=expected.category,
+            computed=expected.computed,
+            reasons=expected.reasons,
+            by=expected.by,
+            booked_term=booked.term if booked else None,
+            booked_starts=booked.starts if booked else None,
+            booked_ends=booked.ends if booked else None,
+            booked_quantities=booked.quantities if booked else {},
+        )
+    if now.entitlement != was.entitlement:
+        yield LifecycleEntitlementChanged(
+            **about,
+            before=was.entitlement,
+            entitlement=now.entitlement,
+            effective=now.entitlement_since or about["on"],
+            reason=now.entitlement_reason,
+        )
 
 
 def _attention(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:

@@ -7,9 +7,10 @@ from domain.corrections import check_correction
 from domain.errors import ConnectionFrozen
 from domain.finance.approval import APPROVAL_CASE
 from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, RetryStep
-from domain.outcomes import NOTHING_DONE, ORDER_CASE, OUT_OF_TERM_CASE, find_step
+from domain.outcomes import NOTHING_DONE, ORDER_CASE, find_step
 from domain.reactions import decide
 from domain.refused import Refused
+from domain.renewals import OUT_OF_TERM_CASE, UNDECIDED_CASE, check_notice
 from domain.state import Decision, LifecycleState
 from domain.steps import (
     ActivateOrder,
@@ -42,7 +43,7 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
     kind = state.cases[command.case].view.kind
     if command.by == FROZEN and kind != FROZEN:
         raise Refused(f"the thaw moves on what is frozen, and this is {kind}: a doubt is a person's")
-    if command.case in (ORDER_CASE, OUT_OF_TERM_CASE):
+    if command.case in (ORDER_CASE, OUT_OF_TERM_CASE, UNDECIDED_CASE):
         raise Refused("this case is settled by correcting the order (tenure fix) or by a decision (tenure renew, end)")
     if command.case == APPROVAL_CASE:
         raise Refused("this case is settled by finance (tenure approve, reject) or by a corrected order (tenure fix)")
@@ -86,6 +87,8 @@ def check_end(state: LifecycleState, command: EndContract, today: date) -> None:
         raise Refused("an evergreen contract has no term's end; name the day with --on")
     if command.on is not None and command.on < today:
         raise Refused(f"{command.on} is in the past; today is {today} in the contract's zone")
+    if command.on is None and not renewal_refused(state):
+        check_notice(state, today)
     running = term is not None and term.ends is not None and today < term.ends
     if running and term is not None and term.ends is not None and command.on is not None and command.on > term.ends:
         raise Refused(f"the term ends on {term.ends}, before {command.on}")

@@ -79,6 +79,27 @@ class ApprovalPolicy(Frozen):
     billing_rules: tuple[str, ...] = ()
 
 
+class ForecastPolicy(Frozen):
+    """How the stages of the CRM's renewal opportunities are read, by name: which are as good as won, which as good as
+    lost. Any other is open."""
+
+    committed_stages: tuple[str, ...] = ()
+    lost_stages: tuple[str, ...] = ()
+
+    def reads(self, stage: str) -> Literal["open", "committed", "lost"]:
+        name = stage.casefold()
+        if name in (lost.casefold() for lost in self.lost_stages):
+            return "lost"
+        return "committed" if name in (won.casefold() for won in self.committed_stages) else "open"
+
+
+class EntitlementPolicy(Frozen):
+    """`grace_days`: how long after the oldest due date a delinquent customer may still use what it does not pay for;
+    None: until the ERP says otherwise."""
+
+    grace_days: int | None = None
+
+
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
     a lifecycle run off, or observe; what is not named acts."""
@@ -93,6 +114,8 @@ class Company(Frozen):
     credit: CreditPolicy = CreditPolicy()
     risk: RiskPolicy = RiskPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
+    forecast: ForecastPolicy = ForecastPolicy()
+    entitlement: EntitlementPolicy = EntitlementPolicy()
     early_event_days: int = 3
     stages: dict[StageName, Policy] = {}
 

@@ -60,13 +60,14 @@ def onboarding(contract: str) -> str:
     return f"onboarding:{contract}"
 
 
-def playbook(contract: str, term: int) -> str:
-    """The renewal playbook run in a term, towards the next one."""
-    return f"playbook:{contract}:{term}"
+def playbook(contract: str, term: int, review: str = "") -> str:
+    """The renewal playbook run in a term, towards the next one; or that of a yearly review in it."""
+    return f"playbook:{contract}:{term}" + (f":{review}" if review else "")
 
 
-def readiness_note(contract: str, term: int) -> str:
-    return f"readiness-note:{contract}:{term}"
+def readiness_note(contract: str, term: int, occasion: str = "") -> str:
+    """What the CSM is told when the window opens; or on a later occasion, such as a checkpoint."""
+    return f"readiness-note:{contract}:{term}" + (f":{occasion}" if occasion else "")
 
 
 def renewal_opportunity(contract: str, term: int) -> str:

@@ -33,7 +33,6 @@ from domain.steps import (
 from domain.view import CaseView
 
 ORDER_CASE = "order"
-OUT_OF_TERM_CASE = "out-of-term"
 SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
@@ -317,24 +316,6 @@ def closed(state: LifecycleState) -> None:
         state.queue.remove(step)
         state.cases.pop(step.key, None)
         state.effects[step.key] = DROPPED
-
-
-def out_of_term(state: LifecycleState, now: datetime) -> None:
-    """Nobody decided, and the contract neither renews nor ends by itself: a case with an owner, never silence."""
-    state.cases.setdefault(OUT_OF_TERM_CASE, _out_of_term_case(state, now))
-
-
-def _out_of_term_case(state: LifecycleState, now: datetime) -> OpenCase:
-    return OpenCase(
-        view=CaseView(
-            id=OUT_OF_TERM_CASE,
-            kind="out_of_term",
-            title=f"term {state.term} is over and nobody decided on the renewal",
-            opened_at=now,
-            actor="finance",
-            mend=f"tenure renew {state.contract} or tenure end {state.contract} --reason …",
-        )
-    )
 
 
 def unusable_signal(state: LifecycleState, error: ValueError, now: datetime) -> None:

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from domain import keys
-from domain.calendar import Term
+from domain import keys, reviews
+from domain.calendar import Review, Term
 from domain.state import LifecycleState
 from domain.steps import (
     ActivateOrder,
@@ -82,15 +82,17 @@ def create_renewal_opportunity(s: LifecycleState, term: Term) -> CreateRenewalOp
     )
 
 
-def start_playbook(s: LifecycleState, term: Term) -> StartPlaybook:
-    return StartPlaybook(
-        key=keys.playbook(s.contract, term.number), company=s.company or "", due=term.ends or term.starts
-    )
+def start_playbook(s: LifecycleState, term: Term, review: Review | None = None) -> StartPlaybook:
+    """For the renewal of a term, or for a yearly review in it."""
+    name = reviews.name(review) if review else ""
+    due = review.on if review else term.ends or term.starts
+    return StartPlaybook(key=keys.playbook(s.contract, term.number, name), company=s.company or "", due=due)
 
 
-def post_note(s: LifecycleState, term: Term) -> PostNote:
-    text = s.readiness.summary() if s.readiness else ""
-    return PostNote(key=keys.readiness_note(s.contract, term.number), company=s.company or "", text=text)
+def post_note(s: LifecycleState, term: Term, occasion: str = "", text: str | None = None) -> PostNote:
+    """The readiness in words; on a later `occasion` in the term with what else there is to say."""
+    words = text if text is not None else s.readiness.summary() if s.readiness else ""
+    return PostNote(key=keys.readiness_note(s.contract, term.number, occasion), company=s.company or "", text=words)
 
 
 def renew_subscription(s: LifecycleState) -> RenewSubscription:

@@ -2,8 +2,7 @@
 
 from datetime import date, datetime
 
-from domain import billing, calendar
-from domain.calendar import Undecided
+from domain import billing, calendar, prospects, renewals, reviews
 from domain.state import LifecycleState
 from domain.steps import Level, SetCreditHold, SetHealth, WriteStatus
 from domain.terms import BillingRule, LineTerms
@@ -47,11 +46,10 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
         else:
             if state.window_opened < state.term and (opens := state.window_opens()):
                 coming.append((opens, "the renewal window opens"))
-            if state.decision is None and state.if_undecided is Undecided.RENEWS and (cut_off := state.cut_off()):
-                coming.append((cut_off, "the auto-renew clause decides"))
-            if state.decision is None and (near := state.last_month()):
-                coming.append((near, f"the last month of term {state.term}"))
-            if over := state.term_over():
+            coming += [(matter.at, matter.what) for matter in reviews.agenda(state)]
+            if state.decision is None:
+                coming += [(matter.at, matter.what) for matter in renewals.agenda(state)]
+            elif over := state.term_over():
                 coming.append((over, f"term {state.term} is over"))
     return sorted((at, what) for at, what in coming if at > now)
 
@@ -83,6 +81,7 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
                 term_ends=term.ends if term else None,
                 last_month=_reached(state.last_month(), now),
                 window_open=state.window_opened == state.term and not state.renewed,
+                undecided=state.escalated == state.term,
             )
         )
     return wanted + credit_hold(state)
@@ -125,6 +124,9 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
     term = state.term_now() if state.activated_on else None
     opens = state.window_opens() if state.activated_on else None
     coming = due(state, now)
+    entitled = prospects.entitlement_of(state, now)
+    reviewed = reviews.evergreen(state) and not state.closed
+    held = reviews.last_review(state, state.reviewed_on) if reviewed else None
     return LifecycleView(
         contract=state.contract,
         stage=stage(state, now),
@@ -146,6 +148,9 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         term_ends=term.ends if term else None,
         renewal_date=term.ends if term else None,
         window_opens=calendar.civil_date(opens, state.zone) if opens else None,
+        notice_cut_off=renewals.notice_day(state) if term else None,
+        review=held.number if held else 0,
+        review_opens=reviews.next_review(state).opens if reviewed and state.ends_on is None else None,
         next_due=coming[0][0] if coming else None,
         next_step=_next_step(state, coming),
         risk=state.risk.level if state.risk else "low",
@@ -155,6 +160,10 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         hold=state.hold,
         paused=state.paused,
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
+        forecast=prospects.forecast_of(state, now),
+        entitlement=entitled.level,
+        entitlement_reason=entitled.reason,
+        entitlement_since=entitled.since,
         lines=[
             LineView(
                 id=line.id,

@@ -30,6 +30,7 @@ from domain.messages import (
     UsageChanged,
 )
 from domain.refused import Refused
+from domain.renewals import CLAUSE, CONVERSION, check_notice
 from domain.state import Decision, LifecycleState
 from domain.succession import succeeded
 from domain.terms import ContractKind
@@ -151,6 +152,9 @@ def decide(state: LifecycleState, decision: Decision) -> None:
         if decision.quantities not in ({}, state.decision.quantities):
             raise Refused(f"term {state.term} is renewed already ({state.decision.by}), with other quantities")
         return
+    by_clause = state.decision is not None and state.decision.by in (CLAUSE, CONVERSION)
+    if decision.outcome == "end" and state.ends_on is None and (state.decision is None or by_clause):
+        check_notice(state, decision.on)
     if state.decision is not None or state.ends_on is not None:
         was = f"{state.decision.outcome} ({state.decision.by})" if state.decision else f"end on {state.ends_on}"
         raise Refused(f"term {state.term} is already decided: {was}")
@@ -210,7 +214,7 @@ def decide_by_terms(state: LifecycleState, today: date) -> bool:
     match state.if_undecided:
         case calendar.Undecided.RENEWS:
             trial = state.known.terms.kind is ContractKind.TRIAL and state.term == 1
-            by = "the trial's conversion" if trial else "auto-renew clause"
+            by = CONVERSION if trial else CLAUSE
             state.decision = Decision(outcome="renew", by=by, on=today)
         case calendar.Undecided.ENDS if term is not None:
             trial = state.known.terms.kind is ContractKind.TRIAL

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from domain.base import Frozen
+from domain.base import Frozen, Tolerant
 from domain.policies.readiness import Readings
 
 
@@ -27,7 +27,21 @@ class OpportunityStage(Frozen):
 
 
 class AssessReadiness(Frozen):
-    """What the sources said, to be judged on a day."""
+    """What the sources said, to be judged on a day. `former`: when those that did not answer were read last. A yearly
+    `review` has no opportunity in the CRM."""
 
     readings: Readings
     today: date
+    former: dict[str, date] = Field(default={}, exclude_if=lambda former: not former)
+    review: bool = Field(default=False, exclude_if=lambda review: not review)
+
+
+class Look(Tolerant):
+    """The last look at a renewal: for what occasion and on which day, who did not answer, and when they are asked
+    again. `tries`: how often they were, in vain. For a renewal the occasion is its window or a checkpoint."""
+
+    occasion: str
+    on: date
+    silent: tuple[str, ...] = ()
+    tries: int = 0
+    again_at: datetime | None = None

@@ -14,8 +14,10 @@ from domain.changes.kinds import AtRenewal, ChangeRecord
 from domain.finance.records import Approval
 from domain.messages import AmendmentWon, Succession
 from domain.order import ContractSheet, Reason
+from domain.policies.forecast import Category
 from domain.policies.readiness import RenewalReadiness
 from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
+from domain.readings import Look
 from domain.standins import is_real
 from domain.steps import Step
 from domain.terms import ContractKind, LineTerms
@@ -29,6 +31,16 @@ class Decision(Tolerant):
     by: str
     on: date
     quantities: dict[str, Decimal] = {}
+
+
+class HandForecast(Tolerant):
+    """What somebody expects of the renewal of a term, and why. It stands until it is withdrawn, or the decision."""
+
+    term: int
+    category: Category
+    reason: str
+    by: str
+    on: date
 
 
 class OpenCase(Tolerant):
@@ -91,6 +103,7 @@ class LifecycleState(Tolerant):
     overdue_since: date | None = None
     delinquent: tuple[str, ...] = ()
     long_overdue: bool = False
+    grace_over: bool = False
     severities: dict[int, int] = {}
     adoption: Decimal | None = None
     risk: Risk | None = None
@@ -106,6 +119,8 @@ class LifecycleState(Tolerant):
     held_for: tuple[str, ...] = ()
     paused: str | None = None
     paused_until: date | None = None
+    erp_status: str | None = None
+    erp_entitled: bool | None = None
 
     term: int = 1
     moved: dict[int, date] = {}
@@ -114,6 +129,12 @@ class LifecycleState(Tolerant):
     window_opened: int = 0
     readiness: RenewalReadiness | None = None
     prepared: int = 0
+    look: Look | None = None
+    noted: RenewalReadiness | None = None
+    escalated: int = 0
+    reviewed_on: date | None = None
+    review_prepared: date | None = None
+    forecast: HandForecast | None = None
     decision: Decision | None = None
     ends_on: date | None = None
     end_reason: str = ""

@@ -153,7 +153,10 @@ class CreateRenewalOpportunity(StepBase):
 
 
 class SetHealth(StepBase):
-    """LEVEL: what CS shows of risk and renewal priority. The activity applies the company's risk policy."""
+    """LEVEL: what CS shows of risk and renewal priority. The activity applies the company's risk policy.
+
+    `undecided`: the renewal has waited too long for a decision.
+    """
 
     do: Literal["cs.set_health"] = "cs.set_health"
     company: str
@@ -166,6 +169,7 @@ class SetHealth(StepBase):
     term_ends: date | None = None
     window_open: bool = False
     last_month: bool = False
+    undecided: bool = Field(default=False, exclude_if=lambda undecided: not undecided)
 
 
 class SetCreditHold(StepBase):

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from domain.base import Tolerant
 from domain.finance.records import Approval
+from domain.policies.entitlement import Entitled
+from domain.policies.forecast import Category
 
 
 class Stage(StrEnum):
@@ -55,11 +57,34 @@ class WithheldView(Tolerant):
     settled: str = ""
 
 
+class BookingView(Tolerant):
+    """What a renewal would book: the term that follows and, by line, how many. No amount: the ERP prices."""
+
+    term: int
+    starts: date
+    ends: date | None = None
+    quantities: dict[str, str] = {}
+
+
+class ForecastView(Tolerant):
+    """What the renewal of term `term` is expected to become. `category` is what stands, `computed` what the facts say;
+    they differ where somebody (`by`) forecasts by hand, which stands until it is withdrawn, or the decision."""
+
+    term: int
+    category: Category
+    reasons: list[str] = []
+    computed: Category
+    by: str = ""
+    booking: BookingView | None = None
+
+
 class LifecycleView(Tolerant):
     """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
 
     `mode`: live, or shadow, which decides and does nothing. `stages`: those that are off, or only observe. `former`:
     the contracts that this one comes from, and how (domain/messages.py).
+    `notice_cut_off`: the last day of notice for the running term. `review`: the last yearly review of an evergreen
+    contract, `review_opens` when the next one begins.
     """
 
     contract: str
@@ -79,6 +104,9 @@ class LifecycleView(Tolerant):
     term_ends: date | None = None
     renewal_date: date | None = None
     window_opens: date | None = None
+    notice_cut_off: date | None = None
+    review: int = 0
+    review_opens: date | None = None
     next_due: datetime | None = None
     next_step: str = ""
     risk: str = "low"
@@ -88,6 +116,10 @@ class LifecycleView(Tolerant):
     approval: Approval | None = None
     hold: str | None = None
     readiness: dict[str, object] | None = None
+    forecast: ForecastView | None = None
+    entitlement: Entitled = "none"
+    entitlement_reason: str = ""
+    entitlement_since: date | None = None
     lines: list[LineView] = []
     milestones: dict[str, date] = {}
     effects: dict[str, str] = {}

@@ -9,7 +9,7 @@ from temporalio import workflow
 from workflows.desk import Desk
 from workflows.lanes import SYSTEMS, Lanes
 from workflows.modes import ModeMessages
-from workflows.renewal import Renewal, running_term
+from workflows.renewal import Renewal
 from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
@@ -77,6 +77,7 @@ class CustomerLifecycle(ModeMessages):
                 tracks.create_task(self._engage())
                 tracks.create_task(self._bill())
                 tracks.create_task(self._keep_term())
+                tracks.create_task(self._renewal.reviews())
         await workflow.wait_condition(lambda: self._lanes.drained)
 
     # ── the tracks ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,17 +98,7 @@ class CustomerLifecycle(ModeMessages):
         await self._do(lambda: plan.ensure_company(s))
         if not s.closed:  # CS may have been away for so long
             await self._do(lambda: plan.launch_onboarding(s, self._today()))
-        while await self._renewal_to_prepare():
-            term = running_term(s)
-            self._lanes.ask(plan.start_playbook(s, term))
-            self._lanes.ask(plan.post_note(s, term))
-            s.prepared = term.number
-
-    async def _renewal_to_prepare(self) -> bool:
-        """Wait for a readiness that CS has not been told of; False when the contract is over."""
-        s = self._state
-        await workflow.wait_condition(lambda: s.closed or (s.readiness is not None and s.prepared < s.term))
-        return not s.closed
+        await self._renewal.prepare()
 
     async def _bill(self) -> None:
         """Start billing of each line when its own rule allows it, never earlier."""

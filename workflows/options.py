@@ -33,9 +33,11 @@ PROBE = ActivityConfig(
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 
-# A reading for the readiness view: a source that is down is marked stale, it does not hold the picture up.
+# A reading for the readiness view: a source that is down, or whose queue nobody serves, is marked stale, it does not
+# hold the picture up.
 READING = ActivityConfig(
     start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(minutes=2),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 
@@ -59,6 +61,10 @@ FEED_RUN = timedelta(hours=1)  # a run that nobody works on must not hold the ne
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
 
+# A source that did not answer for a renewal is asked again: in 15 minutes, then four times as long each time, to a day.
+FIRST_ASK = timedelta(minutes=15)
+LONGEST_ASK = timedelta(days=1)
+
 # While a connection is frozen nothing can be expected: the dispatcher has the step tried again after the thaw, and this
 # is for the case that nobody does.
 WHILE_FROZEN = timedelta(minutes=10)
@@ -78,3 +84,9 @@ def retry_delay(failures: int) -> timedelta:
     """How long a lane waits before its next attempt, after so many failures in a row."""
     doublings: int = 2 ** min(failures - 1, 10)
     return min(LONGEST_RETRY, FIRST_RETRY * doublings)
+
+
+def ask_again(tries: int) -> timedelta:
+    """How long until a silent source is asked again, after so many asks in vain."""
+    times: int = 4 ** min(tries, 10)
+    return min(LONGEST_ASK, FIRST_ASK * times)

@@ -10,6 +10,8 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from domain.events.base import EventData, Subject, event
+from domain.policies.entitlement import Entitled
+from domain.policies.forecast import Category
 
 Said = TypeVar("Said", bound="LifecycleSaid")
 
@@ -93,6 +95,35 @@ class LifecycleRenewalDecided(LifecycleSaid):
     term: int = Field(description="number of the term that runs, 1 for the first")
     decision: Literal["renew", "end"] = Field(description="what follows on the term that runs")
     by: str = Field(description="who or what decided")
+
+
+@_said("forecast_changed")
+class LifecycleForecastChanged(LifecycleSaid):
+    """The renewal of a term is expected to become something else than before, or it is the first word on that term.
+
+    `category` is what stands; `computed` differs from it where somebody, `by`, forecasts by hand. What would be booked
+    is told as term, dates and quantities: the ERP prices.
+    """
+
+    term: int = Field(description="number of the term that runs, 1 for the first")
+    category: Category = Field(description="what is expected from now on")
+    computed: Category = Field(description="what the facts alone say")
+    reasons: list[str] = Field(description="why, in words; the first one is the person's, where one forecasts by hand")
+    by: str = Field(description="who forecasts by hand; empty where the facts do")
+    booked_term: int | None = Field(description="number of the term that would follow; null where none would")
+    booked_starts: date | None = Field(description="its first day: civil date")
+    booked_ends: date | None = Field(description="first day after it: civil date; null when evergreen")
+    booked_quantities: dict[str, str] = Field(description="how many by the contract line's id, as decimal numbers")
+
+
+@_said("entitlement_changed")
+class LifecycleEntitlementChanged(LifecycleSaid):
+    """Whether the customer may use what it bought is otherwise than before: none, active, grace, suspended, ended."""
+
+    before: Entitled = Field(description="the entitlement until now")
+    entitlement: Entitled = Field(description="the entitlement from now on")
+    effective: date = Field(description="the day from which it holds: civil date")
+    reason: str = Field(description="why, in words")
 
 
 @_said("term_begun")

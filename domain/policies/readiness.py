@@ -1,13 +1,15 @@
 """How ready a customer is to renew: a score from 100 down, in which every lost point has its reason and a next step."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
 from domain.base import Frozen, Tolerant
-from domain.company import RiskPolicy
+from domain.company import ForecastPolicy, RiskPolicy
 from domain.ports import Adoption, BillingHistory, OpportunityRef, SubscriptionState, SupportCases
 
 T = TypeVar("T")
@@ -16,6 +18,8 @@ STALE_AFTER_DAYS = 7
 READY_FROM = 75
 AT_RISK_BELOW = 50
 MANY_LATE = 4  # paid late: more than one invoice in four
+PROPOSE, GO_ON = "Send the renewal proposal", "Nothing: the contract goes on"
+ENOUGH = 10  # points by which a score must move to be news to the CSM
 
 
 class SourceReading(Frozen, Generic[T]):
@@ -60,6 +64,14 @@ class Entitlement(Tolerant, frozen=True):
     revenue: dict[str, str]
 
 
+class OpportunityOutlook(Tolerant, frozen=True):
+    """What the CRM's renewal opportunity said on a day, and how the company reads its stage."""
+
+    as_of: date
+    stage: str
+    says: Literal["open", "committed", "lost"] = "open"
+
+
 class RenewalReadiness(Tolerant, frozen=True):
     """The assessment. The points in `reasons` ("−20: …") are exactly what the score lacks to 100. Nobody is ready whom
     the ERP does not entitle."""
@@ -70,6 +82,21 @@ class RenewalReadiness(Tolerant, frozen=True):
     sources: dict[str, Freshness]
     next_steps: tuple[str, ...]
     entitlement: Entitlement | None = Field(default=None, exclude_if=lambda read: read is None)
+    opportunity: OpportunityOutlook | None = Field(default=None, exclude_if=lambda read: read is None)
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The sources that were not judged."""
+        return tuple(name for name, source in self.sources.items() if source.stale)
+
+    def differs(self, told: "RenewalReadiness") -> bool:
+        """Whether it is news to a CSM who was told of another: its verdict, its score by 10 points, what the ERP
+        entitles to, or a stage of the opportunity that is read otherwise."""
+        if self.verdict != told.verdict or abs(self.score - told.score) >= ENOUGH:
+            return True
+        entitled = [each.entitlement.entitled for each in (self, told) if each.entitlement]
+        outlook = [each.opportunity.says for each in (self, told) if each.opportunity]
+        return len({*entitled}) > 1 or len({*outlook}) > 1
 
     def summary(self) -> str:
         """A note for the CSM."""
@@ -80,26 +107,41 @@ class RenewalReadiness(Tolerant, frozen=True):
         return "\n".join([*lines, f"Next: {'; '.join(self.next_steps)}."])
 
 
+_NEVER: Mapping[str, date] = MappingProxyType({})
+
+
 class _Finding(NamedTuple):
     points: int
     reason: str
     step: str
 
 
-def assess_readiness(readings: Readings, today: date, policy: RiskPolicy | None = None) -> RenewalReadiness:
+def assess_readiness(
+    readings: Readings,
+    today: date,
+    policy: RiskPolicy | None = None,
+    forecast: ForecastPolicy | None = None,
+    *,
+    former: Mapping[str, date] = _NEVER,
+    review: bool = False,
+) -> RenewalReadiness:
     """Judge the fresh sources and name the stale ones. Ready needs 75 points and fresh sources; below 50 is at risk.
 
-    An unreadable source costs 5 points: what isn't known is never taken for good.
+    An unreadable source costs 5 points: what isn't known is never taken for good; `former` is when it was read last. A
+    yearly `review` decides nothing: no opportunity of the CRM belongs to it.
     """
     policy = policy or RiskPolicy()
     findings: list[_Finding] = []
     sources: dict[str, Freshness] = {}
     for name, what in _NAMES.items():
+        if review and name == "crm":
+            continue
         reading: SourceReading[object] | None = getattr(readings, name)
+        as_of = reading.as_of if reading else former.get(name)
         stale = reading is None or (today - reading.as_of).days > STALE_AFTER_DAYS
-        sources[name] = Freshness(as_of=reading.as_of if reading else None, stale=stale)
+        sources[name] = Freshness(as_of=as_of, stale=stale)
         if stale:
-            since = f"not read since {reading.as_of}" if reading else "not readable"
+            since = f"not read since {as_of}" if as_of else "not readable"
             findings.append(_Finding(5, f"{what}: {since}", f"Look at {what} by hand"))
     fresh = readings.model_copy(update={name: None for name, source in sources.items() if source.stale})
     findings += [*_erp(fresh), *_support(fresh), *_usage(fresh, policy), *_cs(fresh), *_crm(fresh)]
@@ -116,8 +158,10 @@ def assess_readiness(readings: Readings, today: date, policy: RiskPolicy | None 
         score=score,
         reasons=tuple(f"−{finding.points}: {finding.reason}" for finding in findings),
         sources=sources,
-        next_steps=(*dict.fromkeys(finding.step for finding in findings), *unsettled) or ("Send the renewal proposal",),
+        next_steps=(*dict.fromkeys(finding.step for finding in findings), *unsettled)
+        or (GO_ON if review else PROPOSE,),
         entitlement=entitlement,
+        opportunity=_opportunity(readings, forecast or ForecastPolicy()),
     )
 
 
@@ -170,6 +214,13 @@ def _entitlement(readings: Readings, *, stale: bool) -> Entitlement | None:
         ends=subscription.ends,
         revenue={line.line: line.revenue for line in subscription.lines},
     )
+
+
+def _opportunity(readings: Readings, policy: ForecastPolicy) -> OpportunityOutlook | None:
+    if readings.crm is None or readings.crm.value is None:
+        return None
+    stage = readings.crm.value.stage
+    return OpportunityOutlook(as_of=readings.crm.as_of, stage=stage, says=policy.reads(stage))
 
 
 def _told(entitlement: Entitlement) -> str:

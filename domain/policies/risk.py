@@ -20,7 +20,8 @@ class Signals(Frozen):
     """What is known of a customer on the day `as_of`. An unknown signal neither raises nor lowers the risk.
 
     `overdue_since`: the oldest due date of its delinquent invoices. `severities`: open support cases by severity, 1 is
-    the worst. `adoption`: active of entitled seats, a ratio. `days_to_renewal`: until the term's end.
+    the worst. `adoption`: active of entitled seats, a ratio. `days_to_renewal`: until the term's end. `undecided`: the
+    renewal has waited too long for a decision, which is urgent whatever the risk.
     """
 
     overdue_since: date | None = None
@@ -29,10 +30,11 @@ class Signals(Frozen):
     onboarding_late: bool = False
     as_of: date
     days_to_renewal: int | None = None
+    undecided: bool = False
 
 
 class Risk(Tolerant, frozen=True):
-    """The assessment with a reason for every concern; none for a low risk."""
+    """The assessment with a reason for every concern, and for the urgency where that is not the risk's."""
 
     level: Level
     renewal_priority: Priority
@@ -42,8 +44,17 @@ class Risk(Tolerant, frozen=True):
 def assess_risk(signals: Signals, policy: RiskPolicy) -> Risk:
     """The worst concern gives the level, three at once make it high. One more concern never lowers the result.
 
-    The renewal's priority follows the level, and any concern is urgent in the last 30 days before the renewal.
+    The renewal's priority follows the level, and any concern is urgent in the last 30 days before the renewal. So is
+    a renewal that has waited too long for its decision.
     """
+    risk = _assess(signals, policy)
+    if not signals.undecided:
+        return risk
+    reasons = (*risk.reasons, "nobody has decided on the renewal")
+    return risk.model_copy(update={"renewal_priority": "urgent", "reasons": reasons})
+
+
+def _assess(signals: Signals, policy: RiskPolicy) -> Risk:
     concerns = [*_billing(signals, policy), *_support(signals), *_usage(signals, policy), *_onboarding(signals)]
     reasons = [reason for _, reason in concerns]
     if not concerns:

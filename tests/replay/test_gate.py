@@ -82,8 +82,8 @@ def test_a_change_of_what_people_are_shown_is_green(copy: Path) -> None:
         ),
         pytest.param(
             "churn",
-            "workflows/lifecycle.py",
-            "            self._lanes.ask(plan.start_playbook(s, term))\n",
+            "workflows/renewal.py",
+            "            self._lanes.ask(plan.start_playbook(s, term, review))\n",
             "",
             "can't be replayed",
             id="a command removed",

@@ -8,10 +8,9 @@ import pytest
 
 from domain import calendar
 from domain.messages import EndContract, RenewalLost, RenewalWon, RenewContract, SupportChanged
-from domain.outcomes import OUT_OF_TERM_CASE
+from domain.renewals import OUT_OF_TERM_CASE
 from domain.view import Stage
 from tests.house import House, Life
-from tests.states import EVERGREEN
 from tests.workflow.lives import (
     HOOLI,
     ZONE,
@@ -187,18 +186,6 @@ async def test_three_terms_are_counted_from_the_first_day(house: House) -> None:
     await life.until(lambda view: view.term == 3)
     renewals = await erp_renewals(house)
     assert renewals[:2] == [(2, "2027-02-28", "2027-03-31"), (3, "2027-03-31", "2027-04-30")]
-
-
-async def test_an_evergreen_contract_opens_no_window_and_ends_on_its_day(house: House) -> None:
-    life = await serving(house, **EVERGREEN)
-    await life.travel(800)
-    view = await life.view()
-    assert (view.stage, view.term_ends) == (Stage.SERVING, None)
-    day = (await clock(life)).date() + timedelta(days=10)
-    await end(life, on=day)
-    await to_end(life, day)
-    assert await erp_ending(house) == ("ended", day.isoformat())
-    assert "playbooks" not in await counts(house, "cs")
 
 
 async def test_a_renewal_won_with_other_quantities_changes_them_with_the_next_term(house: House) -> None:
