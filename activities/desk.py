@@ -27,7 +27,14 @@ class DeskActivities:
     @activity.defn(name="desk.assess_readiness")
     async def assess_readiness(self, request: AssessReadiness) -> RenewalReadiness:
         """Judge what the sources said, by the policy of today."""
-        return assess_readiness(request.readings, request.today, self._company.risk)
+        return assess_readiness(
+            request.readings,
+            request.today,
+            self._company.risk,
+            self._company.forecast,
+            former=request.former,
+            review=request.review,
+        )
 
     @activity.defn(name="desk.assess_risk")
     async def assess_risk(self, request: Perform) -> Performed:

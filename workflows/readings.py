@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import options
+from workflows.lanes import reason_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.crm import CrmActivities
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.state import LifecycleState
 
 SOURCES = ("erp", "support", "usage", "cs", "crm")
+Answers = dict[str, SourceReading[Any] | None]
 
 
 class Seen(NamedTuple):
@@ -51,8 +53,9 @@ async def look_again(state: LifecycleState, now: datetime, former: Look, *, revi
     return await _judge(state, now, former.occasion, asked, answers | await _ask(state, now, others), review=review)
 
 
-async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> dict[str, SourceReading[Any]]:
-    """The answers by source; one that is down, or that has no record to be asked about yet, gives none."""
+async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> Answers:
+    """The answers by source; one that is down, or that has no record to be asked about yet, gives none. One that knows
+    nothing of the customer has answered: None."""
     told = workflow.patched("the ERP tells entitlement and revenue")
     asks: dict[str, tuple[Any, str | None]] = {
         "erp": (ErpActivities.read_history, state.customer),
@@ -63,10 +66,12 @@ async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> 
     }
     today = civil_date(now, state.zone)
 
-    async def ask(system: str) -> Any:
+    answers: Answers = {}
+
+    async def ask(system: str) -> None:
         activity, subject = asks[system]
         if subject is None:
-            return None
+            return
         read = Read(
             contract=state.contract,
             as_of=now,
@@ -74,18 +79,19 @@ async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> 
             subscription=state.subscription if told and system == "erp" else None,
         )
         try:
-            return await workflow.execute_activity_method(
+            answer = await workflow.execute_activity_method(
                 activity,
                 read,
                 **options.at(state.connection(system), f"read {system} for the renewal", options.READING),
             )
-        except ActivityError:
-            return None
+        except ActivityError as error:
+            if reason_of(error)[0] == "NOT_FOUND":
+                answers[system] = None
+        else:
+            answers[system] = SourceReading(as_of=today, value=_value(state, system, answer))
 
-    answers = zip(sources, await asyncio.gather(*(ask(source) for source in sources)), strict=True)
-    return {
-        source: SourceReading(as_of=today, value=_value(state, source, answer)) for source, answer in answers if answer
-    }
+    await asyncio.gather(*(ask(source) for source in sources))
+    return answers
 
 
 def _value(state: LifecycleState, source: str, answer: Any) -> Any:
@@ -99,7 +105,7 @@ async def _judge(
     now: datetime,
     occasion: str,
     asked: Sequence[str],
-    answers: dict[str, SourceReading[Any]],
+    answers: Answers,
     *,
     review: bool,
 ) -> Seen:
