@@ -6,6 +6,7 @@ from domain import calendar
 from domain.messages import EndContract
 from domain.view import LifecycleView, Stage
 from tests.house import House, Life
+from tests.states import EVERGREEN
 from tests.workflow.lives import ZONE, clock, counts, records, rests, serving, to_day, to_end
 from workflows.lifecycle import CustomerLifecycle
 
@@ -28,7 +29,7 @@ async def review(life: Life, number: int) -> LifecycleView:
 
 
 async def test_an_evergreen_contract_is_reviewed_every_year_and_nothing_is_decided(house: House) -> None:
-    life = await serving(house, **{"terms.evergreen": True, "terms.notice_days": 10})
+    life = await serving(house, **EVERGREEN | {"terms.notice_days": 10})
     starts = (await life.view()).term_starts
     assert starts is not None
     for number in (1, 2, 3):
@@ -49,7 +50,7 @@ async def test_an_evergreen_contract_is_reviewed_every_year_and_nothing_is_decid
 
 
 async def test_an_evergreen_contract_ended_with_notice_is_reviewed_no_more(house: House) -> None:
-    life = await serving(house, **{"terms.evergreen": True})
+    life = await serving(house, **EVERGREEN)
     await review(life, 1)
     day = (await clock(life)).date() + timedelta(days=400)
     ending = EndContract(by="csm", reason="moved away", on=day)
