@@ -10,17 +10,12 @@ from domain.books import AccountHealth, OrderBook
 from domain.calendar import civil_date
 from domain.company import Company
 from domain.errors import InvalidInput
+from domain.intentions import CompanyOf
 from domain.policies.risk import Risk, Signals, assess_risk
 from domain.policies.validation import parse_order
 from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, Ref
 from domain.readings import OpenTasks, Read
 from domain.steps import EnsureCompany, LaunchOnboarding, Perform, Performed, PostNote, SetHealth, StartPlaybook
-
-
-class CompanyOf(Frozen):
-    """What makes two contracts mean the same CS company."""
-
-    account: str
 
 
 class Note(Frozen):

@@ -1,17 +1,13 @@
 """The protocol by which an outside effect happens once: claim, mark as sent, call, record (effects.md)."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from domain.books import Claim, EffectLedger, ViewRow
 from domain.effects import EffectClass, Guarantee
@@ -28,6 +24,7 @@ from domain.errors import (
     SourceUnavailable,
     TenureError,
 )
+from domain.intentions import fingerprint
 
 R = TypeVar("R", bound=BaseModel)
 T = TypeVar("T")
@@ -207,20 +204,6 @@ class Effects:
             generation=effect.generation,
         )
         return effect.answer.model_validate(first.result)
-
-
-def fingerprint(arguments: BaseModel) -> str:
-    """A hash of the arguments' meaning: the order of fields and sets, and 12 or 12.00, make no difference."""
-    text = json.dumps(arguments.model_dump(), sort_keys=True, separators=(",", ":"), default=_canonical)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    if isinstance(value, set | frozenset):
-        return sorted(json.dumps(item, sort_keys=True, default=_canonical) for item in value)
-    return to_jsonable_python(value)
 
 
 def _may_repeat(effect: Effect[Any], claim: Claim) -> bool:

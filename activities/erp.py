@@ -11,6 +11,7 @@ from activities.performing import operation, perform_once, step_of
 from domain.base import Frozen
 from domain.books import OrderBook
 from domain.errors import InvalidInput
+from domain.intentions import CustomerOf
 from domain.order import Order, OrderLine
 from domain.policies.readiness import ErpReading
 from domain.policies.validation import parse_order
@@ -45,13 +46,6 @@ from domain.steps import (
     SetCreditHold,
     StartBilling,
 )
-
-
-class CustomerOf(Frozen):
-    """What makes two orders mean the same ERP customer: name and address are only how the first one described it."""
-
-    account: str
-    selling_entity: str
 
 
 class CancellationOf(Frozen):

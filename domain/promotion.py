@@ -4,23 +4,13 @@ from datetime import date
 from typing import get_args
 
 from domain import keys, outcomes
+from domain.comparison import IN_ERP
 from domain.messages import Promote, SetStages
 from domain.policies.stages import POLICIES, STAGES, StageName, policy, policy_of, stage_of
 from domain.refused import Refused
 from domain.standins import ELSEWHERE, is_real
 from domain.state import LifecycleState, Withheld
-from domain.steps import (
-    AmendSubscription,
-    ChangeTerm,
-    EndSubscription,
-    Level,
-    RenewSubscription,
-    StartBilling,
-    Step,
-)
-
-IN_ERP = (StartBilling, AmendSubscription, ChangeTerm, RenewSubscription, EndSubscription)
-"""Steps whose effect can be seen in the ERP, so that nobody has to believe that the old process has done them."""
+from domain.steps import Level, Step
 
 NEEDS: dict[StageName, str] = {
     "billing": "subscription",

@@ -28,6 +28,7 @@ from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
 from store.facts import DOUBT, facts_of, facts_of_all, learn, tell, told
+from store.imports import is_entering
 from store.inbox import add_delivery
 from store.lifecycles import former_of
 from store.orders import newest_order
@@ -116,7 +117,7 @@ class Deliverer:
         """Turn pending rows into what the lifecycle must be told: levels only where it was told another one."""
         rows = list(number(session, stream, fence, BATCH))
         lifecycle = session.get(LifecycleRow, stream)
-        if not rows or lifecycle is None:
+        if not rows or lifecycle is None or (not lifecycle.started and is_entering(session, stream)):
             return None
         if not lifecycle.started and (start := _pending_start(session, stream)) and start not in rows:
             rows.insert(0, start)  # what waited for the contract came first, and may fill the batch

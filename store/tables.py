@@ -266,6 +266,29 @@ class OrderRow(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
 
 
+class ImportRow(SQLModel, table=True):
+    """One contract that lived before Tenure, on its way in.
+
+    `state`: read, checked, known, shadow, promoted or refused. `place`: where in which file, or connection, it was
+    found. `document` is the order as it was read, until it is known: from then on the orders have it. `existing`: its
+    facts, since the check with what the ERP says. `entered_on`: the day of the check, in the contract's zone; what was
+    due before is done.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (Index("ix_imports_state", "state", "contract"),)
+
+    contract: str = Field(primary_key=True)
+    place: str = Field(sa_type=Text)
+    state: str = "read"
+    document: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    existing: dict[str, Any] = Field(sa_type=Json)
+    cut_over: date
+    entered_on: date | None = None
+    reasons: list[str] = Field(default_factory=list, sa_type=Json)
+    changed_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
+
+
 # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

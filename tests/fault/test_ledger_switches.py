@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from activities.effects import Effects, fingerprint
+from activities.effects import Effects
 from domain.base import Frozen
 from domain.books import Claim, ViewRow
 from domain.effects import EffectClass, Guarantee
 from domain.errors import Busy, ConnectionFrozen, InDoubt, Rejected, SourceUnavailable
+from domain.intentions import fingerprint
 from domain.ports import Ref
 from domain.view import LifecycleView, Stage
 from store.database import Database
