@@ -46,7 +46,7 @@ def announce(before: LifecycleView | None, after: LifecycleView) -> list[Lifecyc
         "deal": after.deal,
         "on": civil_date(after.as_of, after.zone),
     }
-    if before is not None and before.mode == "shadow":
+    if after.cut_over is not None and (before is None or before.mode == "shadow"):
         nothing_open = after.model_copy(update={"cases": [], "risk": "low", "renewal_priority": "normal"})
         return [
             LifecycleStarted(**about),

@@ -131,6 +131,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         contract=state.contract,
         stage=stage(state, now),
         mode=state.mode,
+        cut_over=state.cut_over,
         stages={name: chosen for name, chosen in state.stages.items() if chosen != "act"},
         withheld=[
             WithheldView(key=key, title=held.title, on=held.on, why=held.why, settled=held.settled)

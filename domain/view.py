@@ -90,6 +90,7 @@ class LifecycleView(Tolerant):
     contract: str
     stage: Stage
     mode: str = "live"
+    cut_over: date | None = None
     stages: dict[str, str] = {}
     withheld: list[WithheldView] = []
     account: str = ""

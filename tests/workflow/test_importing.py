@@ -22,7 +22,7 @@ from store.tables import EffectRow, ImportRow, LifecycleRow, OutgoingRow
 from tests.dispatch import Post
 from tests.house import House, Life
 from tests.imported import OldCustomer, lives_in, renew
-from tests.workflow.lives import rests, to_day
+from tests.workflow.lives import eventually, rests, to_day
 from workflows.lifecycle import CustomerLifecycle
 
 TODAY = datetime.now(UTC).date()
@@ -122,7 +122,11 @@ async def test_promoted_it_acts_from_then_on_each_thing_once(migration: Migratio
     view = await life.until(lambda view: view.mode == "live" and rests(view) and not view.withheld)
     assert await migration.written() == Counter({"update_opportunity": 1, "set_health": 1})
     assert await migration.imports.counts() == {"promoted": 1}
-    assert await migration.told() == ["tenure.lifecycle.started.v1", "tenure.lifecycle.stage_changed.v1"]
+
+    async def told() -> bool:
+        return await migration.told() == ["tenure.lifecycle.started.v1", "tenure.lifecycle.stage_changed.v1"]
+
+    await eventually(told)
     await to_day(life, view.window_opens)  # type: ignore[arg-type]
     await life.until(lambda view: view.readiness is not None and rests(view))
     written = await migration.written()

@@ -198,3 +198,12 @@ def test_a_life_that_is_first_seen_late_is_told_from_its_beginning() -> None:
 def test_a_view_without_an_instant_is_refused() -> None:
     with pytest.raises(ValueError, match="names no instant"):
         announce(None, BORN.model_copy(update={"as_of": None}))
+
+
+def test_a_shadow_tells_nothing_and_made_live_it_tells_where_it_stands() -> None:
+    shadow = BORN.model_copy(update={"mode": "shadow", **activate(BORN), "stage": Stage.SERVING})
+    assert announce(None, shadow) == []
+    live = shadow.model_copy(update={"mode": "live", "cut_over": date(2027, 1, 31), "cases": [case("1")]})
+    told = [said.type.split(".")[2] for said in announce(shadow, live)]
+    assert told == ["started", "case_opened", "stage_changed"]
+    assert [said.type.split(".")[2] for said in announce(None, live)] == told, "though no view of the shadow was kept"
