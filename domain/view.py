@@ -81,7 +81,7 @@ class ForecastView(Tolerant):
 class LifecycleView(Tolerant):
     """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
 
-    `mode`: live, or shadow, which decides and does nothing. `stages`: those that are off, or only observe. `former`:
+    `mode`: live (since `cut_over`), or shadow. `stages`: those that are off, or only observe. `former`:
     the contracts that this one comes from, and how (domain/messages.py).
     `notice_cut_off`: the last day of notice for the running term. `review`: the last yearly review of an evergreen
     contract, `review_opens` when the next one begins.
