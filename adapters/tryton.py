@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import count
 
 import httpx
@@ -24,6 +24,7 @@ from domain.errors import (
     InvalidInput,
     NotFound,
     OutcomeUnknown,
+    PeriodClosed,
     Rejected,
     SourceUnavailable,
     TenureError,
@@ -40,10 +41,11 @@ _CODES: Mapping[str, type[TenureError]] = {
     "tenure:rejected": Rejected,
     "tenure:invalid": InvalidInput,
     "tenure:key_mismatch": Rejected,
-    "tenure:period_closed": Rejected,
     "tenure:ambiguous": Rejected,
     "tenure:busy": SourceUnavailable,
 }
+_PERIOD_CLOSED = "tenure:period_closed"
+"""With the first day that is open, after another colon, where the module knows one."""
 _QUOTED = re.compile(r"""["“”„«].*?["“”»]""")
 
 
@@ -167,6 +169,8 @@ def _error(name: str, error: object, doubt: type[TenureError]) -> TenureError:
     match error:
         case ["UserError", [str(message), str(code), *_]] if code in _CODES:
             return _CODES[code](f"{name}: {presentable(message)}")
+        case ["UserError", [str(message), str(code), *_]] if code.startswith(_PERIOD_CLOSED):
+            return PeriodClosed(f"{name}: {presentable(message)}", opens_on=_day(code[len(_PERIOD_CLOSED) + 1 :]))
         case ["UserError", [str(message), *_]]:
             return Rejected(f"{name}: {_impersonal(message)}")
         case ["UserWarning", [str(warning), *_]]:
@@ -180,6 +184,13 @@ def _error(name: str, error: object, doubt: type[TenureError]) -> TenureError:
         case list():  # an exception that nobody there expected, whose text may hold values of records
             return doubt(f"{name}: an error inside Tryton; its log names it")
     return ContractBroken(f"{name}: an error in a shape that Tryton does not have")
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _impersonal(message: str) -> str:

@@ -49,7 +49,7 @@ class Rejected(TenureError):
 class PeriodClosed(TenureError):
     """The date of a write lies in an accounting period that is closed there: the same date is refused again.
 
-    `opens_on`: the first day after it that the books are open for, None where they are open for none.
+    `opens_on`: the first day after it that the books are open for; None where there is none yet, or it is not told.
     """
 
     kind, retried, actor = "PERIOD_CLOSED", False, "finance"

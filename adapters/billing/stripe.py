@@ -156,8 +156,11 @@ class StripeBilling:
                     raise Rejected(f"line {line.id} is billed from {line.billed.starts} already")
                 return BillingStarted(id=line.billed.by, line=line.id, starts=line.billed.starts)
             contract.require("active")
-            if contract.ends is not None and contract.ends <= start.starts:
-                raise Rejected(f"the subscription ends on {contract.ends}, before the line would be billed")
+            last = contract.of(line).ends
+            if (last is not None and last <= start.starts) or (line.starts is not None and start.starts < line.starts):
+                raise Rejected(
+                    f"line {line.id} runs from {line.starts or contract.starts} until {last or 'it is ended'}"
+                )
             by = await self._lines.bill(op, contract, start, key=key, mark=mark)
             billed = Billed(starts=start.starts, accepted_on=start.accepted_on, by=by, mark=mark)
             changed = contract.with_line(line.model_copy(update={"billed": billed}))
@@ -174,6 +177,12 @@ class StripeBilling:
                 if line.charge is not ChargeType.USAGE:
                     whole(quantity, line_id)
                 contract = contract.with_line(line.amended(amendment.effective, quantity, today))
+            for line_id in amendment.removed:
+                contract = contract.removed(line_id, amendment.effective)
+            for new in amendment.added:
+                if new.charge is not ChargeType.USAGE:
+                    whole(new.quantity, new.id)
+                contract = contract.added(new, amendment.effective, today)
             return contract
 
         return await self._change("amend_subscription", amendment.subscription, key, amendment, amended)
@@ -183,7 +192,9 @@ class StripeBilling:
             contract.require("active")
             if change.ends is not None:
                 _may_end(contract, change.ends, today)
-            return contract.model_copy(update={"ends": change.ends})
+            # where the former end is over, its schedules are: what goes on is billed by new ones from that day
+            over = contract.ends is not None and contract.ends <= today
+            return contract.model_copy(update={"ends": change.ends, **({"term_starts": contract.ends} if over else {})})
 
         return await self._change("change_term", change.subscription, key, change, moved)
 
@@ -216,10 +227,11 @@ class StripeBilling:
             contract = await self._contract(op, subscription)
             schedules = await self._lines.schedules(op, contract.customer, expand=["data.subscription"])
             today, ends = self._days.today(op.at), contract.ends
-            lines = [_line_state(line, schedules, ends, today) for line in contract.lines]
+            lines = [_line_state(line, schedules, contract.of(line).ends, today) for line in contract.lines]
             runs = contract.starts is not None and contract.starts <= today and (ends is None or today < ends)
             # Somebody may have ended every line of it at Stripe.
-            billing = [schedules[line.billed.by] for line in contract.lines if line.billed and line.billed.scheduled]
+            live = [line.billed for line in contract.lines if line.billed and (not line.ends or today < line.ends)]
+            billing = [schedules[billed.by] for billed in live if billed.scheduled]
             gone = bool(billing) and all(each["status"] == "canceled" for each in billing)
             status = "ended" if contract.status == "active" and gone else contract.status
             return SubscriptionState(
@@ -247,6 +259,8 @@ class StripeBilling:
             contract = await self._contract(op, subscription)
             if not contract.did(mark):
                 changed = change(contract, self._days.today(op.at))
+                if len(changed.lines) > len(contract.lines):
+                    await self._lines.known_products(op, changed)
                 changed = await self._lines.projected(op, contract, changed, key)
                 await self._record(op, contract, changed, key, mark)
             return Ref(id=f"{contract.id}:{mark}")
@@ -294,18 +308,25 @@ def _may_end(contract: Contract, ends: date, today: date) -> None:
 
 
 def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, today: date) -> LineState:
-    billed = line.billed
-    if billed is None:
-        return LineState(
-            line=line.id, quantity=line.quantity(today), billed_from=None, accepted_on=None, revenue="none"
-        )
-    delivered = not line.recurs or (ends is not None and ends <= today)
-    return LineState(
+    state = LineState(
         line=line.id,
-        quantity=_quantity(line, schedules[billed.by], today) if billed.scheduled else line.quantity(today),
-        billed_from=billed.starts,
-        accepted_on=billed.accepted_on,
-        revenue="scheduled" if today < billed.accepted_on else "complete" if delivered else "running",
+        quantity=line.quantity(today),
+        billed_from=None,
+        accepted_on=None,
+        revenue="none",
+        starts=line.starts,
+        ends=line.ends,
+    )
+    if line.billed is None:
+        return state
+    billed, delivered = line.billed, not line.recurs or (ends is not None and ends <= today)
+    return state.model_copy(
+        update={
+            "quantity": _quantity(line, schedules[billed.by], today) if billed.scheduled else state.quantity,
+            "billed_from": billed.starts,
+            "accepted_on": billed.accepted_on,
+            "revenue": "scheduled" if today < billed.accepted_on else "complete" if delivered else "running",
+        }
     )
 
 

@@ -17,6 +17,7 @@ from domain.ports import NewSubscription, SubscriptionLine
 from domain.terms import ChargeType, Frequency
 
 MOST_LINES = 30
+TOO_MANY_LINES = f"Stripe's metadata hold at most {MOST_LINES} lines of a contract, with those that were removed"
 LOGS = 4
 """Values that hold the marks of what was done: a hundred, of which the oldest go first."""
 _MARK = 19
@@ -44,7 +45,8 @@ class Billed(Frozen):
 
 
 class Line(Frozen):
-    """`quantities`: from which day on which one holds, the first from the beginning."""
+    """`quantities`: from which day on which one holds, the first from the beginning. `[starts, ends)` are its own days,
+    None where they are the contract's."""
 
     id: str
     product: str
@@ -53,6 +55,8 @@ class Line(Frozen):
     frequency: Frequency
     quantities: tuple[tuple[date, Decimal], ...]
     billed: Billed | None = None
+    starts: date | None = None
+    ends: date | None = None
 
     @property
     def recurs(self) -> bool:
@@ -106,6 +110,36 @@ class Contract(Frozen):
                 return line
         raise Rejected(f"the subscription has no line {line_id}")
 
+    def of(self, line: Line) -> "Contract":
+        """What of the contract holds for a line: it ends with the line, where that is over before."""
+        last = min((day for day in (self.ends, line.ends) if day is not None), default=None)
+        return self.model_copy(update={"ends": last})
+
+    def removed(self, line_id: str, effective: date) -> "Contract":
+        """Without a line from a day on; of one that would begin later, nothing is left."""
+        line = self.line(line_id)
+        if line.ends is not None and line.ends <= effective:
+            raise Rejected(f"line {line_id} ends on {line.ends} already")
+        return self.with_line(line.model_copy(update={"ends": max(effective, line.starts or effective)}))
+
+    def added(self, new: SubscriptionLine, effective: date, today: date) -> "Contract":
+        """With a line more; or with one that was to be removed on the day from which it is added."""
+        starts = new.starts or effective
+        sold = _line_sold(new).model_copy(update={"starts": starts})
+        there = next((line for line in self.lines if line.id == new.id), None)
+        if there is None:
+            if len(self.lines) >= MOST_LINES:
+                raise InvalidInput(TOO_MANY_LINES)
+            return self.model_copy(update={"lines": (*self.lines, sold)})
+        if (there.ends, there.product) != (starts, new.product):
+            raise Rejected(f"the subscription has a line {new.id} already")
+        if there.billed is not None and starts <= max(today, there.billed.starts):
+            raise Rejected(f"line {new.id} has ended at Stripe, which can't be taken back; add it under another id")
+        back = there.model_copy(update={"ends": new.ends})
+        if new.quantity != there.quantity(starts):
+            back = back.amended(starts, new.quantity, today)
+        return self.with_line(back)
+
     def with_line(self, changed: Line) -> "Contract":
         lines = tuple(changed if line.id == changed.id else line for line in self.lines)
         return self.model_copy(update={"lines": lines})
@@ -125,7 +159,7 @@ class Contract(Frozen):
     def sold(cls, record_id: str, new: NewSubscription) -> Self:
         """What a new subscription is at first. Raises InvalidInput for what Stripe can't hold."""
         if len(new.lines) > MOST_LINES:
-            raise InvalidInput(f"Stripe's metadata hold at most {MOST_LINES} lines of a contract")
+            raise InvalidInput(TOO_MANY_LINES)
         return cls(
             id=record_id,
             contract=new.contract,
@@ -218,6 +252,8 @@ def _line_sold(line: SubscriptionLine) -> Line:
         charge=line.charge,
         frequency=line.frequency,
         quantities=((date.min, line.quantity),),
+        starts=line.starts,
+        ends=line.ends,
     )
     if len(_line_text(sold)) > LONGEST_VALUE // 2:
         raise InvalidInput(f"line {line.id[:40]}: its id and product are too long for Stripe's metadata")
@@ -228,6 +264,7 @@ def _line_text(line: Line) -> str:
     price = None if line.unit_price is None else str(line.unit_price)
     said: Json = {"i": line.id, "p": line.product, "u": price, "c": line.charge.value, "f": line.frequency.value}
     said["q"] = [["" if since == date.min else since.isoformat(), str(each)] for since, each in line.quantities]
+    said |= {name: day.isoformat() for name, day in (("s", line.starts), ("e", line.ends)) if day is not None}
     if line.billed is not None:
         started = line.billed
         said["b"] = [started.starts.isoformat(), started.accepted_on.isoformat(), started.by, started.mark]
@@ -244,6 +281,8 @@ def _line_read(said: Json) -> Json:
         "frequency": said["f"],
         "quantities": [[since or date.min.isoformat(), each] for since, each in said["q"]],
         "billed": billed,
+        "starts": said.get("s"),
+        "ends": said.get("e"),
     }
 
 

@@ -48,6 +48,7 @@ class StripeLines:
     async def bill(self, op: Operation, contract: Contract, start: BillingStart, *, key: str, mark: str) -> str:
         """The id of what bills the line from now on; an invoice, too, where its whole term is over already."""
         line = contract.line(start.line)
+        contract = contract.of(line)
         times = self._billing.intervals(contract, line, start.starts, op.at) if line.recurs else 1
         if times:
             return await self.invoice(op, contract, line, start, times, key=key, mark=mark)
@@ -114,8 +115,9 @@ class StripeLines:
     async def _project(
         self, op: Operation, contract: Contract, line: Line, schedules: Mapping[str, Json], key: str
     ) -> Line:
-        billed = line.billing()
-        over = contract.status == "cancelled" or self._billing.ends_now(contract, op.at)
+        billed, contract = line.billing(), contract.of(line)
+        unbegun = contract.ends is not None and contract.ends <= billed.starts
+        over = contract.status == "cancelled" or unbegun or self._billing.ends_now(contract, op.at)
         if not billed.scheduled:
             if contract.status == "cancelled":
                 await self._uninvoice(op, billed.by, key)

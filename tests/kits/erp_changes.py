@@ -148,10 +148,9 @@ class ErpChanges(EffectContract):
     async def test_closed_books_refuse_and_say_when_they_open(self, world: ErpWorld) -> None:
         if not world.sample.keeps_books:
             pytest.skip("declared: there are no accounting periods here")
-        made, today = await self._active(world)
-        opens = today - timedelta(days=2)
-        await world.close_books(opens)
-        closed = opens - timedelta(days=1)
+        today = await world.today()
+        made = await world.sample.make_active(world.port, today - timedelta(days=90), year_from(today))
+        closed, opens = await world.close_books()
         start = BillingStart(subscription=made, line=SEAT, starts=closed, accepted_on=closed)
         with pytest.raises(PeriodClosed) as refused:
             await world.port.start_billing(start, key=f"billing-start:{made}")

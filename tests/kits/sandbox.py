@@ -110,8 +110,10 @@ class SandboxWorld(Generic[P]):
         body = {"customer": customer, "subscription": subscription, "amount": "100.50", "due_on": due.isoformat()}
         return str((await self._post("erp/invoices", body))["id"])
 
-    async def close_books(self, until: date) -> None:
-        await self._admin("POST", "books", {"opens_on": until.isoformat()})
+    async def close_books(self) -> tuple[date, date]:
+        opens = await self.today() - timedelta(days=2)
+        await self._admin("POST", "books", {"opens_on": opens.isoformat()})
+        return opens - timedelta(days=1), opens
 
     async def pay(self, invoice: str) -> None:
         await self._post(f"erp/invoices/{invoice}/pay", {})

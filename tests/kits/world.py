@@ -98,8 +98,9 @@ class ErpWorld(World[Erp], Protocol):
         """A customer that somebody there made by hand: it bears no external id of ours. Its id."""
         ...
 
-    async def close_books(self, until: date) -> None:
-        """No day before this one is open for entries any more; it is. Only asked where `sample.keeps_books`."""
+    async def close_books(self) -> tuple[date, date]:
+        """Close an accounting period of the last two months: its last day, and the first day that is open after it.
+        Only asked where `sample.keeps_books`."""
         ...
 
     async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:

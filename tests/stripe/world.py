@@ -31,7 +31,7 @@ _BY_LETTER = {letter: operation for operation, letter in LETTERS.items()}
 class StripeWorld:
     """A Stripe account with the kit's two products."""
 
-    sample = ErpSample()
+    sample = ErpSample(keeps_books=False)
 
     def __init__(self, **options: str) -> None:
         self.stand_in = StandIn()

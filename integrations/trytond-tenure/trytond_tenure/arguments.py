@@ -53,18 +53,25 @@ class Arguments:
         raise self._invalid(name, "true or false is needed")
 
     def amounts(self, name):
-        """A map of texts to amounts, not empty."""
-        value = self._value(name, _MISSING)
-        if not isinstance(value, dict) or not value:
-            raise self._invalid(name, "an object that is not empty is needed")
+        """A map of texts to amounts; empty where there is none."""
+        value = self._value(name, {})
+        if not isinstance(value, dict):
+            raise self._invalid(name, "an object is needed")
         return {key: self._decimal(f"{name}.{key}", amount) for key, amount in value.items()}
 
     def object(self, name):
         return Arguments(self._value(name, _MISSING), self._path(name))
 
-    def rows(self, name):
-        value = self._value(name, _MISSING)
-        if not isinstance(value, (list, tuple)) or not value:
+    def texts(self, name):
+        """A list of texts; empty where there is none."""
+        value = self._value(name, [])
+        if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) and text for text in value):
+            raise self._invalid(name, "a list of texts is needed")
+        return list(value)
+
+    def rows(self, name, default=_MISSING):
+        value = self._value(name, default)
+        if not isinstance(value, (list, tuple)) or (not value and default is _MISSING):
             raise self._invalid(name, "a list that is not empty is needed")
         return [Arguments(row, f"{self._path(name)}.{n}") for n, row in enumerate(value)]
 

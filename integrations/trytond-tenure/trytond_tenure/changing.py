@@ -1,51 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of an active subscription: quantities, another term, its end, or that it never was."""
+"""What becomes of an active subscription: another end, another term, its end, or that it never was."""
 
 import datetime as dt
 
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, without_check_access
 
+from .books import refuse_closed
 from .errors import REJECTED, TenureError
 from .selling import stock_term
+from .subscription import MONTHS
 
 
 class Command(metaclass=PoolMeta):
     __name__ = "tenure.command"
 
     @classmethod
-    def do_amend_subscription(cls, given):
-        """Target quantities from a day on. Periods that were billed keep theirs: a difference is not prorated."""
-        pool = Pool()
-        Line, Quantity = pool.get("sale.subscription.line"), pool.get("tenure.subscription.quantity")
+    def do_change_term(cls, given):
+        """Another end of the same term. What is invoiced is not taken back: no end before it."""
         subscription = cls.active_subscription_of(given)
-        effective, quantities = given.day("effective"), given.amounts("quantities")
-        if subscription.tenure_ends and effective >= subscription.tenure_ends:
-            raise TenureError(REJECTED, "the amendment takes effect when the term is over")
-        lines = []
-        for name, quantity in quantities.items():
-            line = cls.line_of(subscription, name)
-            if quantity < 0:
-                raise given.invalid("quantities", f"{name}: it can't be negative")
-            cls._check_decimals(given, f"quantities.{name}", quantity, line.unit)
-            if not line.tenure_quantities:
-                # what was sold, so that a period before the amendment still finds it
-                Quantity.create([{"line": line.id, "effective": dt.date.min, "quantity": line.quantity}])
-            Quantity.create([{"line": line.id, "effective": effective, "quantity": float(quantity)}])
-            lines.append(Line(line.id))
-        today = subscription.tenure_today()
-        for line in lines:
-            line.quantity = line.tenure_quantity(today)
-        with cls.keeping("sale.subscription"):
-            Line.save(lines)
+        ends, reason = given.day("ends", None), given.text("reason")
+        if ends is not None:
+            if subscription.tenure_starts and ends <= subscription.tenure_starts:
+                raise given.invalid("ends", "a term must end after its start")
+            refuse_closed(subscription.company, ends)
+            cls._refuse_billed(subscription, ends)
+        with Transaction().set_context(company=subscription.company.id):
+            cls._set_end(subscription, ends, tenure_reason=reason)
         return {"id": str(subscription.id)}
 
     @classmethod
     def do_renew_subscription(cls, given):
-        """One more term, which begins where the last one ends; with `as_new` as a subscription of its own."""
+        """One more term, which begins where the last one ends, and need not end; with `as_new` as a subscription of its
+        own."""
         subscription = cls.active_subscription_of(given)
-        term, starts, ends = given.whole("term"), given.day("starts"), given.day("ends")
-        if ends <= starts:
+        term, starts, ends = given.whole("term"), given.day("starts"), given.day("ends", None)
+        if ends is not None and ends <= starts:
             raise given.invalid("ends", "a term must end after its start")
         if subscription.tenure_ends is None:
             raise TenureError(REJECTED, "the subscription has no end: there is nothing to renew")
@@ -63,6 +53,7 @@ class Command(metaclass=PoolMeta):
     def do_end_subscription(cls, given):
         """Nothing is billed from that day on. What was billed beyond it stays: a credit is a decision of its own."""
         subscription = cls.active_subscription_of(given)
+        refuse_closed(subscription.company, given.day("ends"))
         cls._end(subscription, given.day("ends"), given.text("reason"))
         return {"id": str(subscription.id)}
 
@@ -103,27 +94,47 @@ class Command(metaclass=PoolMeta):
                     Subscription.close([subscription])
 
     @classmethod
+    @without_check_access
+    def _refuse_billed(cls, subscription, ends):
+        """Whether an invoice, also a draft of one, holds a period that goes on after that day."""
+        Consumption = Pool().get("sale.subscription.line.consumption")
+        invoiced = [("line.subscription", "=", subscription.id), ("invoice_line", "!=", None)]
+        for consumption in Consumption.search(invoiced):
+            line = consumption.line
+            if line.tenure_frequency in MONTHS and line.tenure_period_end(consumption.date) > ends:
+                until = line.tenure_period_end(consumption.date)
+                raise TenureError(REJECTED, f"line {line.tenure_line} is billed until {until}: no end before that day")
+        begun = [line.tenure_billed_from for line in subscription.lines if line.tenure_billed_from]
+        if begun and max(begun) >= ends:
+            raise TenureError(REJECTED, f"billing of a line starts on {max(begun)}, which would be after the end")
+
+    @classmethod
     def _set_end(cls, subscription, ends, **values):
         """Move the end, and see which periods are still, or again, to be billed."""
-        pool = Pool()
-        Subscription, Line = pool.get("sale.subscription"), pool.get("sale.subscription.line")
+        Subscription = Pool().get("sale.subscription")
         _, last = stock_term(subscription.start_date, ends)
         with cls.keeping("sale.subscription"):
             Subscription.write([subscription], {"tenure_ends": ends, "end_date": last, **values})
-            lines = Subscription(subscription.id).lines
-            for line in lines:
-                if line.tenure_line:  # the ERP's own lines are none of ours to set back
-                    line.next_consumption_date = line.compute_next_consumption_date()
-            Line.save(lines)
-        cls._drop_counted(subscription, ends)
+            cls._reckon(Subscription(subscription.id).lines)
 
     @classmethod
     @without_check_access
-    def _drop_counted(cls, subscription, ends):
-        """What the ERP's scheduler counted ahead and nobody invoiced yet is not billed after the end."""
-        Consumption = Pool().get("sale.subscription.line.consumption")
-        domain = [("line.subscription", "=", subscription.id), ("invoice_line", "=", None), ("date", ">=", ends)]
-        Consumption.delete(Consumption.search(domain))
+    def _reckon(cls, lines):
+        """What the ERP's scheduler counted ahead and nobody invoiced yet is not billed after a line's last day; and is
+        counted again, should that day move on."""
+        pool = Pool()
+        Line, Consumption = pool.get("sale.subscription.line"), pool.get("sale.subscription.line.consumption")
+        ours = []
+        for line in lines:
+            last = line.tenure_last()
+            ahead = [("line", "=", line.id), ("invoice_line", "=", None), ("date", ">=", last or dt.date.max)]
+            dropped = Consumption.search(ahead)
+            Consumption.delete(dropped)
+            if line.tenure_line:  # the ERP's own lines are none of ours to set back
+                line.tenure_periods = (line.tenure_periods or 0) - len(dropped)
+                line.next_consumption_date = line.compute_next_consumption_date()
+                ours.append(line)
+        Line.save(ours)
 
     @classmethod
     def _renew_as_new(cls, old, term, ends):
@@ -142,12 +153,13 @@ class Command(metaclass=PoolMeta):
         new.tenure_purchase_order = old.tenure_purchase_order
         new.lines = []
         for line in old.lines:
-            if line.tenure_frequency == "once":
+            if line.tenure_frequency == "once" or (line.tenure_ends and line.tenure_ends <= starts):
                 continue
             copied = Line(service=line.service, unit=line.unit, unit_price=line.unit_price, start_date=first)
             for name in ("description", "consumption_recurrence", "tenure_line", "tenure_charge", "tenure_frequency"):
                 setattr(copied, name, getattr(line, name))
             copied.quantity = line.tenure_quantity(starts)
+            copied.tenure_starts, copied.tenure_ends = line.tenure_starts, line.tenure_ends
             if line.tenure_billed_from:
                 copied.tenure_billed_from = _first_period(line, starts)
                 copied.tenure_accepted_on = line.tenure_accepted_on

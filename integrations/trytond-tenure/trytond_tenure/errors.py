@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the module refuses: a `UserError` whose description is `tenure:<code>`, which a program can branch on."""
+"""How the module refuses: a `UserError` whose description is `tenure:<code>[:<detail>]`, for a program to branch on."""
 
 from contextlib import contextmanager
 
@@ -15,10 +15,10 @@ AMBIGUOUS = "ambiguous"
 
 
 class TenureError(UserError):
-    """A refusal with a code. The message is one line for a person and names no customer."""
+    """A refusal with a code, and what belongs to it. The message is one line for a person and names no customer."""
 
-    def __init__(self, code, message):
-        super().__init__(message, f"tenure:{code}")
+    def __init__(self, code, message, detail=""):
+        super().__init__(message, f"tenure:{code}:{detail}" if detail else f"tenure:{code}")
 
 
 @contextmanager

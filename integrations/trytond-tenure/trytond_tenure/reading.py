@@ -88,6 +88,7 @@ class Command(metaclass=PoolMeta):
                     "billed_from": _iso(line.tenure_billed_from),
                     "accepted_on": _iso(line.tenure_accepted_on),
                     "revenue": line.tenure_revenue(today),
+                    **line.tenure_days(),
                 }
                 for line in subscription.lines
                 if line.tenure_line

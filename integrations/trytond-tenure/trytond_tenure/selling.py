@@ -7,6 +7,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
 from .arguments import record_of
+from .books import refuse_closed
 from .errors import NOT_FOUND, REJECTED, TenureError
 from .subscription import MONTHS
 
@@ -91,8 +92,12 @@ class Command(metaclass=PoolMeta):
             return answer
         if line.tenure_periods:
             raise TenureError(REJECTED, "the line is billed already, from another day")
-        if subscription.tenure_ends and starts >= subscription.tenure_ends:
-            raise TenureError(REJECTED, "billing can't start when the term is over")
+        last = line.tenure_last()
+        if last and starts >= last:
+            raise TenureError(REJECTED, f"billing can't start when the line is over, on {last}")
+        if line.tenure_starts and starts < line.tenure_starts:
+            raise TenureError(REJECTED, f"billing can't start before the line does, on {line.tenure_starts}")
+        refuse_closed(subscription.company, starts, accepted)
         line.tenure_billed_from, line.tenure_accepted_on = starts, accepted
         line.next_consumption_date = line.compute_next_consumption_date()
         with cls.keeping("sale.subscription"):
@@ -147,6 +152,9 @@ class Command(metaclass=PoolMeta):
         line.description = found[0].product.name
         line.start_date = subscription.start_date
         line.tenure_line, line.tenure_charge = given.text("id"), charge
+        line.tenure_starts, line.tenure_ends = given.day("starts", None), given.day("ends", None)
+        if line.tenure_starts and line.tenure_ends and line.tenure_ends <= line.tenure_starts:
+            raise given.invalid("ends", "a line must end after its start")
         line.tenure_frequency = "once" if charge == "one_time" else frequency
         line.consumption_recurrence = cls._recurrence(MONTHS.get(line.tenure_frequency, 12))
         line.consumption_delay = None

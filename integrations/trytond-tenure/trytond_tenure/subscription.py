@@ -56,15 +56,14 @@ class Subscription(metaclass=PoolMeta):
             Pool().get("tenure.outbox").touch([s for s in subscriptions if s.tenure_contract])
 
     def compute_next_invoice_date(self):
-        """By counted months: the rules of Tryton skip the months that lack the day, such as the 31st."""
+        """Every day: what was counted is invoiced when its period begins, and lines begin on days of their own. By
+        Tryton's recurrence, a line that is billed from a later day would wait for the subscription's next anniversary.
+        """
         if not self.tenure_contract:
             return super().compute_next_invoice_date()
-        first, current = self.invoice_start_date or self.start_date, self.next_invoice_date
-        months = min((MONTHS.get(line.tenure_frequency, 12) for line in self.lines), default=1)
-        n = 0
-        while current and first + relativedelta(months=n * months) <= current:
-            n += 1
-        return first + relativedelta(months=n * months)
+        if self.next_invoice_date is None:
+            return self.invoice_start_date or self.start_date
+        return self.next_invoice_date + dt.timedelta(1)
 
     @classmethod
     def process(cls, subscriptions):
@@ -110,6 +109,7 @@ class Subscription(metaclass=PoolMeta):
                 line.tenure_line: {
                     "quantity": line.tenure_quantity_text(self.tenure_today()),
                     "billed_from": _iso(line.tenure_billed_from),
+                    **line.tenure_days(),
                 }
                 for line in self.lines
                 if line.tenure_line
@@ -137,6 +137,7 @@ class Subscription(metaclass=PoolMeta):
             "customer": customer_id(self.party, self.company),
             "selling_entity": self.company.tenure_code,
             "currency": self.currency.code,
+            "entitled": self.tenure_entitled(),
             **facts,
         }
 
@@ -146,6 +147,10 @@ class Line(metaclass=PoolMeta):
     tenure_line = fields.Char("External Id", readonly=True, strip=False)
     tenure_charge = fields.Char("Charge", readonly=True)
     tenure_frequency = fields.Selection(_SELECTION, "Frequency", readonly=True)
+    tenure_starts = fields.Date("Starts", readonly=True, help="Empty: with the subscription.")
+    tenure_ends = fields.Date(
+        "Ends", readonly=True, help="The first day on which it is not billed. Empty: with the subscription."
+    )
     tenure_billed_from = fields.Date("First Billed Day", readonly=True, help="Empty: not billed until told so.")
     tenure_accepted_on = fields.Date(
         "Accepted On", readonly=True, help="The day the service was accepted: it triggers the revenue schedule."
@@ -168,7 +173,9 @@ class Line(metaclass=PoolMeta):
     @classmethod
     def copy(cls, lines, default=None):
         default = dict(default or {})
-        for name in ("line", "charge", "frequency", "billed_from", "accepted_on", "periods", "quantities"):
+        for name in (
+            "line", "charge", "frequency", "starts", "ends", "billed_from", "accepted_on", "periods", "quantities",
+        ):  # fmt: skip
             default.setdefault(f"tenure_{name}", None)
         return super().copy(lines, default=default)
 
@@ -183,6 +190,17 @@ class Line(metaclass=PoolMeta):
         after a February."""
         return self.tenure_billed_from + relativedelta(months=n * MONTHS[self.tenure_frequency])
 
+    def tenure_last(self):
+        """The first day on which it is not billed any more: its own, or the subscription's; None: there is none."""
+        return min((day for day in (self.tenure_ends, self.subscription.tenure_ends) if day), default=None)
+
+    def tenure_period_end(self, date):
+        """The first day of the period after the one that begins on a day."""
+        n = 0
+        while self.tenure_period(n) <= date:
+            n += 1
+        return self.tenure_period(n)
+
     def compute_next_consumption_date(self):
         if not self.tenure_line:
             return super().compute_next_consumption_date()
@@ -193,7 +211,7 @@ class Line(metaclass=PoolMeta):
             following = None if periods else self.tenure_billed_from
         else:
             following = self.tenure_period(periods)
-        ends = self.subscription.tenure_ends
+        ends = self.tenure_last()
         return following if following and (ends is None or following < ends) else None
 
     def get_consumption(self, date):
@@ -214,13 +232,18 @@ class Line(metaclass=PoolMeta):
     def tenure_quantity_text(self, date):
         return format(self.tenure_quantity(date), ".10f").rstrip("0").rstrip(".") or "0"
 
+    def tenure_days(self):
+        """Its own days, as far as it has any."""
+        days = {"starts": self.tenure_starts, "ends": self.tenure_ends}
+        return {name: day.isoformat() for name, day in days.items() if day}
+
     def tenure_revenue(self, today):
         """How far the schedule that the acceptance triggered has come."""
         if self.tenure_accepted_on is None:
             return "none"
         if today < self.tenure_accepted_on:
             return "scheduled"
-        ends = self.subscription.tenure_ends
+        ends = self.tenure_last()
         return "complete" if self.tenure_frequency == "once" or (ends and ends <= today) else "running"
 
 
@@ -250,10 +273,7 @@ class Consumption(metaclass=PoolMeta):
             return key
         period = consumption.date.isoformat()
         if line.tenure_frequency in MONTHS:
-            n = 0
-            while line.tenure_period(n) < consumption.date:
-                n += 1
-            period = f"{period} – {(line.tenure_period(n + 1) - dt.timedelta(1)).isoformat()}"
+            period = f"{period} – {(line.tenure_period_end(consumption.date) - dt.timedelta(1)).isoformat()}"
         text = f"{line.description}\n{period}" if line.description else period
         return tuple((name, text if name == "description" else value) for name, value in key)
 

@@ -34,6 +34,7 @@ COUNTS: Mapping[str, LiteralString] = {
     "activate_order": "SELECT count(*) FROM sale_subscription WHERE tenure_activated_on IS NOT NULL",
     "start_billing": "SELECT count(*) FROM sale_subscription_line WHERE tenure_billed_from IS NOT NULL",
     "amend_subscription": "SELECT count(*) FROM tenure_subscription_quantity WHERE effective > '1900-01-01'",
+    "change_term": "SELECT count(*) FROM sale_subscription WHERE tenure_reason = 'co-term'",
     "renew_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_term > 1",
     "end_subscription": "SELECT count(*) FROM sale_subscription WHERE tenure_ended",
     "cancel_subscription": "SELECT count(*) FROM sale_subscription WHERE state = 'cancelled'",
@@ -55,6 +56,7 @@ class TrytonWorld:
         login = TrytonLogin(database, tryton.user, tryton.password)
         self._own = TrytonRpc(self._straight, "erp", login, dict.fromkeys(operations, KEY))
         self._session: str | None = None
+        self._closed: int | None = None
 
     async def disturb(self, operation: str, how: Disturbance) -> None:
         self.proxy.disturb(operation, how)
@@ -128,6 +130,19 @@ class TrytonWorld:
         [party] = await self.admin("model.party.party.create", [values], {})
         [(company,)] = self.tryton.sql("SELECT id FROM company_company WHERE tenure_code = %s", new.selling_entity)
         return f"{party}-{company}"
+
+    async def close_books(self) -> tuple[date, date]:
+        """Accounting closes last month."""
+        opens = (await self.today()).replace(day=1)
+        [(self._closed,)] = self.tryton.sql(
+            "SELECT p.id FROM account_period p JOIN account_fiscalyear f ON f.id = p.fiscalyear"
+            " JOIN company_company c ON c.id = f.company"
+            " WHERE c.tenure_code = %s AND p.type = 'standard' AND p.end_date = %s",
+            self.sample.selling_entity,
+            opens - timedelta(days=1),
+        )
+        await self.admin("model.account.period.close", [self._closed], {})
+        return opens - timedelta(days=1), opens
 
     async def invoice(self, customer: str, subscription: str, *, overdue: bool = False) -> str:
         """A posted invoice of one line, made by hand: the subscription's own are one for each period."""
@@ -204,6 +219,8 @@ class TrytonWorld:
         return int(found[0][0])
 
     async def close(self) -> None:
+        if self._closed is not None:  # the database is not this test's alone
+            await self.admin("model.account.period.reopen", [self._closed], {})
         await self.client.aclose()
         await self._straight.aclose()
 

@@ -5,7 +5,7 @@ import base64
 import json
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +21,7 @@ from domain.errors import (
     InvalidInput,
     NotFound,
     OutcomeUnknown,
+    PeriodClosed,
     RateLimited,
     Rejected,
     SourceUnavailable,
@@ -109,7 +110,8 @@ async def test_a_call_carries_key_operation_arguments_and_context() -> None:
         (error("UserError", ["it has ended", "tenure:rejected", None]), Rejected),
         (error("UserError", ["no line", "tenure:invalid", None]), InvalidInput),
         (error("UserError", ["other arguments", "tenure:key_mismatch", None]), Rejected),
-        (error("UserError", ["the period is closed", "tenure:period_closed", None]), Rejected),
+        (error("UserError", ["the period is closed", "tenure:period_closed", None]), PeriodClosed),
+        (error("UserError", ["the period is closed", "tenure:period_closed:2026-12-01", None]), PeriodClosed),
         (error("UserError", ["two of them", "tenure:ambiguous", None]), Rejected),
         (error("UserError", ["it is being done", "tenure:busy", None]), SourceUnavailable),
         (error("UserError", ["of a later version", "tenure:novel", None]), Rejected),
@@ -131,6 +133,17 @@ async def test_what_is_certain(answer: Answer, expected: type[TenureError]) -> N
         raised = await fails(answer, write=write)
         assert type(raised) is expected
         assert not raised.sent or expected is ModuleMissing
+
+
+async def test_a_closed_period_says_from_when_on_one_is_open() -> None:
+    for code, opens_on in (
+        ("tenure:period_closed:2026-12-01", date(2026, 12, 1)),
+        ("tenure:period_closed", None),
+        ("tenure:period_closed:soon", None),
+    ):
+        raised = await fails(error("UserError", ["the period is closed", code, None]), write=True)
+        assert isinstance(raised, PeriodClosed)
+        assert raised.opens_on == opens_on
 
 
 @pytest.mark.parametrize(
