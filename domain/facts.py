@@ -22,6 +22,7 @@ from domain.events import (
     InvoiceWrittenOff,
     OfInvoice,
     PaymentReversed,
+    SubscriptionChanged,
     SupportCase,
     SupportCaseClosed,
     UsageReported,
@@ -29,9 +30,10 @@ from domain.events import (
 from domain.policies.collections import InvoiceStatus
 
 INVOICE, MOVEMENT, DISPUTE = "invoice", "invoice_movement", "invoice_dispute"
-SUPPORT_CASE, USAGE, DEAL = "support_case", "usage", "deal"
+SUPPORT_CASE, USAGE, DEAL, SUBSCRIPTION = "support_case", "usage", "deal", "subscription"
 
 UNNAMED = "full@"
+UNNAMED_SUBSCRIPTION = "the contract's"
 END, PAYMENT, CREDIT, REVERSAL = "end", "payment", "credit", "reversal"
 
 
@@ -56,6 +58,10 @@ def facts_of(event: EventData) -> tuple[Fact, ...]:
         case UsageReported() | AdoptionDropped():
             reported = {"active": str(event.active), "entitled": str(event.entitled)}
             return (Fact(USAGE, event.account, event.as_of.isoformat(), reported),)
+        case SubscriptionChanged():
+            ends = event.ends.isoformat() if event.ends else None
+            said = {"status": event.status, "entitled": event.entitled, "ends": ends}
+            return (Fact(SUBSCRIPTION, event.subscription or UNNAMED_SUBSCRIPTION, stamp(event.version), said),)
     return ()
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from domain import events as e
 from domain.company import Company
 from domain.errors import Actor
-from domain.facts import DISPUTE, INVOICE, MOVEMENT, SUPPORT_CASE, USAGE, Fact, invoices
+from domain.facts import DISPUTE, INVOICE, MOVEMENT, SUBSCRIPTION, SUPPORT_CASE, USAGE, Fact, invoices
 from domain.messages import (
     CollectionsChanged,
     CreditHoldChanged,
@@ -30,6 +30,7 @@ from domain.messages import (
     RenewalLost,
     RenewalSettled,
     RenewalWon,
+    SubscriptionReported,
     Succeeded,
     SupportChanged,
     UsageChanged,
@@ -37,7 +38,7 @@ from domain.messages import (
 from domain.policies.collections import credit_line, delinquency, next_due
 
 D = TypeVar("D", bound=e.EventData)
-Level = CollectionsChanged | CreditHoldChanged | SupportChanged | UsageChanged
+Level = CollectionsChanged | CreditHoldChanged | SupportChanged | UsageChanged | SubscriptionReported
 
 COLLECTIONS = INVOICE  # the level's name, by which it is remembered what was told
 CREDIT = "credit"  # of a customer: reckoned from the invoices of all its open contracts
@@ -46,10 +47,12 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     CREDIT: (INVOICE, MOVEMENT, DISPUTE),
     SUPPORT_CASE: (SUPPORT_CASE,),
     USAGE: (USAGE,),
+    SUBSCRIPTION: (SUBSCRIPTION,),
 }
 """Of which kinds of facts each level is reckoned."""
 
 WAKING_SEVERITY = 2
+_LIVELIEST = ("cancelled", "draft", "ended", "active")
 
 
 class Intake:
@@ -166,6 +169,7 @@ TABLE: Mapping[type[e.EventData], Treatment] = {
         mend="tenure end {contract} --on DATE --reason …, or take it back in the ERP",
         actor="finance",
     ),
+    e.SubscriptionChanged: Keeps(SUBSCRIPTION),
     # ── ERP and billing: invoices and payments ──
     e.InvoicePosted: Keeps(COLLECTIONS),
     e.InvoiceDueDateChanged: Keeps(COLLECTIONS),
@@ -224,10 +228,26 @@ def standing(level: str, facts: Iterable[Fact], today: date, company: Company) -
             if case.data["open"] and case.data["severity"] <= WAKING_SEVERITY:
                 severities[case.data["severity"]] = severities.get(case.data["severity"], 0) + 1
         return SupportChanged(severities=dict(sorted(severities.items())))
+    if level == SUBSCRIPTION:
+        return _reported(list(facts))
     used = [(Decimal(usage.data["active"]), Decimal(usage.data["entitled"])) for usage in facts]
     ratios = [active / entitled for active, entitled in used if entitled]
     adoption = round(min(ratios, default=Decimal(1)), 4)
     return UsageChanged(adoption=adoption if adoption < company.risk.low_adoption else None)
+
+
+def _reported(facts: list[Fact]) -> SubscriptionReported:
+    """Of the subscription that counts, where a contract has had several (an ERP may renew by a new one): the one that
+    is most alive, of those that ended the one that ended last."""
+    known = sorted((_LIVELIEST.index(fact.data["status"]), fact.data["ends"] or "", fact.entity) for fact in facts)
+    if not known:
+        return SubscriptionReported()
+    counts = known[-1][2]
+    said = next(fact.data for fact in facts if fact.entity == counts)
+    ends = said["ends"] if said["status"] == "ended" else None
+    return SubscriptionReported(
+        status=said["status"], entitled=said["entitled"], ends=date.fromisoformat(ends) if ends else None
+    )
 
 
 def news(level: Level) -> dict[str, Any]:

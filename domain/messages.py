@@ -57,6 +57,16 @@ class UsageChanged(Told):
     adoption: Decimal | None
 
 
+class SubscriptionReported(Told):
+    """A level: how the contract stands in the ERP. What Tenure takes for granted is never told: a subscription that it
+    had activated is active, and the customer is entitled to it. `ends` is of one that is ended there."""
+
+    kind: Literal["subscription_reported"] = "subscription_reported"
+    status: Literal["draft", "active", "ended", "cancelled"] = "active"
+    entitled: bool = True
+    ends: date | None = None
+
+
 class AmendmentWon(Told):
     """An upsell or amendment deal was won. `changes` is by product, as differences or as targets. `ends`: to where it
     moves the contract's end, the first day not served.
@@ -120,6 +130,7 @@ LifecycleEvent = Annotated[
     | CreditHoldChanged
     | SupportChanged
     | UsageChanged
+    | SubscriptionReported
     | AmendmentWon
     | RenewalWon
     | RenewalLost

@@ -25,6 +25,7 @@ from domain.messages import (
     RenewalLost,
     RenewalSettled,
     RenewalWon,
+    SubscriptionReported,
     Succeeded,
     SupportChanged,
     UsageChanged,
@@ -92,6 +93,8 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
             state.severities = dict(event.severities)
         case UsageChanged():
             state.adoption = event.adoption
+        case SubscriptionReported():
+            state.erp_status, state.erp_entitled, state.erp_ends = event.status, event.entitled, event.ends
         case AmendmentWon() if state.activated_on is None:
             if all(early.deal != event.deal for early in state.early):
                 state.early.append(event)  # it came before its time, and is applied when there is something to amend

@@ -115,6 +115,9 @@ class LifecycleState(Tolerant):
     cut_over: date | None = None
 
     hold: str | None = None
+    erp_status: str | None = None
+    erp_entitled: bool | None = None
+    erp_ends: date | None = None
     held_by_hand: str | None = None
     held_for: tuple[str, ...] = ()
     paused: str | None = None

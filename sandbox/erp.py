@@ -139,7 +139,18 @@ def _revenue(line: Record, ends: str | None, today: str) -> str:
 
 
 def change(box: Box, subscription: Record, **changes: Any) -> None:
-    box.store.put("erp", "subscriptions", subscription["id"], {**subscription, **changes})
+    """Told to others when status or end are other than before."""
+    after = {**subscription, **changes}
+    if (after["status"], after["ends"]) != (subscription["status"], subscription["ends"]):
+        after["version"] = subscription.get("version", 0) + 1
+        event_id = box.event_id("erp", "subscriptions", after["id"], after["version"])
+        box.emit(event_id, "erp", "subscription.changed", after["id"], _told(after))
+    box.store.put("erp", "subscriptions", after["id"], after)
+
+
+def _told(subscription: Record) -> Record:
+    said = {name: subscription[name] for name in ("contract", "status", "ends", "version")}
+    return {"subscription": subscription["id"], "entitled": subscription["status"] in ("active", "ended"), **said}
 
 
 def log(box: Box, kind: str, prefix: str, subscription: Record, asked: BaseModel, **more: str) -> Answer:

@@ -11,13 +11,13 @@ from sandbox.store import Record
 SYSTEMS = ("crm", "erp", "cs", "support", "usage")
 _MOST = 1000
 
-# By system: the kind of record that is told of, and the field that is its version.
-_TOLD: dict[str, tuple[str, str]] = {
-    "crm": ("opportunities", "LastStageChangeDate"),
-    "erp": ("invoices", "version"),
-    "cs": ("tasks", "status"),
-    "support": ("cases", "version"),
-    "usage": ("reports", "version"),
+# By system: the kinds of records that are told of, and the field that is a record's version.
+_TOLD: dict[str, tuple[tuple[str, ...], str]] = {
+    "crm": (("opportunities",), "LastStageChangeDate"),
+    "erp": (("invoices", "subscriptions"), "version"),
+    "cs": (("tasks",), "status"),
+    "support": (("cases",), "version"),
+    "usage": (("reports",), "version"),
 }
 
 
@@ -57,7 +57,7 @@ def feed_api(system: str) -> Api:
 
 def _told(box: Box, system: str, kind: str, record: Record) -> dict[str, Any] | None:
     told, version = _TOLD[system]
-    if kind != told or not _is_news(kind, record):
+    if kind not in told or not _is_news(kind, record):
         return None
     record_id = str(record.get("id") or record.get("Id") or record["account"])
     event_id = box.event_id(system, kind, record_id, record[version])

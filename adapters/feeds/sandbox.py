@@ -71,6 +71,12 @@ def _invoice(record: Json) -> Snapshot:
     return "invoice.paid", record["id"], {**data, "paid_on": record["paid_on"]}
 
 
+def _subscription(record: Json) -> Snapshot:
+    names = ("contract", "status", "ends", "version")
+    data = {"subscription": record["id"], **{name: record[name] for name in names}}
+    return "subscription.changed", record["id"], {**data, "entitled": record["status"] in ("active", "ended")}
+
+
 def _task(record: Json) -> Snapshot:
     names = ("contract", "milestone", "completed_on")
     return "milestone.completed", record["contract"], {name: record[name] for name in names}
@@ -89,6 +95,7 @@ def _report(record: Json) -> Snapshot:
 _SNAPSHOTS: dict[str, Callable[[Json], Snapshot]] = {
     "opportunities": _deal,
     "invoices": _invoice,
+    "subscriptions": _subscription,
     "tasks": _task,
     "cases": _case,
     "reports": _report,

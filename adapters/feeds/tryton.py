@@ -9,7 +9,7 @@ import httpx
 from adapters.http import Json
 from adapters.tryton import TrytonLogin, TrytonRpc
 from domain.errors import CursorExpired
-from domain.events import CATALOG
+from domain.events import CATALOG, SubscriptionChanged
 from domain.feeds import ChangePage
 
 _LONGEST_PAGE = 500
@@ -56,15 +56,20 @@ class TrytonFeed:
 
     def _events(self, facts: Iterable[Json]) -> Iterable[dict[str, Any]]:
         for fact in facts:
-            kind = f"tenure.{fact['kind']}.v1"
+            data = fact["data"]
+            if fact["kind"].startswith("subscription."):
+                # one event of ours for all four of the module's; Tryton itself suspends nobody
+                kind, data = SubscriptionChanged.type, {**data, "entitled": data["status"] in ("active", "ended")}
+            else:
+                kind = f"tenure.{fact['kind']}.v1"
             if kind in CATALOG:
                 yield {
                     "specversion": "1.0",
                     "id": fact["id"],
                     "source": self._source,
                     "type": kind,
-                    "subject": fact["data"]["customer"],
+                    "subject": data["customer"],
                     "time": fact["at"],
                     "datacontenttype": "application/json",
-                    "data": fact["data"],
+                    "data": data,
                 }

@@ -55,7 +55,14 @@ from domain.events.lifecycle import (
     LifecycleStarted,
     LifecycleTermBegun,
 )
-from domain.events.orders import ContractAmended, ContractEnded, OrderActivated, OrderApproved, OrderRejected
+from domain.events.orders import (
+    ContractAmended,
+    ContractEnded,
+    OrderActivated,
+    OrderApproved,
+    OrderRejected,
+    SubscriptionChanged,
+)
 from domain.events.success import (
     AdoptionDropped,
     AdoptionMilestoneReached,
@@ -126,6 +133,7 @@ __all__ = [
     "RenewalWindowOpened",
     "ServiceDeliveryFailed",
     "Subject",
+    "SubscriptionChanged",
     "SupportCase",
     "SupportCaseClosed",
     "SupportCaseOpened",

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field
 
@@ -41,3 +42,26 @@ class ContractEnded(OfContract):
 
     ends: date = Field(description="first day not served: civil date")
     reason: str = Field("", description="why, in the ERP's words")
+
+
+@event(
+    "tenure.subscription.changed.v1",
+    owner="finance",
+    truth="erp",
+    subject="contract",
+    wakes="when status or entitlement is another than Tenure's own writes make it",
+    since="0.2",
+)
+class SubscriptionChanged(OfContract):
+    """A snapshot of a contract's subscription in the ERP, whoever changed it there; a lower `version` is history."""
+
+    status: Literal["draft", "active", "ended", "cancelled"] = Field(
+        description="ended: also one whose end is ordered for a day to come"
+    )
+    entitled: bool = Field(
+        description="whether the customer may use what was sold, its dates apart: false while the ERP suspends it"
+    )
+    ends: date | None = Field(None, description="first day not served: civil date; null where it has no end")
+    version: int = Field(
+        ge=0, lt=10**18, description="the subscription's version in the ERP; it grows with every change"
+    )

@@ -137,7 +137,6 @@ class Subscription(metaclass=PoolMeta):
             "customer": customer_id(self.party, self.company),
             "selling_entity": self.company.tenure_code,
             "currency": self.currency.code,
-            "entitled": self.tenure_entitled(),
             **facts,
         }
 
