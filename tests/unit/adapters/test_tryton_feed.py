@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from domain.errors import ContractBroken, CursorExpired
 from domain.events import read_event
 from domain.events.base import Subject
 from domain.events.invoices import InvoicePaid
+from domain.events.orders import SubscriptionChanged
 
 DATA = {
     "invoice": "7", "number": "DE-00007", "subscription": "3", "contract": "crm/006/1", "customer": "12-1",
@@ -99,9 +100,27 @@ async def test_pages_end_where_they_end(limit: int, sizes: list[int]) -> None:
 
 
 async def test_what_has_no_contract_is_passed_over_and_the_cursor_goes_on() -> None:
-    page = await feed(tells(fact(1, "subscription.active"), fact(2), fact(3, "subscription.ended"))).changes("1:0", 2)
+    page = await feed(tells(fact(1, "order.novel"), fact(2), fact(3, "order.novel"))).changes("1:0", 2)
     assert [event["id"] for event in page.events] == ["invoice/7/paid/2"]
     assert (page.cursor, page.more) == ("900:2", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "entitled"),
+    [("active", "active", True), ("changed", "active", True), ("ended", "ended", True), ("cancelled",) * 2 + (False,)],
+)
+async def test_whatever_becomes_of_a_subscription_is_one_event(kind: str, status: str, entitled: bool) -> None:
+    module = {
+        "subscription": "3", "contract": "crm/006/1", "customer": "12-1", "selling_entity": "acme-us",
+        "currency": "USD", "status": status, "starts": "2026-12-01", "ends": "2027-12-01",
+        "lines": {"seat": {"quantity": "10", "billed_from": None}}, "version": 4,
+    }  # fmt: skip
+    told = {**fact(1, f"subscription.{kind}"), "data": module}
+    [event] = (await feed(tells(told)).changes("1:0", 2)).events
+    data = read_event(event).data
+    assert isinstance(data, SubscriptionChanged)
+    assert (data.status, data.entitled, data.ends, data.version) == (status, entitled, date(2027, 12, 1), 4)
+    assert [subject.alias for subject in data.subjects()] == ["tenure:contract:crm/006/1", "erp:subscription:3"]
 
 
 async def test_more_than_the_module_gives_is_not_asked_for() -> None:

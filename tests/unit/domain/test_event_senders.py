@@ -32,6 +32,8 @@ def drawn(schema: dict[str, Any]) -> Drawn:
     kind = schema["type"]
     if kind == "null":
         return st.none()
+    if kind == "boolean":
+        return st.booleans()
     if kind in ("integer", "number"):
         return number(schema)
     if kind == "string":

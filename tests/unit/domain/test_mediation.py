@@ -30,13 +30,14 @@ from domain.events import (
     LifecycleEnded,
     MilestoneCompleted,
     PaymentReversed,
+    SubscriptionChanged,
     SupportCaseClosed,
     SupportCaseOpened,
     SupportCaseSeverityChanged,
     UnusableEvent,
     UsageReported,
 )
-from domain.facts import SUPPORT_CASE, USAGE, Fact, facts_of, newer
+from domain.facts import SUBSCRIPTION, SUPPORT_CASE, USAGE, Fact, facts_of, newer
 from domain.mediation import (
     COLLECTIONS,
     LEVELS,
@@ -282,3 +283,32 @@ def test_usage_is_news_below_the_line_alone_and_the_newest_report_counts(
     reports: list[EventData], below: str | None
 ) -> None:
     assert level(learn({}, *reports), USAGE, DUE) == {"kind": "usage_changed", "adoption": below}
+
+
+def told_of(status: str, version: int, subscription: str = "s", ends: date | None = None, **fields: Any) -> EventData:
+    data = {"subscription": subscription, "status": status, "ends": ends, "version": version}
+    return SubscriptionChanged.model_validate({"entitled": status in ("active", "ended"), **data, **fields})
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "entitled", "ends"),
+    [
+        ([], "active", True, None),
+        ([told_of("active", 1, ends=DUE)], "active", True, None),
+        ([told_of("active", 1), told_of("ended", 2, ends=DUE)], "ended", True, DUE),
+        ([told_of("ended", 2, ends=DUE), told_of("active", 1)], "ended", True, DUE),
+        ([told_of("active", 1), told_of("active", 2, entitled=False)], "active", False, None),
+        ([told_of("active", 1), told_of("cancelled", 2)], "cancelled", False, None),
+        # renewed by a subscription of its own: the new one counts, whichever was told first
+        ([told_of("ended", 5, ends=DUE), told_of("active", 1, "t", DUE + 365 * DAY)], "active", True, None),
+        ([told_of("ended", 5, ends=DUE), told_of("ended", 2, "t", DUE + 365 * DAY)], "ended", True, DUE + 365 * DAY),
+        ([told_of("ended", 5, ends=DUE), told_of("cancelled", 2, "t")], "ended", True, DUE),
+    ],
+)
+def test_the_subscription_that_counts_is_news_when_it_is_not_as_expected(
+    events: list[EventData], status: str, entitled: bool, ends: date | None
+) -> None:
+    seen = level(learn({}, *events), SUBSCRIPTION, DUE)
+    said = {"status": status, "entitled": entitled, "ends": ends.isoformat() if ends else None}
+    assert seen == {"kind": "subscription_reported", **said}
+    assert (seen == level({}, SUBSCRIPTION, DUE)) is ((status, entitled, ends) == ("active", True, None))

@@ -15,6 +15,7 @@ from domain.messages import (
     MilestoneReached,
     RenewalLost,
     RenewalWon,
+    SubscriptionReported,
     SupportChanged,
 )
 from domain.outcomes import done
@@ -22,7 +23,7 @@ from domain.reactions import REMEMBERED, react, receive, receive_one
 from domain.refused import Refused
 from domain.state import LifecycleState
 from domain.steps import AmendSubscription, Performed
-from tests.states import ACTIVE, CONTRACT, SIGNED, at, fail, live, ordered, quantities, renewing
+from tests.states import ACTIVE, CONTRACT, ENDS, SIGNED, at, fail, live, ordered, quantities, renewing
 
 TODAY = date(2027, 9, 15)
 DAY = timedelta(days=1)
@@ -218,3 +219,12 @@ def test_other_quantities_after_the_decision_are_not_lost_in_silence() -> None:
     react(state, RenewalWon(opportunity="006-renewal-1"), ACTIVE)
     assert "renewed already" in refused(state, renewal_of(75))
     react(state, RenewalWon(opportunity="006-renewal-1"), TODAY)
+
+
+def test_what_the_erp_says_of_the_subscription_is_kept_as_it_is_told_last() -> None:
+    state = live()
+    assert (state.erp_status, state.erp_entitled, state.erp_ends) == (None, None, None)
+    tell(state, SubscriptionReported(status="active", entitled=False))
+    assert (state.erp_status, state.erp_entitled, state.erp_ends) == ("active", False, None)
+    tell(state, SubscriptionReported(status="ended", ends=ENDS), SubscriptionReported(), since=2)
+    assert (state.erp_status, state.erp_entitled, state.erp_ends) == ("active", True, None)
