@@ -122,8 +122,6 @@ class LifecycleState(Tolerant):
     held_for: tuple[str, ...] = ()
     paused: str | None = None
     paused_until: date | None = None
-    erp_status: str | None = None
-    erp_entitled: bool | None = None
 
     term: int = 1
     moved: dict[int, date] = {}
