@@ -1,4 +1,4 @@
-"""`python -m bench [storm|gateway|outage|effects|limits …]`: run the benches, print one table, keep the figures.
+"""`python -m bench [storm|gateway|outage|effects|limits|life …]`: run the benches, print one table, keep the figures.
 
 `--small`: the same in a size that takes minutes less, to see that it works.
 """
@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bench import gateway
 from bench.effects import effects
+from bench.life import lived
 from bench.limits import rush
 from bench.outage import outage
 from bench.postgres import own_postgres
@@ -156,12 +157,31 @@ def the_limits(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     ]
 
 
+def the_life(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    alone, changed = asyncio.run(lived(3)), asyncio.run(lived(10, "ten_years.toml"))
+    return [
+        Figure(
+            f"life: {alone.years} years of one contract, {alone.effects} effects",
+            f"{alone.seconds:.1f} s, and {alone.starting:.1f} s for the server; {alone.history} history events",
+            "< 10 s",
+            alone.seconds + alone.starting < 10,
+        ),
+        Figure(
+            f"life: {changed.years} years with {changed.changes} changes, {changed.effects} effects",
+            f"{changed.seconds:.1f} s; {changed.history} history events in {'one run' if changed.one_run else 'runs'}",
+            "< 30 s, < 4,000 events, one run",
+            changed.seconds < 30 and changed.history < 4000 and changed.one_run and changed.changes == 30,
+        ),
+    ]
+
+
 BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
     "outage": the_outage,
     "effects": the_effects,
     "limits": the_limits,
+    "life": the_life,
 }
 
 

@@ -11,6 +11,7 @@ from temporalio.service import RPCError
 
 from domain.changes.applying import ChangePreview
 from domain.changes.kinds import Amend, AmendAtRenewal, Change, ChangeContract
+from domain.company import Company
 from domain.messages import CommandAnswer
 from domain.policies.validation import verdict
 from domain.terms import LineTerms
@@ -47,11 +48,23 @@ async def add_lines(
 ) -> Amend | AmendAtRenewal:
     """The change with these lines, which stand in a new revision of the order document. Raises Mistake for what can't
     be sold so."""
-    newest = (await SqlOrders(office.database).revisions(life.contract))[-1]
+    return await sell_lines(SqlOrders(office.database), office.company, life.contract, change, rows, by)
+
+
+async def sell_lines(
+    orders: SqlOrders,
+    company: Company,
+    contract: str,
+    change: Amend | AmendAtRenewal,
+    rows: Sequence[dict[str, Any]],
+    by: str,
+) -> Amend | AmendAtRenewal:
+    """The same, of whatever store and company."""
+    newest = (await orders.revisions(contract))[-1]
     starts = change.effective if isinstance(change, Amend) else None
     document, added = _document(newest.document, rows, starts)
-    terms = _line_terms(office, document, added, newest.revision + 1)
-    revision = await SqlOrders(office.database).add(life.contract, document, by)
+    terms = _line_terms(company, document, added, newest.revision + 1)
+    revision = await orders.add(contract, document, by)
     return change.model_copy(update={"added": terms, "revision": revision})
 
 
@@ -78,8 +91,10 @@ def _document(
     return {**document, "lines": lines}, added
 
 
-def _line_terms(office: Office, document: dict[str, Any], added: Sequence[str], revision: int) -> tuple[LineTerms, ...]:
-    judged = verdict(document, office.company, revision, parent_known=True)
+def _line_terms(
+    company: Company, document: dict[str, Any], added: Sequence[str], revision: int
+) -> tuple[LineTerms, ...]:
+    judged = verdict(document, company, revision, parent_known=True)
     if judged.sheet is None:
         first = len(document["lines"]) - len(added)
         ours = [f"lines[{index}]" for index in range(first, len(document["lines"]))]

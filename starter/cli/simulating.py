@@ -140,6 +140,8 @@ def _print_future(future: "Future") -> None:
     """In lines whose width depends on nothing outside of them."""
     _print_lines([("", line) for line in future.lines])
     print()
+    if future.stuck:
+        print(f"Given up on {future.until}: nothing mends what is open, and it would be tried again for ever.")
     stands = future.stage.replace("_", " ")
     print(
         f"On {future.until}: {f'term {future.term}, ' if future.term else ''}{stands}; {_counted(len(future.cases))}."

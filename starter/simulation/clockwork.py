@@ -22,6 +22,8 @@ class Clockwork:
         self._client = client
         self._id = workflow_id
         self._shift = shift
+        self.history = 0
+        """How many events the lifecycle's history had when it last rested."""
 
     async def now(self) -> datetime:
         """Business time."""
@@ -39,6 +41,7 @@ class Clockwork:
         give_up = asyncio.get_running_loop().time() + PATIENCE
         while asyncio.get_running_loop().time() < give_up:
             described = await self._client.get_workflow_handle(self._id).describe()
+            self.history = int(described.raw_description.workflow_execution_info.history_length)
             if described.close_time is not None:
                 return False
             raw = described.raw_description

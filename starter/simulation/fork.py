@@ -75,7 +75,7 @@ async def what_if(
                 raise UnusableScript("\n".join(foreign))
             await house.database.write(lambda session: _copy(session, running))
             house.world.holds(running.state, open_tasks(company, running.state))
-            life = Life(client, house, running.state, running.as_of, running.state.zone)
+            life = Life(client, house, company, running.state, running.as_of, running.state.zone)
             return await life.live(script, until)
 
     planned = with_plan(asked, company, begins, state=running.state)

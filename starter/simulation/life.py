@@ -1,5 +1,6 @@
 """One simulated life: from a state on, through a script, to a day. Real workflow, real activities, real store."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,24 +9,32 @@ from temporalio.exceptions import ApplicationError
 
 from domain import calendar
 from domain.base import Frozen
+from domain.company import Company
 from domain.messages import EndContract, EventBatch, LifecycleOutcome, RenewContract
 from domain.projection import view as view_of
 from domain.state import LifecycleState
 from domain.view import CaseView
+from starter.changing import sell_lines
+from starter.mistakes import Mistake
 from starter.simulation.clockwork import Clockwork
 from starter.simulation.deciding import morning, undecided, when_to_look
 from starter.simulation.lines import Kind, Line, effect_line, in_order, turn_line
 from starter.simulation.outside import House
 from starter.simulation.script import Entry, Outage, Script
+from store.orders import SqlOrders
 from store.outgoing import told_by
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
 NO_MORE = "not told: the lifecycle has ended"
+LONGEST_JUMP = timedelta(days=60)
+TOO_MUCH = 12_000
+"""Events of a history: as many come about only where something is tried again for years, since nothing mends it."""
 
 
 class Future(Frozen):
-    """What became of a contract until a day. `history`: how many events its Temporal history has."""
+    """What became of a contract until a day. `history`: how many events its Temporal history has. `stuck`: it was
+    given up on that day, since nothing mends what is open."""
 
     contract: str
     begins: date
@@ -35,13 +44,17 @@ class Future(Frozen):
     lines: tuple[Line, ...]
     cases: tuple[CaseView, ...] = ()
     history: int = 0
+    stuck: bool = False
 
 
 class Life:
     """`begins` is the business instant at which `state` is so; `zone` the contract's."""
 
-    def __init__(self, client: Client, house: House, state: LifecycleState, begins: datetime, zone: str) -> None:
+    def __init__(
+        self, client: Client, house: House, company: Company, state: LifecycleState, begins: datetime, zone: str
+    ) -> None:
         self._client = client
+        self._company = company
         self._house = house
         self._begins = begins
         self._zone = zone
@@ -72,6 +85,8 @@ class Life:
             now = await self._clock.now()
             if now >= goal:
                 break
+            if self._clock.history > TOO_MUCH:
+                return await self._told(handle, calendar.civil_date(now, self._zone), stuck=True)
             alive = await self._clock.go(await self._next_stop(handle, entries, script, now, goal))
         for entry in entries:
             self._note(entry.on, entry, NO_MORE)
@@ -88,7 +103,7 @@ class Life:
     async def _next_stop(
         self, handle: "Handle", entries: list[Entry], script: Script, now: datetime, goal: datetime
     ) -> datetime:
-        stops = [goal, *([self._at(entries[0])] if entries else [])]
+        stops = [goal, now + LONGEST_JUMP, *([self._at(entries[0])] if entries else [])]
         if script.decide != "nobody":
             look = when_to_look(await handle.query(CustomerLifecycle.state), now)
             if look is not None:
@@ -121,10 +136,20 @@ class Life:
         if entry.update == "deliver":
             return await self._deliver(handle, entry.what)
         command = entry.what
+        if entry.sold:
+            try:
+                command = command.model_copy(update={"change": await self._sold(command.change, entry.sold)})
+            except Mistake as mistake:
+                return f"refused: {mistake}"
         if getattr(command, "revision", None) == 0:
             state = await handle.query(CustomerLifecycle.state)
             command = command.model_copy(update={"revision": state.order_revision})
         return await self._command(handle, getattr(CustomerLifecycle, entry.update or ""), command)
+
+    async def _sold(self, change: Any, rows: Sequence[dict[str, Any]]) -> Any:
+        """The change, with its added lines in a revision of the order, as `tenure amend --add` makes it."""
+        orders = SqlOrders(self._house.database)
+        return await sell_lines(orders, self._company, self._state.contract, change, rows, "script")
 
     async def _deliver(self, handle: "Handle", event: Any) -> str:
         self._seq += 1
@@ -154,8 +179,7 @@ class Life:
         told = _told(entry)
         self._lines.append(Line(on=on, key=f"{kind}:{name}", kind=kind, what=f"{told}: {outcome}" if told else outcome))
 
-    async def _told(self, handle: "Handle", until: date) -> Future:
-        described = await handle.describe()
+    async def _told(self, handle: "Handle", until: date, stuck: bool = False) -> Future:
         # a closed lifecycle answers from its history
         state = await handle.query(CustomerLifecycle.state)
         seen = view_of(state, await self._clock.now())
@@ -170,7 +194,8 @@ class Life:
             term=seen.term,
             lines=tuple(in_order([*self._lines, *effects, *turns])),
             cases=tuple(seen.cases),
-            history=int(described.raw_description.workflow_execution_info.history_length),
+            history=self._clock.history,
+            stuck=stuck,
         )
 
 

@@ -40,12 +40,13 @@ class Outage(Frozen):
 
 class Entry(Frozen):
     """`number` counts the script's entries from 1. `update` names what the lifecycle is told by: deliver, change, or a
-    command's; None for an outage."""
+    command's; None for an outage. `sold`: the lines that a change adds, as an order has them."""
 
     number: int
     on: date
     update: str | None
     what: Any
+    sold: tuple[dict[str, Any], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -124,13 +125,15 @@ def _entry(number: int, raw: dict[str, Any], first: date) -> Entry:
     elif not isinstance(raw[named[0]], dict):
         lines.append(f"{named[0]}: write it as {{ … }}")
     else:
+        table = dict(raw[named[0]])
         try:
-            update, what = _what(named[0], raw[named[0]], on, number)
+            sold = _sold(table) if named[0] == "change" else ()
+            update, what = _what(named[0], table, on, number)
         except _Wrong as wrong:
             lines += wrong.lines
         else:
             if not lines:
-                return Entry(number=number, on=on, update=update, what=what)
+                return Entry(number=number, on=on, update=update, what=what, sold=sold)
     raise _Wrong(*lines)
 
 
@@ -160,8 +163,9 @@ def _what(name: str, raw: dict[str, Any], on: date, number: int) -> tuple[str | 
         case "event":
             return "deliver", _valid(EVENT.validate_python, _with_day(raw, on), name)
         case "change":
+            called = str(raw.pop("id", f"script-{number}"))
             change = _valid(CHANGE.validate_python, raw, name)
-            return "change", ChangeContract(id=f"script-{number}", by="script", change=change)
+            return "change", ChangeContract(id=called, by="script", change=change)
     kind = str(raw.get("kind", ""))
     if kind not in COMMANDS:
         raise _Wrong(f"command.kind: {kind!r} is not one of {', '.join(COMMANDS)}; other changes are written as change")
@@ -171,6 +175,14 @@ def _what(name: str, raw: dict[str, Any], on: date, number: int) -> tuple[str | 
     if foreign := sorted(set(given) - set(COMMANDS[kind].model_fields)):
         raise _Wrong(*(f"command: {kind} has no {field}" for field in foreign))
     return kind, _valid(COMMANDS[kind].model_validate, given, name)
+
+
+def _sold(table: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The lines that a change adds: they get their terms when its time comes, with a revision of the order."""
+    lines = table.pop("added", [])
+    if not isinstance(lines, list) or not all(isinstance(line, dict) and line.get("product") for line in lines):
+        raise _Wrong("change.added: write each line as { product = …, quantity = …, unit_price = … }")
+    return tuple(lines)
 
 
 def _with_day(raw: dict[str, Any], on: date) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A Temporal server of its own, on a free port, in memory, with time skipping: it is gone with the simulation."""
 
+import logging
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -23,7 +24,11 @@ ONE_RUN = (
 
 @asynccontextmanager
 async def own_server() -> AsyncIterator[Client]:
-    """A client of a server that nobody else knows. Raises Mistake when it can't be started."""
+    """A client of a server that nobody else knows. Raises Mistake when it can't be started.
+
+    What fails is told by the simulation, as the case that it opens: the SDK's own log of it is not wanted.
+    """
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     beside_python = Path(sys.executable).with_name("temporal")
     binary = str(beside_python) if beside_python.exists() else shutil.which("temporal")
     if binary is None:

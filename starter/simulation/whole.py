@@ -94,5 +94,5 @@ async def simulate(
             selling_entity=begun.order.selling_entity or "",
         )
         begins = morning(calendar.start_of_day(begun.on, begun.zone))
-        life = Life(client, house, state, begins, begun.zone)
+        life = Life(client, house, company, state, begins, begun.zone)
         return await life.live(with_plan(script, company, begun.on), until)

@@ -1,5 +1,6 @@
 """A whole life in seconds on the real server: the same ledger every time, on whatever day it is looked at."""
 
+import time
 import tomllib
 import uuid
 from collections import Counter
@@ -131,3 +132,40 @@ async def test_what_can_t_be_lived_is_refused_before_anything_begins(temporal: C
         with pytest.raises(UnusableScript, match=reason):
             await live(temporal, company, begun, f"[[at]]\n{entry}")
     assert Script().decide == "nobody"
+
+
+async def test_ten_years_with_thirty_changes_are_one_run_under_4000_events(temporal: Client, company: Company) -> None:
+    """On a server with Temporal's own limits, which would have it continue as new at 4,096 events."""
+    begun = signed(document("annual_saas"), company, Landscape(), "crm")
+    script = read_script((EXAMPLES / "simulations" / "ten_years.toml").read_text(), begun.on)
+    began = time.monotonic()
+    future = await simulate(temporal, wiring.open_simulation, company, Landscape(), begun, script, 10, name="ten-years")
+    assert time.monotonic() - began < 30
+    changes = [line.what for line in future.lines if line.kind == "change"]
+    assert len(changes) == 30
+    assert not [what for what in changes if "refused" in what]
+    assert future.history < 4000
+    described = await temporal.get_workflow_handle("simulation/ten-years").describe()
+    info = described.raw_description.workflow_execution_info
+    assert info.first_run_id == info.execution.run_id
+    keyed = Counter(line.key for line in future.lines if line.kind == "effect" and ":" in line.key)
+    assert set(keyed.values()) == {1}
+    assert (future.term, future.cases, future.stuck) == (9, (), False)
+
+
+async def test_what_nothing_mends_is_given_up_and_says_so(temporal: Client, company: Company, monkeypatch: Any) -> None:
+    """A refusal for good is tried again every few hours for ever, as in production; a simulation stops there."""
+    monkeypatch.setattr("starter.simulation.life.TOO_MUCH", 400)
+    begun = signed(document("annual_saas"), company, Landscape(), "crm")
+    held = """
+    [[at]]
+    on = 2027-01-10
+    outage = { system = "erp", days = 3000 }
+    [[at]]
+    on = 2027-01-15
+    change = { kind = "amend", quantities = { PLATFORM = 60 } }
+    """
+    future = await live(temporal, company, begun, held, years=10)
+    assert future.stuck
+    assert future.until < date(2029, 1, 1)
+    assert [case.kind for case in future.cases] == ["source_unavailable"]
