@@ -27,6 +27,7 @@ def entitlement_of(s: LifecycleState, now: datetime) -> EntitlementStanding:
             grace_over=s.grace_over,
             erp_status=s.erp_status,
             erp_entitled=s.erp_entitled,
+            erp_ends=s.erp_ends,
         )
     )
 

@@ -13,7 +13,8 @@ class EntitlementFacts(Frozen):
     """What is known on the day `today`. `activated_on`: when the ERP activated the order. `ends_on`: the first day not
     served, once that is decided. `term_over`: the day since which the term is over and undecided. `hold`: the reason of
     a credit hold. `overdue_since`: the oldest due date of the delinquent invoices; `grace_over`: it is longer ago than
-    the company's grace. `erp_status`, `erp_entitled`: what the ERP itself reported last, None while it has not.
+    the company's grace. `erp_status`, `erp_entitled`, `erp_ends`: what the ERP itself reported last, None while it has
+    not.
     """
 
     today: date
@@ -27,6 +28,7 @@ class EntitlementFacts(Frozen):
     grace_over: bool = False
     erp_status: str | None = None
     erp_entitled: bool | None = None
+    erp_ends: date | None = None
 
 
 class EntitlementStanding(Frozen):
@@ -49,7 +51,9 @@ def entitlement(facts: EntitlementFacts) -> EntitlementStanding:
     if facts.ends_on is not None and facts.ends_on <= facts.today:
         return EntitlementStanding(level="ended", reason="the contract is over", since=facts.ends_on)
     # an ERP says "ended" from the day on which the end is ordered; the customer is entitled until it has come
-    if facts.closed or facts.erp_status == "cancelled" or (facts.erp_status == "ended" and not facts.erp_entitled):
+    over = facts.erp_ends is not None and facts.erp_ends <= facts.today
+    ended_there = facts.erp_status == "ended" and (over or not facts.erp_entitled)
+    if facts.closed or facts.erp_status == "cancelled" or ended_there:
         return EntitlementStanding(level="ended", reason=f"the ERP's subscription is {facts.erp_status or 'ended'}")
     if facts.hold is not None:
         return EntitlementStanding(level="suspended", reason=f"credit hold: {facts.hold}")
