@@ -6,6 +6,7 @@ from domain import keys
 from domain.corrections import check_correction
 from domain.errors import ConnectionFrozen
 from domain.finance.approval import APPROVAL_CASE
+from domain.finance.purchasing import PURCHASE_ORDER_CASE
 from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, RetryStep
 from domain.outcomes import NOTHING_DONE, ORDER_CASE, find_step
 from domain.reactions import decide
@@ -45,6 +46,8 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
         raise Refused(f"the thaw moves on what is frozen, and this is {kind}: a doubt is a person's")
     if command.case in (ORDER_CASE, OUT_OF_TERM_CASE, UNDECIDED_CASE):
         raise Refused("this case is settled by correcting the order (tenure fix) or by a decision (tenure renew, end)")
+    if command.case == PURCHASE_ORDER_CASE:
+        raise Refused("this case is settled by the purchase order (tenure po)")
     if command.case == APPROVAL_CASE:
         raise Refused("this case is settled by finance (tenure approve, reject) or by a corrected order (tenure fix)")
     step = find_step(state, command.case)

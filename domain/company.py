@@ -100,6 +100,12 @@ class EntitlementPolicy(Frozen):
     grace_days: int | None = None
 
 
+class PurchaseOrderPolicy(Frozen):
+    """How many days billing may wait for a purchase order before that is finance's case."""
+
+    case_after_days: int = 7
+
+
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
     a lifecycle run off, or observe; what is not named acts."""
@@ -116,6 +122,7 @@ class Company(Frozen):
     approval: ApprovalPolicy = ApprovalPolicy()
     forecast: ForecastPolicy = ForecastPolicy()
     entitlement: EntitlementPolicy = EntitlementPolicy()
+    purchase_orders: PurchaseOrderPolicy = PurchaseOrderPolicy()
     early_event_days: int = 3
     stages: dict[StageName, Policy] = {}
 

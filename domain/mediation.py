@@ -27,6 +27,7 @@ from domain.messages import (
     LifecycleEvent,
     MilestoneReached,
     ParentChanged,
+    PurchaseOrderReceived,
     RenewalLost,
     RenewalSettled,
     RenewalWon,
@@ -66,7 +67,7 @@ class Corrects:
     """
 
     path: str
-    value: Callable[[Any], str | None]
+    value: Callable[[Any], Any]
     told: Callable[[Any], LifecycleEvent] | None = None
 
 
@@ -115,6 +116,17 @@ def _reparented(event: e.AccountReparented) -> LifecycleEvent:
     return ParentChanged(parent=event.parent)
 
 
+def _purchase_order(event: e.PurchaseOrderReceived) -> str | dict[str, str]:
+    """As an order states it: its number alone, unless more is known."""
+    more = {"limit": event.limit, "expires_on": event.expires_on}
+    stated = {name: str(value) for name, value in more.items() if value is not None}
+    return {"number": event.number, **stated} if stated else event.number
+
+
+def _purchase_order_received(event: e.PurchaseOrderReceived) -> LifecycleEvent:
+    return PurchaseOrderReceived(number=event.number, limit=event.limit, expires_on=event.expires_on)
+
+
 def _decided(event: e.RenewalDecided) -> LifecycleEvent:
     return RenewalSettled(outcome=event.outcome, by=event.by)
 
@@ -128,7 +140,7 @@ TABLE: Mapping[type[e.EventData], Treatment] = {
     e.RenewalOpportunityWon: Tells(lambda event: RenewalWon(opportunity=event.opportunity)),
     e.RenewalOpportunityLost: Tells(lambda event: RenewalLost(opportunity=event.opportunity)),
     e.RenewalDecided: Tells(_decided),
-    e.PurchaseOrderReceived: Corrects("purchase_order", lambda event: event.number),
+    e.PurchaseOrderReceived: Corrects("purchase_order", _purchase_order, _purchase_order_received),
     e.RenewalWindowOpened: Records(),
     e.ExpansionOpportunityIdentified: Records(),
     e.AccountReparented: Corrects("account.parent_id", lambda event: event.parent, _reparented),

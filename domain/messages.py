@@ -101,6 +101,17 @@ class RenewalSettled(Told):
     by: str
 
 
+class PurchaseOrderReceived(Told):
+    """The customer's purchase order has come. `revision`: the revision of the order that names it, where it was not
+    activated yet as far as the sender knew."""
+
+    kind: Literal["purchase_order_received"] = "purchase_order_received"
+    number: str
+    limit: Decimal | None = None
+    expires_on: date | None = None
+    revision: int | None = None
+
+
 class OrderCorrected(Told):
     """The deal, or what belongs to it, was corrected: a new revision of the order stands in the store."""
 
@@ -137,7 +148,8 @@ LifecycleEvent = Annotated[
     | RenewalSettled
     | OrderCorrected
     | Succeeded
-    | ParentChanged,
+    | ParentChanged
+    | PurchaseOrderReceived,
     Field(discriminator="kind"),
 ]
 

@@ -137,8 +137,9 @@ class Reason(Tolerant, frozen=True):
 class OrderVerdict(Tolerant, frozen=True):
     """A valid order has a sheet and no reasons, an invalid one every reason at once and no sheet.
 
-    `connections` and `scopes`, of a valid one: where it goes (domain/routes.py); `approval`: why finance must approve
-    it first. `stages`: what runs off, or observes.
+    Of a valid one: `connections` and `scopes`, where it goes (domain/routes.py); `approval`, why finance must approve
+    it first; `purchase_order_days`, after how many days without the purchase order that it needs it is a case;
+    `stages`, what runs off, or observes.
     """
 
     revision: int
@@ -147,4 +148,5 @@ class OrderVerdict(Tolerant, frozen=True):
     connections: dict[str, str] = {}
     scopes: dict[str, str] = {}
     approval: tuple[Reason, ...] = ()
+    purchase_order_days: int | None = None
     stages: dict[str, str] = {}

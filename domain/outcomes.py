@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from domain import keys, projection
 from domain.changes.kinds import AtRenewal
 from domain.errors import ERRORS, ConnectionFrozen, Internal
-from domain.finance import approval
+from domain.finance import approval, credit, purchasing
 from domain.order import OrderVerdict, Reason
+from domain.standins import BILLED_ELSEWHERE
 from domain.state import LifecycleState, OpenCase
 from domain.steps import (
     ActivateOrder,
@@ -37,7 +38,7 @@ SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
 DOUBTFUL = "?"  # stands where what was last told would, while nobody knows whether it arrived
-NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:")
+NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:", "price-notice:")
 """What the ids of cases without a step begin with: a person reads them, and puts them away."""
 
 FOR_THE_LIVING = (LaunchOnboarding, StartPlaybook, PostNote, CreateRenewalOpportunity)
@@ -264,6 +265,10 @@ def judged(state: LifecycleState, verdict: OrderVerdict, now: datetime) -> None:
     state.stages = {**verdict.stages, **state.stages}  # what a person chose for this one stays
     state.cases.pop(ORDER_CASE, None)
     approval.asked(state, verdict.approval, now)
+    purchasing.ordered(state, verdict)
+    if state.billed_elsewhere:  # told before anybody knew whose business it is
+        state.delinquent, state.overdue_since, state.long_overdue = (), None, False
+        credit.overdue(state, ())
 
 
 def _goes_elsewhere(state: LifecycleState, verdict: OrderVerdict) -> Reason | None:
@@ -307,6 +312,12 @@ def ended(state: LifecycleState, on: date | None, today: date, reason: str) -> N
     state.decision = None
     state.ends_on = max(on or (term.ends if term and term.ends else today), today)
     state.end_reason = reason
+
+
+def billed_elsewhere(state: LifecycleState, line: str, starts: date) -> None:
+    """A reseller bills the line: from when on is a fact, and nothing is asked of the ERP."""
+    state.billing[line] = starts
+    state.effects[keys.billing_start(state.contract, line, 1)] = BILLED_ELSEWHERE
 
 
 def closed(state: LifecycleState) -> None:

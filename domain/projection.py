@@ -3,10 +3,11 @@
 from datetime import date, datetime
 
 from domain import billing, calendar, prospects, renewals, reviews
+from domain.finance import dues, price_notice, purchasing
 from domain.state import LifecycleState
 from domain.steps import Level, SetCreditHold, SetHealth, WriteStatus
 from domain.terms import BillingRule, LineTerms
-from domain.view import LifecycleView, LineView, Stage, WithheldView
+from domain.view import LifecycleView, LineView, PriceNoticeView, Stage, WithheldView
 
 
 def stage(state: LifecycleState, now: datetime) -> Stage:
@@ -47,6 +48,7 @@ def due(state: LifecycleState, now: datetime) -> list[tuple[datetime, str]]:
             if state.window_opened < state.term and (opens := state.window_opens()):
                 coming.append((opens, "the renewal window opens"))
             coming += [(matter.at, matter.what) for matter in reviews.agenda(state)]
+            coming += [(each.at, each.what) for each in dues.coming(state)]
             if state.decision is None:
                 coming += [(matter.at, matter.what) for matter in renewals.agenda(state)]
             elif over := state.term_over():
@@ -153,13 +155,15 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         review=held.number if held else 0,
         review_opens=reviews.next_review(state).opens if reviewed and state.ends_on is None else None,
         next_due=coming[0][0] if coming else None,
-        next_step=_next_step(state, coming),
+        next_step=_next_step(state, coming, calendar.civil_date(now, state.zone)),
         risk=state.risk.level if state.risk else "low",
         renewal_priority=state.risk.renewal_priority if state.risk else "normal",
         decision=f"{state.decision.outcome} ({state.decision.by})" if state.decision else None,
         approval=state.approval,
         hold=state.hold,
         paused=state.paused,
+        purchase_order=state.purchase_order,
+        price_notice=price_notice.shown(state),
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
         forecast=prospects.forecast_of(state, now),
         entitlement=entitled.level,
@@ -172,6 +176,8 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
                 quantity=str(state.quantities.get(line.id, line.quantity)),
                 billing_rule=billing.describe(_billing_rule(state, line)),
                 billing_starts=state.billing.get(line.id),
+                billed_by=(state.known.terms.billed_by or "a reseller") if state.billed_elsewhere else None,
+                waits_for=waits_for(state, line, calendar.civil_date(now, state.zone)),
             )
             for line in (state.sheet.lines if state.sheet else ())
         ],
@@ -188,7 +194,15 @@ def _billing_rule(state: LifecycleState, line: LineTerms) -> BillingRule:
     return billing.rule_of(line, state.known.terms, state.billing_facts)
 
 
-def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str:
+def waits_for(state: LifecycleState, line: LineTerms, today: date) -> str | None:
+    """What holds up the billing of a line whose own rule is met."""
+    if state.activated_on is None or state.closed or line.id in state.billing:
+        return None
+    held = purchasing.holds_billing(state, today) and state.line_starts(line, today)
+    return "the customer's purchase order" if held else None
+
+
+def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]], today: date) -> str:
     """What the lifecycle waits for, in one line."""
     if state.paused is not None:
         until = f" until {state.paused_until}" if state.paused_until else ", until it is resumed"
@@ -197,9 +211,18 @@ def _next_step(state: LifecycleState, coming: list[tuple[datetime, str]]) -> str
         return f"needs attention: {next(iter(state.cases.values())).view.title}"
     if state.hold and state.activated_on is None and state.cancelled is None:
         return f"waits for the release of the credit hold ({state.hold})"
+    lines = state.sheet.lines if state.sheet else ()
+    if waiting := [line.id for line in lines if waits_for(state, line, today)]:
+        return f"billing of {', '.join(waiting)} waits for the customer's purchase order"
     if state.activated_on and not state.closed and state.known.go_live not in state.milestones:
         return f"waits for the milestone {state.known.go_live}"
     return f"{coming[0][1]} ({calendar.civil_date(coming[0][0], state.zone)})" if coming else ""
+
+
+def _told(notice: PriceNoticeView) -> str:
+    if notice.told is not None:
+        return f"told on {notice.told}"
+    return f"not told by {notice.due}, so it can't apply" if notice.applies is False else f"to be told by {notice.due}"
 
 
 def details(seen: LifecycleView) -> str:
@@ -220,6 +243,11 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    if seen.price_notice:
+        lines.append(f"- **Price increase:** {_told(seen.price_notice)}")
+    if seen.purchase_order:
+        until = f", until {seen.purchase_order.expires_on}" if seen.purchase_order.expires_on else ""
+        lines.append(f"- **Purchase order:** {seen.purchase_order.number}{until}")
     if seen.hold:
         lines.append(f"- **Credit hold:** {seen.hold}")
     if seen.approval and seen.approval.given:

@@ -11,7 +11,7 @@ from domain.changes.lines import amend as change_lines
 from domain.changes.lines import check_quantity, line_named, take_lines
 from domain.changes.terms import extend
 from domain.corrections import check_correction, correct
-from domain.finance import credit
+from domain.finance import credit, purchasing
 from domain.messages import (
     AmendmentWon,
     CollectionsChanged,
@@ -22,6 +22,7 @@ from domain.messages import (
     MilestoneReached,
     OrderCorrected,
     ParentChanged,
+    PurchaseOrderReceived,
     RenewalLost,
     RenewalSettled,
     RenewalWon,
@@ -34,7 +35,7 @@ from domain.refused import Refused
 from domain.renewals import CLAUSE, CONVERSION, check_notice
 from domain.state import Decision, LifecycleState
 from domain.succession import succeeded
-from domain.terms import ContractKind
+from domain.terms import ContractKind, PurchaseOrder
 
 REMEMBERED = 99  # refusals whose answer may have been lost
 
@@ -84,6 +85,8 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
                 )
             # the first report of a milestone stands: billing may already have started from it
             state.milestones.setdefault(event.milestone, event.on)
+        case CollectionsChanged() | CreditHoldChanged() if state.billed_elsewhere:
+            return
         case CollectionsChanged():
             state.delinquent, state.overdue_since = event.delinquent, event.overdue_since
             state.long_overdue = event.long_overdue
@@ -110,6 +113,11 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
             decide(state, Decision(outcome="end", by=f"CRM opportunity {event.opportunity} lost", on=today))
         case RenewalSettled():
             decide(state, Decision(outcome=event.outcome, by=event.by, on=today))
+        case PurchaseOrderReceived():
+            order = PurchaseOrder(number=event.number, limit=event.limit, expires_on=event.expires_on)
+            purchasing.received(state, order, today)
+            if event.revision is not None and event.revision > state.order_revision and state.subscription is None:
+                correct_if_possible(state, event.revision, making=making)
         case OrderCorrected() if event.revision <= state.order_revision:
             return  # the order that the lifecycle was started with, or was corrected to, holds it already
         case OrderCorrected():
@@ -120,6 +128,15 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
         case ParentChanged():
             if state.sheet is not None:
                 state.sheet = state.sheet.model_copy(update={"parent_account": event.parent})
+
+
+def correct_if_possible(state: LifecycleState, revision: int, *, making: bool) -> None:
+    """What the lifecycle knows by the event itself needs no refusal, where the order can't be corrected any more."""
+    try:
+        check_correction(state, revision, making=making)
+    except Refused:
+        return
+    correct(state, revision)
 
 
 def check_opportunity(state: LifecycleState, opportunity: str) -> None:

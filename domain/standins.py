@@ -6,8 +6,10 @@ OFF = "off"
 """Somebody else's: its stage is off."""
 ELSEWHERE = "elsewhere"
 """Done, or left undone, by the process before Tenure; whatever record there is has not been told."""
+BILLED_ELSEWHERE = "billed-elsewhere"
+"""A reseller or marketplace bills the line."""
 
-STAND_INS = frozenset({WITHHELD, OFF, ELSEWHERE})
+STAND_INS = frozenset({WITHHELD, OFF, ELSEWHERE, BILLED_ELSEWHERE})
 
 
 def is_real(ref: str | None) -> bool:

@@ -20,7 +20,7 @@ from domain.policies.risk import URGENT_WITHIN_DAYS, Risk
 from domain.readings import Look
 from domain.standins import is_real
 from domain.steps import Step
-from domain.terms import ContractKind, LineTerms
+from domain.terms import ContractKind, LineTerms, PurchaseOrder
 from domain.view import CaseView
 
 
@@ -120,6 +120,12 @@ class LifecycleState(Tolerant):
     erp_ends: date | None = None
     held_by_hand: str | None = None
     held_for: tuple[str, ...] = ()
+    purchase_order: PurchaseOrder | None = None
+    purchase_order_days: int | None = None
+    purchase_orders_asked: list[str] = []
+    price_notices: dict[int, date] = {}
+    price_notice_asked: int = 0
+    price_notice_missed: int = 0
     paused: str | None = None
     paused_until: date | None = None
 
@@ -158,6 +164,11 @@ class LifecycleState(Tolerant):
     def cleared(self) -> bool:
         """The order is valid, and finance has nothing to approve any more: it may reach the ERP."""
         return self.sheet is not None and (self.approval is None or self.approval.given)
+
+    @property
+    def billed_elsewhere(self) -> bool:
+        """Whether a reseller or marketplace bills the customer: billing and overdue invoices are its business."""
+        return self.sheet is not None and self.sheet.terms.kind is ContractKind.RESELLER
 
     @property
     def customer(self) -> str | None:

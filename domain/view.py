@@ -7,6 +7,7 @@ from domain.base import Tolerant
 from domain.finance.records import Approval
 from domain.policies.entitlement import Entitled
 from domain.policies.forecast import Category
+from domain.terms import PurchaseOrder
 
 
 class Stage(StrEnum):
@@ -39,12 +40,25 @@ class CaseView(Tolerant):
     connection: str = ""
 
 
+class PriceNoticeView(Tolerant):
+    """The notice of a price increase for the next term: the last day to tell it, and the day on which it was told.
+
+    `applies`: whether the increase may apply, None while that is open.
+    """
+
+    due: date
+    told: date | None = None
+    applies: bool | None = None
+
+
 class LineView(Tolerant):
     id: str
     product: str
     quantity: str
     billing_rule: str
     billing_starts: date | None = None
+    billed_by: str | None = None
+    waits_for: str | None = None
 
 
 class WithheldView(Tolerant):
@@ -116,6 +130,8 @@ class LifecycleView(Tolerant):
     paused: str | None = None
     approval: Approval | None = None
     hold: str | None = None
+    purchase_order: PurchaseOrder | None = None
+    price_notice: PriceNoticeView | None = None
     readiness: dict[str, object] | None = None
     forecast: ForecastView | None = None
     entitlement: Entitled = "none"

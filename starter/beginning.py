@@ -78,7 +78,12 @@ def add_contract(session: Session, tenant: str, contract: str, document: Documen
 
 
 def correct_order(session: Session, slip: Slip, contract: str, changes: Values[str, Any], author: str) -> None:
-    """A new revision with what changed outside; what people have corrected here meanwhile stays."""
+    """A new revision with what changed outside, of which the lifecycle is told."""
+    slip.tell(session, contract, OrderCorrected(revision=revise(session, contract, changes, author)))
+
+
+def revise(session: Session, contract: str, changes: Values[str, Any], author: str) -> int:
+    """A new revision with what changed; what people have corrected here meanwhile stays. Returns its number."""
     order = newest_order(session, contract)
     if order is None:
         raise UnusableEvent(f"the contract {contract} has no order")
@@ -86,8 +91,7 @@ def correct_order(session: Session, slip: Slip, contract: str, changes: Values[s
         document = apply_fixes(order.document, changes)
     except ValueError as error:
         raise UnusableEvent(f"the correction does not fit the order: {error}") from None
-    revision = add_order(session, contract, document, author)
-    slip.tell(session, contract, OrderCorrected(revision=revision))
+    return add_order(session, contract, document, author)
 
 
 def is_activated(session: Session, contract: str) -> bool:

@@ -25,8 +25,9 @@ from domain.events import (
 from domain.expressions import UnusableRecord
 from domain.mapping import Mapping
 from domain.mediation import Asks, Corrects, Keeps, Records, Tells, treatment
+from domain.messages import PurchaseOrderReceived
 from domain.routes import Landscape
-from starter.beginning import begin, correct_order, is_activated, is_one_off, live_of_account, won_back
+from starter.beginning import begin, correct_order, is_activated, is_one_off, live_of_account, revise, won_back
 from starter.intake import Intake
 from starter.logs import where
 from starter.slips import FACT, START, TELL, Slip
@@ -152,14 +153,15 @@ def unpark_known(session: Session, landscape: Landscape | None = None) -> int:
 def _correct(session: Session, slip: Slip, contract: str, does: Corrects, event: EventData) -> None:
     order, value = newest_order(session, contract), does.value(event)
     stands = value_at(order.document, does.path) if order else None
-    if isinstance(stands, dict):
-        stands = stands.get("number")  # a purchase order with its limit and expiry
+    told = does.told(event) if does.told else None
     if is_activated(session, contract):
-        told = does.told(event) if does.told else None
         slip.record(session, [contract]) if told is None else slip.tell(session, contract, told)
-    elif order is not None and stands == value:
+    elif order is not None and (stands == value or (isinstance(stands, dict) and stands.get("number") == value)):
         slip.record(session, [contract])
-        slip.record(session, [contract])
+    elif isinstance(told, PurchaseOrderReceived):
+        # billing waits for it, whether or not the order can still name it
+        revision = revise(session, contract, {does.path: value}, "intake")
+        slip.tell(session, contract, told.model_copy(update={"revision": revision}))
     else:
         correct_order(session, slip, contract, {does.path: value}, "intake")
 

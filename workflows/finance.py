@@ -1,16 +1,60 @@
 """What finance decides while a contract lives: its commands, as Updates. What they do is in `domain/finance/`."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 from temporalio import workflow
 
 from workflows.refusing import refuse
+from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
-    from domain.finance import approval, credit
-    from domain.finance.commands import ApproveOrder, HoldCredit, RejectOrder, ReleaseCredit
+    from domain.finance import approval, credit, dues, price_notice, purchasing
+    from domain.finance.commands import ApproveOrder, HoldCredit, PriceNoticeGiven, RejectOrder, ReleaseCredit
     from domain.messages import CommandAnswer
     from domain.state import LifecycleState
+
+
+class Finance:
+    """What of finance's falls due by itself, and what the renewal waits for. All that it knows stands in the state."""
+
+    def __init__(self, state: LifecycleState, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._now = now
+
+    async def mind(self) -> None:
+        """Do what falls due, day after day, until the contract is over."""
+        s = self._state
+
+        def due() -> Due:
+            first = next(iter(dues.coming(s)), None)
+            return Due(first.at, first.what) if first else Due(None, "")
+
+        while not s.closed:
+            await self._until(due, unless=lambda: s.closed)
+            if not s.closed:
+                dues.come(s, self._now())
+
+    async def next_term_is_covered(self) -> bool:
+        """Wait for the purchase order that the next term needs, as long as that can be waited for. False: the renewal
+        is not wanted any more."""
+        s = self._state
+
+        def unwanted() -> bool:
+            return s.decision is None or s.ends_on is not None
+
+        if not purchasing.covers_next_term(s):
+            purchasing.ask_for_renewal(s, self._now())
+            await self._until(
+                lambda: Due(purchasing.renewed_without(s), "the term's last day, with or without a purchase order"),
+                unless=lambda: unwanted() or purchasing.covers_next_term(s),
+            )
+            if unwanted():
+                purchasing.settled(s)
+        return not unwanted()
+
+    async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
+        await until(self._now, due, unless=unless, held=lambda: self._state.paused is not None)
 
 
 class FinanceMessages:
@@ -67,3 +111,13 @@ class FinanceMessages:
     @release.validator
     def _check_release(self, command: ReleaseCredit) -> None:
         refuse(lambda: credit.check_release(self._state, command))
+
+    @workflow.update
+    def price_notice_given(self, command: PriceNoticeGiven) -> CommandAnswer:
+        """The customer was told of the price increase for the next term."""
+        price_notice.given(self._state, command, self._today())
+        return self._answer(f"the increase for term {self._state.term + 1} was told in time")
+
+    @price_notice_given.validator
+    def _check_price_notice(self, command: PriceNoticeGiven) -> None:
+        refuse(lambda: price_notice.check(self._state, command, self._today()))

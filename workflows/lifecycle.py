@@ -7,6 +7,7 @@ from datetime import date
 from temporalio import workflow
 
 from workflows.desk import Desk
+from workflows.finance import Finance
 from workflows.lanes import SYSTEMS, Lanes
 from workflows.modes import ModeMessages
 from workflows.renewal import Renewal
@@ -14,6 +15,7 @@ from workflows.waiting import Due, until
 
 with workflow.unsafe.imports_passed_through():
     from domain import keys, outcomes, plan, reactions
+    from domain.finance import purchasing
     from domain.messages import LifecycleOutcome
     from domain.state import LifecycleState
     from domain.steps import Step
@@ -32,6 +34,7 @@ class CustomerLifecycle(ModeMessages):
     def __init__(self, state: LifecycleState) -> None:
         self._state = state
         self._lanes = Lanes(state, self._now, self._row)
+        self._finance = Finance(state, self._now)
         self._renewal = Renewal(state, self._lanes, self._now)
         self._desk = Desk(self._lanes, self._view, self._row)
 
@@ -78,6 +81,7 @@ class CustomerLifecycle(ModeMessages):
                 tracks.create_task(self._bill())
                 tracks.create_task(self._keep_term())
                 tracks.create_task(self._renewal.reviews())
+                tracks.create_task(self._finance.mind())
         await workflow.wait_condition(lambda: self._lanes.drained)
 
     # ── the tracks ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,11 +133,17 @@ class CustomerLifecycle(ModeMessages):
 
         def may_start() -> Due:
             line = s.line(name)
-            return Due(s.next_date(line, self._today()) if line else None, f"line {name} may be billed")
+            day = s.next_date(line, self._today()) if line else None
+            return Due(purchasing.or_last_day(s, day, self._today()), f"line {name} may be billed")
 
-        while starts() is None and not s.closed:
-            await self._until(may_start, unless=lambda: starts() is not None or s.closed)
-        if first := starts():
+        def ready() -> bool:
+            return starts() is not None and not purchasing.holds_billing(s, self._today())
+
+        while not ready() and not s.closed:
+            await self._until(may_start, unless=lambda: ready() or s.closed)
+        if (first := starts()) and s.billed_elsewhere:
+            outcomes.billed_elsewhere(s, name, first)
+        elif first:
             await self._do(lambda: plan.start_billing(s, name, first))
 
     async def _keep_term(self) -> None:
@@ -163,6 +173,8 @@ class CustomerLifecycle(ModeMessages):
         """The next term in the ERP, with what changes then; it begins on its day. A renewal that the ERP refuses may
         yet become an end, and one that it does not hold yet may be taken back."""
         s = self._state
+        if not await self._finance.next_term_is_covered():
+            return
         self._lanes.ask(plan.renew_subscription(s))
         await workflow.wait_condition(lambda: s.renewed or self._ending() or s.decision is None)
         if s.renewed and (changes := plan.amend_with_renewal(s)):

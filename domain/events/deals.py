@@ -1,6 +1,7 @@
 """What the CRM says: deals, renewal opportunities, accounts. It owns a deal until the order is activated."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
@@ -119,13 +120,15 @@ class LegalEntityChanged(OfAccount):
     owner="sales",
     truth="crm",
     subject="contract",
-    wakes="while the order is not activated",
+    wakes="always",
     since="0.2",
 )
 class PurchaseOrderReceived(OfContract):
-    """The customer's purchase order has come; an order that waits for it goes on."""
+    """The customer's purchase order has come; billing, or a renewal, that waits for it goes on."""
 
     number: str = Field(min_length=1, description="the purchase order's number, as the customer gave it")
+    limit: Decimal | None = Field(None, description="what may be billed against it, in the contract's currency")
+    expires_on: date | None = Field(None, description="last day on which it may be billed against: civil date")
 
 
 @event("tenure.renewal.decided.v1", owner="sales", truth="crm", subject="contract", wakes="always", since="0.2")

@@ -1,5 +1,7 @@
 """The commands by which finance decides. `by` is who gives it, for the record."""
 
+from datetime import date
+
 from domain.base import Tolerant
 
 
@@ -29,3 +31,10 @@ class ReleaseCredit(Tolerant):
     """Release the hold that was set by hand."""
 
     by: str
+
+
+class PriceNoticeGiven(Tolerant):
+    """The customer was told of the price increase for the next term, on a day (today when None)."""
+
+    by: str
+    on: date | None = None

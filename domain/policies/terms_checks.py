@@ -228,14 +228,11 @@ def _free(order: Order) -> _Found:
 
 def _purchase_order(order: Order) -> Iterator[Reason]:
     given = order.purchase_order
-    if given is None or not given.number:
-        if order.terms.purchase_order_required:
-            yield Reason(path="purchase_order", message="The customer requires a purchase order number; there is none.")
-        elif given is not None and (given.limit is not None or given.expires_on is not None):
-            message = "The purchase order has a limit or a last day, but no number: write its number."
-            yield Reason(path="purchase_order.number", message=message)
-    if given is None:
+    if given is None:  # one that is required may come later: billing waits for it
         return
+    if not given.number and (given.limit is not None or given.expires_on is not None):
+        message = "The purchase order has a limit or a last day, but no number: write its number."
+        yield Reason(path="purchase_order.number", message=message)
     if given.limit is not None and not (given.limit.is_finite() and given.limit > 0):
         message = f"The purchase order's limit is {given.limit}; it must be more than zero."
         yield Reason(path="purchase_order.limit", message=message)

@@ -101,6 +101,7 @@ def verdict(
         connections=routed.connections,
         scopes=routed.scopes,
         approval=approval_reasons(order, company.approval),
+        purchase_order_days=company.purchase_orders.case_after_days,
         stages={**company.stages},
     )
 

@@ -87,7 +87,6 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
         "purchase_order.number",
         "write its number",
     ),
-    ({"purchase_order": {"limit": 500}}, "purchase_order", "requires"),
     ({"purchase_order": {"number": "PO-1", "limit": 0}}, "purchase_order.limit", "more than zero"),
     (
         {"purchase_order": {"number": "PO-1", "expires_on": "2026-11-19"}},
