@@ -283,7 +283,7 @@ def workers(
             case "crm":
                 return CrmActivities(system.port, effects, orders, company, connection=system.name, landscape=landscape)
             case "erp":
-                return ErpActivities(system.port, effects, orders, connection=system.name)
+                return ErpActivities(system.port, effects, orders, company.periods, connection=system.name)
             case "cs":
                 health = SqlAccountHealth(database, system.scope)
                 return CsActivities(system.port, effects, orders, company, health, connection=system.name)

@@ -1,5 +1,7 @@
 """Activities on the ERP: customer, subscription, activation, billing, change, renewal and end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 from temporalio import activity
@@ -10,7 +12,8 @@ from activities.effects import Effects
 from activities.performing import operation, perform_once, step_of
 from domain.base import Frozen
 from domain.books import OrderBook
-from domain.errors import InvalidInput
+from domain.company import PeriodsPolicy
+from domain.errors import InvalidInput, PeriodClosed
 from domain.intentions import CustomerOf
 from domain.order import Order, OrderLine
 from domain.policies.readiness import ErpReading
@@ -54,9 +57,19 @@ class CancellationOf(Frozen):
 
 
 class ErpActivities:
-    """Runs on the task queue of one connection to an ERP, which is named `connection`."""
+    """Runs on the task queue of one connection to an ERP, which is named `connection`. `periods`: what the company does
+    about what a closed period refuses."""
 
-    def __init__(self, erp: Erp, effects: Effects, orders: OrderBook, *, connection: str = "erp") -> None:
+    def __init__(
+        self,
+        erp: Erp,
+        effects: Effects,
+        orders: OrderBook,
+        periods: PeriodsPolicy | None = None,
+        *,
+        connection: str = "erp",
+    ) -> None:
+        self._periods = periods or PeriodsPolicy()
         self._connection = connection
         self._erp = erp
         self._effects = effects
@@ -123,7 +136,7 @@ class ErpActivities:
     @activity.defn(name="erp.start_billing")
     async def start_billing(self, request: Perform) -> Performed:
         """Billing commencement of one line, with the acceptance date that triggers revenue."""
-        with temporal_failures():
+        with temporal_failures(), self._closed_periods():
             step = step_of(request, StartBilling)
             start = BillingStart(
                 subscription=step.subscription, line=step.line, starts=step.starts, accepted_on=step.accepted_on
@@ -141,7 +154,7 @@ class ErpActivities:
 
     @activity.defn(name="erp.amend_subscription")
     async def amend_subscription(self, request: Perform) -> Performed:
-        with temporal_failures():
+        with temporal_failures(), self._closed_periods():
             step = step_of(request, AmendSubscription)
             amendment = Amendment(
                 subscription=step.subscription,
@@ -256,6 +269,15 @@ class ErpActivities:
         if missing := [line for line in step.added if line not in sold]:
             raise InvalidInput(f"revision {step.revision} of the order has no line {', '.join(missing)}")
         return tuple(subscription_line(sold[line]) for line in step.added)
+
+    @contextmanager
+    def _closed_periods(self) -> Iterator[None]:
+        """The policy's decision goes with the refusal, so that history records it."""
+        try:
+            yield
+        except PeriodClosed as closed:
+            closed.redate = self._periods.closed == "redate"
+            raise
 
     async def _order(self, contract: str, revision: int) -> Order:
         return parse_order(await self._orders.read(contract, revision))[0]

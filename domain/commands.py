@@ -6,6 +6,7 @@ from domain import keys
 from domain.corrections import check_correction
 from domain.errors import ConnectionFrozen
 from domain.finance.approval import APPROVAL_CASE
+from domain.finance.periods import check_redate
 from domain.finance.purchasing import PURCHASE_ORDER_CASE
 from domain.messages import CancelOrder, EndContract, FixOrder, RenewContract, RetryStep
 from domain.outcomes import NOTHING_DONE, ORDER_CASE, find_step
@@ -55,6 +56,8 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
         raise Refused("only a step that makes something outside can be taken as done; try this one again without an id")
     if step is not None and under_way and (command.done_as is not None or command.drop):
         raise Refused("the step is being tried at this moment; try again in a minute")
+    if command.on is not None:
+        check_redate(state, command.case, command.on, under_way=under_way)
     if command.drop:
         check_drop(state, command.case)
 

@@ -106,6 +106,13 @@ class PurchaseOrderPolicy(Frozen):
     case_after_days: int = 7
 
 
+class PeriodsPolicy(Frozen):
+    """What is done when the ERP's accounting period is closed: `redate` a billing start or a change to the first open
+    day, or leave it to a person."""
+
+    closed: Literal["redate", "case"] = "case"
+
+
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
     a lifecycle run off, or observe; what is not named acts."""
@@ -123,6 +130,7 @@ class Company(Frozen):
     forecast: ForecastPolicy = ForecastPolicy()
     entitlement: EntitlementPolicy = EntitlementPolicy()
     purchase_orders: PurchaseOrderPolicy = PurchaseOrderPolicy()
+    periods: PeriodsPolicy = PeriodsPolicy()
     early_event_days: int = 3
     stages: dict[StageName, Policy] = {}
 

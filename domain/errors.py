@@ -50,6 +50,7 @@ class PeriodClosed(TenureError):
     """The date of a write lies in an accounting period that is closed there: the same date is refused again.
 
     `opens_on`: the first day after it that the books are open for; None where there is none yet, or it is not told.
+    `redate`: the company's policy is to date it on that day.
     """
 
     kind, retried, actor = "PERIOD_CLOSED", False, "finance"
@@ -57,10 +58,12 @@ class PeriodClosed(TenureError):
     def __init__(self, message: str, *, opens_on: date | None = None) -> None:
         super().__init__(message)
         self.opens_on = opens_on
+        self.redate = False
 
     @property
     def details(self) -> dict[str, str]:
-        return {"opens_on": self.opens_on.isoformat()} if self.opens_on else {}
+        told = {"opens_on": self.opens_on.isoformat()} if self.opens_on else {}
+        return {**told, "redate": "yes"} if told and self.redate else told
 
 
 class NotFound(TenureError):

@@ -181,12 +181,13 @@ class FixOrder(Tolerant):
 
 class RetryStep(Tolerant):
     """Try a step with an open case now. With `done_as`, a person says that it was done outside, under that id;
-    with `drop`, that it shall not be done at all."""
+    with `drop`, that it shall not be done at all; with `on`, that it is dated anew."""
 
     case: str
     by: str
     done_as: str | None = None
     drop: bool = False
+    on: date | None = None
 
 
 class RenewContract(Tolerant):

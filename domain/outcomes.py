@@ -155,6 +155,8 @@ def _mend(state: LifecycleState, step: Step, kind: str, *, mistaken: bool) -> st
         )
     if mistaken:
         return f"{retry} --done-as ID (with the right one) or {retry} (without one, it is looked for again)"
+    if kind == "PERIOD_CLOSED":
+        return f"{retry} --on DATE (a day that is open), or {retry} once the period is open again"
     if kind != "IN_DOUBT":
         return retry
     if isinstance(step, CreateCustomer):

@@ -164,6 +164,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         paused=state.paused,
         purchase_order=state.purchase_order,
         price_notice=price_notice.shown(state),
+        redated=state.redated,
         readiness=state.readiness.model_dump(mode="json") if state.readiness else None,
         forecast=prospects.forecast_of(state, now),
         entitlement=entitled.level,
@@ -243,6 +244,8 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+    for key, moved in seen.redated.items():
+        lines.append(f"- **Dated anew:** {key}, from {moved.was} to {moved.on} ({moved.by})")
     if seen.price_notice:
         lines.append(f"- **Price increase:** {_told(seen.price_notice)}")
     if seen.purchase_order:

@@ -11,7 +11,7 @@ from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
 from domain.changes.kinds import AtRenewal, ChangeRecord
-from domain.finance.records import Approval
+from domain.finance.records import Approval, Redated
 from domain.messages import AmendmentWon, Succession
 from domain.order import ContractSheet, Reason
 from domain.policies.forecast import Category
@@ -123,6 +123,7 @@ class LifecycleState(Tolerant):
     purchase_order: PurchaseOrder | None = None
     purchase_order_days: int | None = None
     purchase_orders_asked: list[str] = []
+    redated: dict[str, Redated] = {}
     price_notices: dict[int, date] = {}
     price_notice_asked: int = 0
     price_notice_missed: int = 0

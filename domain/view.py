@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.base import Tolerant
-from domain.finance.records import Approval
+from domain.finance.records import Approval, Redated
 from domain.policies.entitlement import Entitled
 from domain.policies.forecast import Category
 from domain.terms import PurchaseOrder
@@ -132,6 +132,7 @@ class LifecycleView(Tolerant):
     hold: str | None = None
     purchase_order: PurchaseOrder | None = None
     price_notice: PriceNoticeView | None = None
+    redated: dict[str, Redated] = {}
     readiness: dict[str, object] | None = None
     forecast: ForecastView | None = None
     entitlement: Entitled = "none"

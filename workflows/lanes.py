@@ -1,7 +1,7 @@
 """Lanes: one FIFO coroutine per outside system performs what the tracks decided: an outage delays only its own lane."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from temporalio import workflow
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.erp import ErpActivities
     from domain import projection, withholding
     from domain.books import ViewRow
+    from domain.finance import periods
     from domain.outcomes import done, failed, settle_levels, title
     from domain.standins import OFF
     from domain.state import LifecycleState
@@ -176,6 +177,8 @@ class Lanes:
             failures = case.failures + 1 if case else 1
             delay = options.WHILE_FROZEN if kind == "FROZEN" else options.retry_delay(failures)
             failed(self._state, step, kind, message, self._now(), delay)
+            if (opens := redate_of(error)) and step.key in self._state.cases:
+                periods.redate_by_policy(self._state, step, opens, self._now())
         else:
             done(self._state, step, performed, self._now())
 
@@ -197,3 +200,12 @@ def reason_of(error: ActivityError) -> tuple[str, str]:
     if isinstance(cause, ApplicationError) and cause.type is not None:
         return cause.type, cause.message
     return "OUTCOME_UNKNOWN", f"no answer in time ({cause})"
+
+
+def redate_of(error: ActivityError) -> date | None:
+    """The day on which the company's policy dates what a closed period refused; the activity has decided that."""
+    cause = error.cause
+    told = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
+    if not isinstance(told, dict) or told.get("redate") != "yes":
+        return None
+    return date.fromisoformat(str(told["opens_on"]))

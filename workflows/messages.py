@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.changes import applying
     from domain.changes.applying import ChangePreview
     from domain.changes.kinds import ChangeContract
+    from domain.finance import periods
     from domain.messages import (
         BatchAnswer,
         CancelOrder,
@@ -86,9 +87,12 @@ class LifecycleMessages(FinanceMessages):
         if command.drop:
             outcomes.dropped(self._state, command.case, self._now())
             return self._answer("given up")
+        if command.on is not None:
+            periods.redate(self._state, command.case, command.on, command.by)
         recorded = workflow.patched("the ledger hears of what was done by hand")
         outcomes.retried(self._state, command.case, command.done_as, self._now(), recorded=recorded)
-        return self._answer("taken as done" if command.done_as else "trying again")
+        again = f"dated {command.on}, trying again" if command.on else "trying again"
+        return self._answer("taken as done" if command.done_as else again)
 
     @retry_step.validator
     def _check_retry(self, command: RetryStep) -> None:

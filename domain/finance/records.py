@@ -21,3 +21,11 @@ class Approval(Tolerant):
     @property
     def given(self) -> bool:
         return self.approved_by is not None
+
+
+class Redated(Tolerant):
+    """The former day of something that the ERP's closed period refused, the day it has now, and who dated it anew."""
+
+    was: date
+    on: date
+    by: str

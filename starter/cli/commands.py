@@ -128,13 +128,16 @@ def fix(
     retry: Annotated[str | None, typer.Option(help="Try the step of this open case now.")] = None,
     done_as: Annotated[str | None, typer.Option(help="With --retry: it was done outside, under this id.")] = None,
     drop: Annotated[bool, typer.Option("--drop", help="With --retry: it shall not be done at all.")] = False,
+    on: Annotated[str | None, typer.Option(help="With --retry: date it on this day instead.")] = None,
     as_json: Json = False,
 ) -> None:
     """Mend what a lifecycle waits for: correct its order, or try a failed step again."""
-    if bool(assignments) == bool(retry) or ((done_as or drop) and not retry) or (done_as and drop):
-        raise Mistake("give --set path=value (once or more), or --retry CASE (with --done-as ID, or --drop)")
+    ways = [way for way in (done_as, drop, on) if way]
+    if bool(assignments) == bool(retry) or (ways and not retry) or len(ways) > 1:
+        raise Mistake("give --set path=value (once or more), or --retry CASE (with --done-as ID, --drop or --on DATE)")
     if retry:
-        _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as, drop=drop), as_json)
+        day = parse_date(on) if on else None
+        _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as, drop=drop, on=day), as_json)
         return
     fixes = dict(_assignment(text) for text in assignments or [])
 
