@@ -65,17 +65,20 @@ def amend_subscription(box: Box, call: Call) -> Answer:
             raise refused(f"the line {line} ends on {lines[line]['ends']} already")
         lines[line]["ends"] = max(asked.effective.isoformat(), lines[line]["starts"] or "")
     for new in asked.added:
-        starts = new.starts or asked.effective
-        lines[new.id] = _again(lines[new.id], new, starts) if new.id in lines else sold(new) | {"starts": str(starts)}
+        if new.id in lines:
+            lines[new.id] = _again(lines[new.id], new, asked.effective)
+        else:
+            lines[new.id] = sold(new) | {"starts": str(new.starts or asked.effective)}
     change(box, subscription, lines=list(lines.values()))
     return log(box, "amendments", "amd", subscription, asked)
 
 
-def _again(line: Record, new: NewLine, starts: date) -> Record:
-    """The line whose removal is taken back."""
-    if line["ends"] != starts.isoformat() or line["product"] != new.product:
+def _again(line: Record, new: NewLine, effective: date) -> Record:
+    """The line whose removal on that day is taken back; it goes on as it was."""
+    removed = max(effective.isoformat(), line["starts"] or "")
+    if (line["ends"], line["product"]) != (removed, new.product):
         raise refused(f"the subscription has a line {new.id} already")
-    return {**line, "quantity": str(new.quantity), "ends": new.ends.isoformat() if new.ends else None}
+    return {**line, "ends": new.ends.isoformat() if new.ends else None}
 
 
 @api.operation("POST", "/subscriptions/{subscription}/term", keyed=True)

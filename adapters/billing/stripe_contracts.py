@@ -123,22 +123,19 @@ class Contract(Frozen):
         return self.with_line(line.model_copy(update={"ends": max(effective, line.starts or effective)}))
 
     def added(self, new: SubscriptionLine, effective: date, today: date) -> "Contract":
-        """With a line more; or with one that was to be removed on the day from which it is added."""
-        starts = new.starts or effective
-        sold = _line_sold(new).model_copy(update={"starts": starts})
+        """With a line more; or with one that was to be removed on that day, and goes on as it was."""
+        sold = _line_sold(new).model_copy(update={"starts": new.starts or effective})
         there = next((line for line in self.lines if line.id == new.id), None)
         if there is None:
             if len(self.lines) >= MOST_LINES:
                 raise InvalidInput(TOO_MANY_LINES)
             return self.model_copy(update={"lines": (*self.lines, sold)})
-        if (there.ends, there.product) != (starts, new.product):
+        removed = max(effective, there.starts or effective)
+        if (there.ends, there.product) != (removed, new.product):
             raise Rejected(f"the subscription has a line {new.id} already")
-        if there.billed is not None and starts <= max(today, there.billed.starts):
+        if there.billed is not None and removed <= max(today, there.billed.starts):
             raise Rejected(f"line {new.id} has ended at Stripe, which can't be taken back; add it under another id")
-        back = there.model_copy(update={"ends": new.ends})
-        if new.quantity != there.quantity(starts):
-            back = back.amended(starts, new.quantity, today)
-        return self.with_line(back)
+        return self.with_line(there.model_copy(update={"ends": new.ends}))
 
     def with_line(self, changed: Line) -> "Contract":
         lines = tuple(changed if line.id == changed.id else line for line in self.lines)

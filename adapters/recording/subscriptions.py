@@ -66,13 +66,13 @@ class Subscription:
                 raise Rejected(f"the line {line} ends on {former.ends} already")
             lines[line] = former.model_copy(update={"ends": max(on, former.starts or on)})
         for new in amendment.added:
-            starts, there = new.starts or on, lines.get(new.id)
+            there = lines.get(new.id)
             if there is None:
-                lines[new.id] = new.model_copy(update={"starts": starts})
-            elif (there.ends, there.product) != (starts, new.product):
+                lines[new.id] = new.model_copy(update={"starts": new.starts or on})
+            elif (there.ends, there.product) != (max(on, there.starts or on), new.product):
                 raise Rejected(f"the subscription has a line {new.id} already")
-            else:
-                lines[new.id] = there.model_copy(update={"quantity": new.quantity, "ends": new.ends})
+            else:  # its removal is taken back
+                lines[new.id] = there.model_copy(update={"ends": new.ends})
         self.facts = self.facts.model_copy(update={"lines": tuple(lines.values())})
 
     def move_end(self, ends: date | None) -> None:

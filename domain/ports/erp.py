@@ -97,7 +97,8 @@ class Amendment(Frozen):
 
     An added line is not billed before `start_billing` says so; it runs from `effective`, or from its own `starts`. A
     removed one is not billed from `effective` on, and is kept with that day as its `ends`. Adding a line that was
-    removed, from the very day on which it ended, takes its removal back; any other id that is there is refused.
+    removed, with the day of its removal as `effective`, takes the removal back: it goes on as it was, until its `ends`.
+    Any other id that is there is refused.
     """
 
     subscription: str

@@ -89,12 +89,12 @@ async def test_a_removal_to_come_is_taken_back(world: StripeWorld) -> None:
     await world.sample.bill(world.port, made, today)
     gone = today + 60 * DAY
     await _amend(world, made, gone, "out", removed=(SEAT,))
-    await _amend(world, made, gone, "in", added=(world.sample.seats(SEAT, 60, starts=gone),))
+    await _amend(world, made, gone, "in", added=(world.sample.seats(SEAT, 60),))
     world.shop.advance(61 * DAY)
     [schedule] = _schedules(world, SEAT)
-    assert (schedule["status"], schedule["phases"][-1]["items"][0]["quantity"]) == ("active", 60)
+    assert (schedule["status"], schedule["phases"][-1]["items"][0]["quantity"]) == ("active", 50)
     [line] = [each for each in (await world.port.subscription_state(made)).lines if each.line == SEAT]
-    assert (line.quantity, line.ends) == (Decimal(60), None)
+    assert (line.quantity, line.ends) == (Decimal(50), None)
 
 
 async def test_a_line_that_goes_before_it_comes_is_never_billed(world: StripeWorld) -> None:

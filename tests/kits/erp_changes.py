@@ -82,9 +82,7 @@ class ErpChanges(EffectContract):
         removed = Amendment(subscription=made, effective=gone, quantities={}, removed=(SEAT,))
         await world.port.amend_subscription(removed, key=f"amendment:{made}:out")
         assert (await line_of(world, made, SEAT)).ends == gone
-        again = Amendment(
-            subscription=made, effective=gone, quantities={}, added=(world.sample.seats(SEAT, 50, starts=gone),)
-        )
+        again = Amendment(subscription=made, effective=gone, quantities={}, added=(world.sample.seats(SEAT, 7),))
         await world.port.amend_subscription(again, key=f"amendment:{made}:in")
         line = await line_of(world, made, SEAT)
         assert (line.ends, line.billed_from, line.quantity) == (None, today - timedelta(days=5), Decimal(50))

@@ -57,18 +57,16 @@ class Command(metaclass=PoolMeta):
 
     @classmethod
     def _add(cls, given, subscription, effective):
-        """A line that is held from billing; or one that was removed and goes on from the day on which it would end."""
-        starts, name = given.day("starts", None) or effective, given.text("id")
-        there = [line for line in subscription.lines if line.tenure_line == name]
-        if there:
-            line = there[0]
-            if (line.tenure_ends, line.service.product.code) != (starts, given.text("product")):
-                raise TenureError(REJECTED, f"the subscription has a line {name!r} already")
-            cls._keep(line, tenure_ends=given.day("ends", None))
-            quantity = given.amount("quantity")
-            if float(quantity) != line.tenure_quantity(starts):
-                cls._set_quantity(line, starts, quantity)
-            return
+        """A line that is held from billing; or one whose removal on that day is taken back: it goes on as it was."""
+        name = given.text("id")
+        for line in subscription.lines:
+            if line.tenure_line == name:
+                removed = max(effective, line.tenure_starts or effective)
+                if (line.tenure_ends, line.service.product.code) != (removed, given.text("product")):
+                    raise TenureError(REJECTED, f"the subscription has a line {name!r} already")
+                cls._keep(line, tenure_ends=given.day("ends", None))
+                return
+        starts = given.day("starts", None) or effective
         line = cls._line(given, subscription)
         if line.tenure_ends and line.tenure_ends <= starts:
             raise given.invalid("ends", "a line must end after its start")
