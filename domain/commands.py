@@ -17,6 +17,7 @@ from domain.state import Decision, LifecycleState
 from domain.steps import (
     ActivateOrder,
     AmendSubscription,
+    ChangeTerm,
     CreateRenewalOpportunity,
     PostNote,
     StartPlaybook,
@@ -24,7 +25,7 @@ from domain.steps import (
 )
 
 FROZEN = ConnectionFrozen.kind.lower()
-DROPPABLE = (AmendSubscription, CreateRenewalOpportunity, StartPlaybook, PostNote)
+DROPPABLE = (AmendSubscription, ChangeTerm, CreateRenewalOpportunity, StartPlaybook, PostNote)
 
 
 def check_open(state: LifecycleState) -> None:
@@ -63,11 +64,11 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
 
 
 def check_drop(state: LifecycleState, case: str) -> None:
-    """Only what the contract can do without is dropped, and an amendment only where the ERP certainly holds nothing."""
+    """Only what the contract can do without is dropped, and a change only where the ERP certainly holds nothing."""
     step = find_step(state, case)
     refused = state.cases[case].view.kind.upper() in NOTHING_DONE
-    if isinstance(step, AmendSubscription) and not refused:
-        raise Refused("nobody knows whether the ERP has the amendment; look there, then --done-as or --retry alone")
+    if isinstance(step, AmendSubscription | ChangeTerm) and not refused:
+        raise Refused("nobody knows whether the ERP has the change; look there, then --done-as or --retry alone")
     if step is not None and not isinstance(step, DROPPABLE):
         raise Refused("the contract can't do without this step; mend the cause, or take it as done with --done-as")
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from domain import keys, projection
 from domain.changes.kinds import AtRenewal
+from domain.changes.undoing import given_up
 from domain.errors import ERRORS, ConnectionFrozen, Internal
 from domain.finance import approval, credit, purchasing
 from domain.order import OrderVerdict, Reason
@@ -196,7 +197,9 @@ def dropped(state: LifecycleState, case_id: str, now: datetime) -> None:
     if isinstance(step, AmendSubscription):
         amendment_dropped(state, step)
     if step is not None:
+        given_up(state, step)
         state.effects[case_id] = DROPPED
+        _bill_no_more(state)
     for level in projection.levels(state, now):
         if level.key == case_id:  # as if it were told, until there is something else to tell
             state.told[case_id] = fingerprint(level)
@@ -215,6 +218,14 @@ def amendment_dropped(state: LifecycleState, step: AmendSubscription) -> None:
             later.former[line] = quantity
         elif state.quantities[line] == step.quantities[line]:
             state.quantities[line] = quantity
+
+
+def _bill_no_more(state: LifecycleState) -> None:
+    """Lines that the contract does not get after all are not billed."""
+    for step in [each for each in state.queue if isinstance(each, StartBilling) and state.line(each.line) is None]:
+        state.queue.remove(step)
+        state.cases.pop(step.key, None)
+        state.effects[step.key] = DROPPED
 
 
 def find_step(state: LifecycleState, key: str) -> Step | None:

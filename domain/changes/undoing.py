@@ -25,6 +25,31 @@ def undo(state: LifecycleState, change: Undo, name: str, performing: Collection[
     record.undone_by = name
 
 
+def given_up(state: LifecycleState, step: Step) -> None:
+    """What was changed with a step that is dropped is as it was before, as far as nothing was built on it. Quantities
+    that were there before are `outcomes.amendment_dropped`'s: a later amendment has to hear of them."""
+    asked = [each for each in state.changes if any(of.key == step.key for of in each.steps)]
+    record = asked[0] if asked else None
+    if record is None or record.undone_by is not None:
+        return
+    now = facts_of(state)
+    stand = {path for path, value in record.after.items() if now.get(path) == value}
+    stand -= {path for path in record.before if path.startswith("quantities/")}
+    gone = {path for path in record.before.keys() - record.after.keys() if path not in now}
+    back = {path: value for path, value in record.before.items() if path in stand | gone}
+    put_back(state, back, absent=stand - record.before.keys())
+    record.undone_by = "given up"
+    if isinstance(record.change, Undo):
+        for each in state.changes:
+            each.undone_by = None if each.id == record.change.change else each.undone_by
+
+
+def _newest_revision(state: LifecycleState) -> int:
+    """Of the order document: each revision holds the lines of those before."""
+    amended = [step.revision for each in state.changes for step in each.steps if isinstance(step, AmendSubscription)]
+    return max([state.order_revision, *(revision for revision in amended if revision is not None)])
+
+
 def _untouched_since(state: LifecycleState, record: ChangeRecord) -> None:
     now = facts_of(state)
     moved_on = [path for path, value in record.after.items() if now.get(path) != value]
@@ -63,9 +88,6 @@ def _asked_later(state: LifecycleState, record: ChangeRecord) -> set[str]:
 
 def _back(state: LifecycleState, step: Step, name: str) -> Step:
     match step:
-        case AmendSubscription() if step.removed:
-            gone = ", ".join(step.removed)
-            raise Refused(f"the ERP has ended line {gone}; add it anew with tenure amend --add")
         case AmendSubscription() if billed := [line for line in step.added if line in state.billing]:
             raise Refused(f"billing of line {', '.join(billed)} has started; remove it with tenure amend --remove")
         case AmendSubscription():
@@ -75,6 +97,8 @@ def _back(state: LifecycleState, step: Step, name: str) -> Step:
                 effective=step.effective,
                 quantities=step.former,
                 former=step.quantities,
+                revision=_newest_revision(state) if step.removed else None,
+                added=step.removed,  # with the day of their removal, the ERP takes that back
                 removed=step.added,
             )
         case ChangeTerm():

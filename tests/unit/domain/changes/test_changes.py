@@ -24,13 +24,14 @@ from domain.changes.kinds import (
     Undo,
     WithdrawNotice,
 )
-from domain.outcomes import done
+from domain.commands import check_drop
+from domain.outcomes import DROPPED, done, dropped
 from domain.reactions import begin_next_term
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import AmendSubscription, ChangeTerm, Performed
 from domain.terms import ChargeType, Frequency, LineTerms, OnActivation
-from tests.states import CONTRACT, ENDS, EVERGREEN, at, live, ordered, renewing
+from tests.states import CONTRACT, ENDS, EVERGREEN, at, fail, live, ordered, renewing
 
 TODAY = date(2027, 3, 1)
 ADDED = LineTerms(
@@ -343,14 +344,67 @@ def test_what_something_builds_on_or_the_outside_can_not_take_back_is_not_undone
     give(state, Amend(quantities={"2": Decimal(75)}), "c1")
     give(state, Amend(quantities={"2": Decimal(80)}), "c2")
     assert "c2 builds on it" in refused(state, Undo(change="c1"), "u")
-    give(state, Amend(removed=("3",)), "c3")
     settle(state)
-    assert "the ERP has ended line 3" in refused(state, Undo(change="c3"), "u")
     give(state, Amend(added=(ADDED,)), "c4")
     settle(state)
     state.billing["4"] = TODAY
     assert "billing of line 4 has started" in refused(state, Undo(change="c4"), "u")
-    assert "there is no change 'c9'; changes: c1, c2, c3, c4" in refused(state, Undo(change="c9"), "u")
+    assert "there is no change 'c9'; changes: c1, c2, c4" in refused(state, Undo(change="c9"), "u")
+
+
+def test_a_removal_that_the_erp_has_is_taken_back_from_the_same_day() -> None:
+    state = live()
+    give(state, Amend(removed=("3",), added=(ADDED,), revision=5, effective=date(2027, 2, 1)), "c1")
+    settle(state)
+    give(state, Undo(change="c1"), "u1")
+    [back] = state.queue
+    assert isinstance(back, AmendSubscription)
+    assert (back.added, back.removed, back.revision, back.effective) == (("3",), ("4",), 5, date(2027, 2, 1))
+    [line] = [line for line in state.known.lines if line.id == "3"]
+    assert line.ends is None
+
+
+def test_a_change_that_the_erp_refuses_can_be_given_up() -> None:
+    for change in (
+        Amend(removed=("3",), added=(ADDED,), quantities={"2": Decimal(75)}, revision=2),
+        Extend(ends=date(2028, 3, 1)),
+    ):
+        state = live()
+        before = state.model_copy(deep=True)
+        give(state, change)
+        [step] = state.queue
+        fail(state, step, "REJECTED")
+        check_drop(state, step.key)
+        dropped(state, step.key, at(TODAY))
+        assert state.queue == []
+        assert state.effects.pop(step.key) == DROPPED
+        assert state.changes[0].undone_by == "given up"
+        untold = {"changes", "generations"}
+        assert state.model_dump(exclude=untold) == before.model_dump(exclude=untold)
+
+
+def test_an_undo_that_the_erp_refuses_leaves_the_change_as_it_was() -> None:
+    state = live()
+    give(state, Amend(removed=("3",)), "c1")
+    settle(state)
+    changed = state.model_copy(deep=True)
+    give(state, Undo(change="c1"), "u1")
+    [back] = state.queue
+    fail(state, back, "REJECTED")
+    dropped(state, back.key, at(TODAY))
+    assert state.known == changed.known
+    assert state.changes[0].undone_by is None
+
+
+def test_a_line_that_does_not_come_is_not_billed() -> None:
+    state = live()
+    give(state, Amend(added=(ADDED,), revision=2))
+    [step] = state.queue
+    state.queue.append(plan.start_billing(state, "4", TODAY))
+    fail(state, step, "REJECTED")
+    dropped(state, step.key, at(TODAY))
+    assert state.queue == []
+    assert state.effects[plan.start_billing(state, "4", TODAY).key] == DROPPED
 
 
 def test_a_step_that_is_under_way_is_waited_for() -> None:
