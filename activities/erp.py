@@ -268,7 +268,12 @@ class ErpActivities:
         sold = {line.id: line for line in order.lines}
         if missing := [line for line in step.added if line not in sold]:
             raise InvalidInput(f"revision {step.revision} of the order has no line {', '.join(missing)}")
-        return tuple(subscription_line(sold[line]) for line in step.added)
+        lines = [subscription_line(sold[line]) for line in step.added]
+        # an amendment that was dated anew adds nothing before its day
+        return tuple(
+            line.model_copy(update={"starts": max(line.starts, step.effective)}) if line.starts else line
+            for line in lines
+        )
 
     @contextmanager
     def _closed_periods(self) -> Iterator[None]:
