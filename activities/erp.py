@@ -139,7 +139,11 @@ class ErpActivities:
         with temporal_failures(), self._closed_periods():
             step = step_of(request, StartBilling)
             start = BillingStart(
-                subscription=step.subscription, line=step.line, starts=step.starts, accepted_on=step.accepted_on
+                subscription=step.subscription,
+                line=step.line,
+                starts=step.starts,
+                accepted_on=step.accepted_on,
+                purchase_order=step.purchase_order,
             )
             made = await perform_once(
                 self._effects,
@@ -207,7 +211,13 @@ class ErpActivities:
     async def renew_subscription(self, request: Perform) -> Performed:
         with temporal_failures():
             step = step_of(request, RenewSubscription)
-            renewal = Renewal(subscription=step.subscription, term=step.term, starts=step.starts, ends=step.ends)
+            renewal = Renewal(
+                subscription=step.subscription,
+                term=step.term,
+                starts=step.starts,
+                ends=step.ends,
+                purchase_order=step.purchase_order,
+            )
             made = await perform_once(
                 self._effects,
                 self._connection,

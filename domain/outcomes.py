@@ -39,7 +39,7 @@ SIGNAL_CASE = "signal"
 CANCEL_CASE = "cancel-requested"
 DROPPED = "dropped"  # stands where the id of a record outside would
 DOUBTFUL = "?"  # stands where what was last told would, while nobody knows whether it arrived
-NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:", "price-notice:")
+NOTICES = (SIGNAL_CASE, CANCEL_CASE, "refused-amendment:", "price-notice:", purchasing.CHANGED_CASE)
 """What the ids of cases without a step begin with: a person reads them, and puts them away."""
 
 FOR_THE_LIVING = (LaunchOnboarding, StartPlaybook, PostNote, CreateRenewalOpportunity)

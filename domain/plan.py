@@ -4,6 +4,7 @@ from datetime import date
 
 from domain import keys, reviews
 from domain.calendar import Review, Term
+from domain.finance import purchasing
 from domain.state import LifecycleState
 from domain.steps import (
     ActivateOrder,
@@ -62,6 +63,7 @@ def start_billing(s: LifecycleState, line: str, starts: date) -> StartBilling:
         line=line,
         starts=starts,
         accepted_on=starts,
+        purchase_order=purchasing.unknown_to_erp(s),
     )
 
 
@@ -106,6 +108,7 @@ def renew_subscription(s: LifecycleState) -> RenewSubscription:
         term=following.number,
         starts=following.starts,
         ends=following.ends,
+        purchase_order=purchasing.unknown_to_erp(s),
     )
 
 

@@ -71,6 +71,7 @@ class StartBilling(StepBase):
     line: str
     starts: date
     accepted_on: date
+    purchase_order: str | None = Field(default=None, exclude_if=lambda number: number is None)
 
 
 class AmendSubscription(StepBase):
@@ -105,6 +106,7 @@ class RenewSubscription(StepBase):
     term: int
     starts: date
     ends: date | None
+    purchase_order: str | None = Field(default=None, exclude_if=lambda number: number is None)
 
 
 class EndSubscription(StepBase):

@@ -42,6 +42,7 @@ class Activation(BaseModel):
 class BillingStart(BaseModel):
     starts: date
     accepted_on: date
+    purchase_order: str | None = None
 
 
 @api.operation("POST", "/subscriptions", keyed=True)
@@ -105,8 +106,13 @@ def start_billing(box: Box, call: Call) -> Answer:
     books_open(box, asked.starts, asked.accepted_on)
     started = {"billing_starts": asked.starts.isoformat(), "accepted_on": asked.accepted_on.isoformat()}
     lines = [{**known, **started} if known["id"] == line else known for known in subscription["lines"]]
-    change(box, subscription, lines=lines)
+    change(box, subscription, lines=lines, **named(asked.purchase_order))
     return log(box, "billing_starts", "bil", subscription, asked, line=line)
+
+
+def named(purchase_order: str | None) -> Record:
+    """The customer's purchase order that what is billed from now on names, where another one is told."""
+    return {"purchase_order": purchase_order} if purchase_order else {}
 
 
 def sold(line: NewLine) -> Record:

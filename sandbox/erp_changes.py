@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from sandbox.api import Answer, Api, Call, refused
 from sandbox.box import Box
-from sandbox.erp import NewLine, active, change, log, sold, subscription_of
+from sandbox.erp import NewLine, active, change, log, named, sold, subscription_of
 from sandbox.erp_books import books_open
 from sandbox.store import Record
 
@@ -39,6 +39,7 @@ class Renewal(BaseModel):
     term: int = Field(ge=2)
     starts: date
     ends: date | None
+    purchase_order: str | None = None
 
 
 class Ending(BaseModel):
@@ -103,7 +104,8 @@ def renew_subscription(box: Box, call: Call) -> Answer:
     asked, subscription = Renewal.model_validate(call.fields()), active(box, call)
     if asked.ends is not None and asked.ends <= asked.starts:
         raise refused("a term must end after its start")
-    change(box, subscription, term=asked.term, ends=asked.ends.isoformat() if asked.ends else None)
+    ends = asked.ends.isoformat() if asked.ends else None
+    change(box, subscription, term=asked.term, ends=ends, **named(asked.purchase_order))
     return log(box, "renewals", "ren", subscription, asked)
 
 

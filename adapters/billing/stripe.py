@@ -161,9 +161,10 @@ class StripeBilling:
                 raise Rejected(
                     f"line {line.id} runs from {line.starts or contract.starts} until {last or 'it is ended'}"
                 )
-            by = await self._lines.bill(op, contract, start, key=key, mark=mark)
+            named = contract.naming(start.purchase_order)
+            by = await self._lines.bill(op, named, start, key=key, mark=mark)
             billed = Billed(starts=start.starts, accepted_on=start.accepted_on, by=by, mark=mark)
-            changed = contract.with_line(line.model_copy(update={"billed": billed}))
+            changed = named.with_line(line.model_copy(update={"billed": billed}))
             await self._record(op, contract, changed, key)
             return BillingStarted(id=by, line=line.id, starts=start.starts)
 
@@ -203,6 +204,7 @@ class StripeBilling:
             contract.require("active")
             if renewal.ends is not None and renewal.ends <= renewal.starts:
                 raise Rejected("a term must end after its start")
+            contract = contract.naming(renewal.purchase_order)
             return contract.model_copy(update={"term_starts": renewal.starts, "ends": renewal.ends})
 
         return await self._change("renew_subscription", renewal.subscription, key, renewal, renewed)

@@ -110,6 +110,10 @@ class Contract(Frozen):
                 return line
         raise Rejected(f"the subscription has no line {line_id}")
 
+    def naming(self, purchase_order: str | None) -> "Contract":
+        """With another purchase order, where one is told."""
+        return self.model_copy(update={"purchase_order": purchase_order}) if purchase_order else self
+
     def of(self, line: Line) -> "Contract":
         """What of the contract holds for a line: it ends with the line, where that is over before."""
         last = min((day for day in (self.ends, line.ends) if day is not None), default=None)

@@ -63,7 +63,10 @@ class Billing:
         else:
             today = self.days.today(at)
             phases = self._phases(contract, line, item, today, running["start_date"], running["end_date"])
-        before, wanted = metadata_of(schedule), {"end_behavior": _end(contract), "phases": phases}
+        before = metadata_of(schedule)
+        wanted: Json = {"end_behavior": _end(contract), "phases": phases}
+        if contract.purchase_order:  # it may be another one since
+            wanted["default_settings"] = self._settings(contract)
         shape = fingerprint(json.dumps(wanted, sort_keys=True))
         if before.get(SHAPE) == shape:
             return None

@@ -95,7 +95,7 @@ class SandboxErp:
             return Activated(subscription=answer["subscription"], on=answer["on"])
 
     async def start_billing(self, start: BillingStart, *, key: str) -> BillingStarted:
-        body = start.model_dump(mode="json", include={"starts", "accepted_on"})
+        body = start.model_dump(mode="json", include={"starts", "accepted_on", "purchase_order"})
         action = f"lines/{segment(start.line)}/billing"
         answer = await self._on(start.subscription, "start_billing", action, body, key)
         with self._api.shape("start_billing"):

@@ -15,6 +15,7 @@ from domain.terms import ContractKind, PurchaseOrder
 from domain.view import CaseView
 
 PURCHASE_ORDER_CASE = "purchase-order"
+CHANGED_CASE = "purchase-order-changed"
 DAY = timedelta(days=1)
 
 
@@ -117,13 +118,22 @@ def check(state: LifecycleState, received: PurchaseOrder, today: date) -> None:
 def received(state: LifecycleState, order: PurchaseOrder, today: date) -> None:
     """It has come: what waits for it goes on. Raises Refused for one that nothing can be billed against."""
     check(state, order, today)
-    state.purchase_order = order
+    former, waits, state.purchase_order = state.purchase_order, _renewal_waits(state), order
+    changed = former is None or former.number != order.number
+    if changed and state.billing and not waits and unknown_to_erp(state):
+        _tell_by_hand(state, order, today)
     if state.activated_on is None or not (holds_billing(state, today) or _renewal_waits(state)):
         settled(state)
 
 
 def settled(state: LifecycleState) -> None:
     state.cases.pop(PURCHASE_ORDER_CASE, None)
+
+
+def unknown_to_erp(state: LifecycleState) -> str | None:
+    """The number that came after the ERP's subscription was made: billing starts and renewals tell it."""
+    sold, now = state.known.purchase_order, state.purchase_order
+    return now.number if now is not None and (sold is None or sold.number != now.number) else None
 
 
 def preview(state: LifecycleState, order: PurchaseOrder, today: date) -> list[str]:
@@ -164,5 +174,22 @@ def _ask(state: LifecycleState, what: str, reasons: list[str], now: datetime) ->
             opened_at=now,
             actor="finance",
             mend=f"tenure po {state.contract} NUMBER [--limit AMOUNT] [--expires DATE]",
+        )
+    )
+
+
+def _tell_by_hand(state: LifecycleState, order: PurchaseOrder, today: date) -> None:
+    """What is billed already names the former one, or none, until the ERP is told: no billing start nor renewal is due
+    that would tell it."""
+    state.cases[CHANGED_CASE] = OpenCase(
+        view=CaseView(
+            id=CHANGED_CASE,
+            kind="purchase_order_changed",
+            title=f"what is billed must name the purchase order {order.number} from now on",
+            reasons=[f"the subscription {state.subscription} is billed already, and the ERP does not know of it"],
+            opened_at=calendar.start_of_day(today, state.zone),
+            actor="finance",
+            mend=f"put {order.number} on the subscription in the ERP; tenure fix {state.contract} --retry "
+            f"{CHANGED_CASE} puts this away",
         )
     )

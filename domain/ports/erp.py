@@ -84,12 +84,16 @@ class Activation(Frozen):
 
 
 class BillingStart(Frozen):
-    """`accepted_on` is the revenue trigger, the day the service was accepted; `starts` the first billed day."""
+    """`accepted_on` is the revenue trigger, the day the service was accepted; `starts` the first billed day.
+
+    `purchase_order`: the number that what is billed from now on names, where it came after the subscription was made.
+    """
 
     subscription: str
     line: str
     starts: date
     accepted_on: date
+    purchase_order: str | None = Field(default=None, exclude_if=lambda number: number is None)
 
 
 class Amendment(Frozen):
@@ -119,12 +123,15 @@ class TermChange(Frozen):
 
 
 class Renewal(Frozen):
-    """Extends a subscription by one term: `[starts, ends)`; None is a term without end (evergreen)."""
+    """Extends a subscription by one term: `[starts, ends)`; None is a term without end (evergreen). `purchase_order`:
+    as a billing start names it.
+    """
 
     subscription: str
     term: int
     starts: date
     ends: date | None
+    purchase_order: str | None = Field(default=None, exclude_if=lambda number: number is None)
 
 
 class Ending(Frozen):

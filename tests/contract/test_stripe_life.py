@@ -131,6 +131,24 @@ async def test_a_change_that_is_effective_now_changes_the_phase_that_runs(world:
     assert await _seats(world, made) == 75
 
 
+async def test_what_is_billed_names_the_purchase_order_that_came_later(world: StripeWorld) -> None:
+    today = await world.today()
+    ends = today + 335 * DAY
+    made = await _active(world, today - 30 * DAY, ends)
+
+    def named() -> list[str]:
+        settings = [params.get("default_settings", {}) for _, _, params, _ in world.stand_in.requests]
+        fields = [each.get("invoice_settings", {}).get("custom_fields") for each in settings]
+        return [field["value"] for each in fields if each for field in each]
+
+    start = BillingStart(subscription=made, line=SEAT, starts=today, accepted_on=today, purchase_order="PO-1")
+    await world.port.start_billing(start, key="billing:1")
+    assert named() == ["PO-1"]
+    renewal = Renewal(subscription=made, term=2, starts=ends, ends=ends + 365 * DAY, purchase_order="PO-2")
+    await world.port.renew_subscription(renewal, key="renewal:2")
+    assert named() == ["PO-1", "PO-2"]
+
+
 async def test_a_renewal_that_comes_late_bills_from_the_new_term(world: StripeWorld) -> None:
     today = await world.today()
     starts, ends = today - 300 * DAY, today + 65 * DAY

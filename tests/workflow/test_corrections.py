@@ -31,15 +31,6 @@ async def test_an_order_that_waits_is_mended_in_the_crm_and_an_early_upsell_foll
     assert await post.states(life) == ["delivered"] * 3
 
 
-async def test_an_order_that_waits_for_its_purchase_order_goes_on_with_it(post: Post) -> None:
-    life = await post.win("006-po", PO_Required__c=True, Purchase_Order__c=None)
-    assert "purchase_order" in (await life.view()).cases[0].reasons[0]
-    await post.desk.receive("purchase_order.received", {"deal": "006-po", "number": "PO-2027-1"})
-    await post.settle()
-    view = await life.until(lambda view: view.stage is Stage.ONBOARDING and not view.pending)
-    assert view.cases == []
-
-
 async def test_a_correction_that_comes_with_the_deal_is_what_the_lifecycle_starts_with(post: Post) -> None:
     await post.hear_of("006-both")
     changed = deal(Id="006-both", AccountId="acc-006-both", SystemModstamp=LATER, Purchase_Order__c="PO-8")

@@ -68,6 +68,8 @@ async def test_the_order_activates_and_its_billing_waits(house: House) -> None:
     started = {each["line"]: each["starts"] for each in await records(house, "erp", "billing_starts")}
     assert len(started) == 2, "go-live is still to come"
     assert str(activated) in started.values(), "billing starts on the day of its rule, not on the one of the number"
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["purchase_order"] == "PO-9"
     await go_live(life)
     assert len(await records(house, "erp", "billing_starts")) == 3
 
@@ -95,6 +97,18 @@ async def test_a_renewal_that_is_not_covered_waits_for_the_next_purchase_order(h
     assert await life.tell(PurchaseOrderReceived(number="PO-2")) == ["applied"]
     await life.until(lambda view: done(view, "renewal") and rests(view))
     assert len(await records(house, "erp", "renewals")) == 1
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["purchase_order"] == "PO-2"
+
+
+async def test_one_that_only_changes_what_is_billed_already_is_told_to_the_erp_by_a_person(house: House) -> None:
+    life = await serving(house)
+    assert await life.tell(PurchaseOrderReceived(number="PO-2")) == ["applied"]
+    [case] = (await life.until(lambda view: view.cases)).cases
+    assert (case.kind, case.actor) == ("purchase_order_changed", "finance")
+    assert await life.tell(PurchaseOrderReceived(number="PO-2")) == ["applied"]
+    await life.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=case.id, by="fin"))
+    await life.until(rests)
 
 
 async def test_a_renewal_never_costs_the_customer_its_service(house: House) -> None:

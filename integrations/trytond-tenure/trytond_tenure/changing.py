@@ -42,6 +42,8 @@ class Command(metaclass=PoolMeta):
         if starts != subscription.tenure_ends:
             raise TenureError(REJECTED, f"the term ends on {subscription.tenure_ends}: the next one must start then")
         with Transaction().set_context(company=subscription.company.id):
+            with cls.keeping("sale.subscription"):
+                cls.name_purchase_order(subscription, given)
             if given.flag("as_new", False):
                 if not all(line.tenure_line for line in subscription.lines):
                     raise TenureError(REJECTED, "the ERP's own people added lines: renew it as it is, or there")

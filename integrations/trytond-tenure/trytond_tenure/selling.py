@@ -102,7 +102,16 @@ class Command(metaclass=PoolMeta):
         line.next_consumption_date = line.compute_next_consumption_date()
         with cls.keeping("sale.subscription"):
             Line.save([line])
+            cls.name_purchase_order(subscription, given)
         return answer
+
+    @classmethod
+    def name_purchase_order(cls, subscription, given):
+        """What is billed from now on names another purchase order, where one is told."""
+        number = given.text("purchase_order", None)
+        if number and number != subscription.tenure_purchase_order:
+            subscription.tenure_purchase_order = number
+            subscription.save()
 
     @classmethod
     def subscription_of(cls, given, name="subscription"):
