@@ -69,13 +69,13 @@ class CsActivities:
             account = parse_order(await self._orders.read(request.contract, step.revision))[0].account
             if account.id is None or account.name is None:
                 raise InvalidInput("the order names no account")
-            new = NewCompany(account=account.id, name=account.name, parent_account=account.parent_id)
+            new = NewCompany(account=step.account or account.id, name=account.name, parent_account=account.parent_id)
             made = await perform_once(
                 self._effects,
                 self._connection,
                 request,
                 self._cs.effects["ensure_company"],
-                CompanyOf(account=account.id),
+                CompanyOf(account=new.account),
                 Ref,
                 lambda: self._cs.ensure_company(new, key=step.key),
             )

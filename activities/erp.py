@@ -82,6 +82,7 @@ class ErpActivities:
         with temporal_failures():
             step = step_of(request, CreateCustomer)
             new = customer_of(await self._order(request.contract, step.revision))
+            new = new.model_copy(update={"account": step.account or new.account})
             if step.done_as is not None:
                 await must_exist("customer", step.done_as, self._erp.balance)
             made = await perform_once(

@@ -4,7 +4,7 @@ from datetime import date
 
 from domain import keys
 from domain.corrections import check_correction
-from domain.errors import ConnectionFrozen
+from domain.errors import AccountFenced, ConnectionFrozen
 from domain.finance.approval import APPROVAL_CASE
 from domain.finance.periods import check_redate
 from domain.finance.purchasing import PURCHASE_ORDER_CASE
@@ -25,6 +25,7 @@ from domain.steps import (
 )
 
 FROZEN = ConnectionFrozen.kind.lower()
+HELD = (FROZEN, AccountFenced.kind.lower())
 DROPPABLE = (AmendSubscription, ChangeTerm, CreateRenewalOpportunity, StartPlaybook, PostNote)
 
 
@@ -44,7 +45,7 @@ def check_retry(state: LifecycleState, command: RetryStep, *, under_way: bool) -
         known = ", ".join(sorted(state.cases)) or "none is open"
         raise Refused(f"there is no open case {command.case!r}; open: {known}")
     kind = state.cases[command.case].view.kind
-    if command.by == FROZEN and kind != FROZEN:
+    if command.by == FROZEN and kind not in HELD:
         raise Refused(f"the thaw moves on what is frozen, and this is {kind}: a doubt is a person's")
     if command.case in (ORDER_CASE, OUT_OF_TERM_CASE, UNDECIDED_CASE):
         raise Refused("this case is settled by correcting the order (tenure fix) or by a decision (tenure renew, end)")

@@ -108,6 +108,12 @@ class ConnectionFrozen(TenureError):
     kind, retried, actor = "FROZEN", False, "ops"
 
 
+class AccountFenced(TenureError):
+    """Our own fence: the account is being merged or split. What waits for it goes on by itself afterwards."""
+
+    kind, retried, actor = "FENCED", False, "nobody"
+
+
 class OutcomeUnknown(TenureError):
     """A time-out or 5xx after a write was sent: it may have been done. Only a key or a look-up may follow."""
 
@@ -142,6 +148,6 @@ ERRORS: dict[str, type[TenureError]] = {
     error.kind: error
     for error in (
         InvalidInput, Rejected, PeriodClosed, NotFound, AlreadyExists, CursorExpired, AuthFailed, RateLimited,
-        SourceUnavailable, ConnectionFrozen, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
+        SourceUnavailable, ConnectionFrozen, AccountFenced, OutcomeUnknown, ContractBroken, Busy, InDoubt, Internal,
     )
 }  # fmt: skip

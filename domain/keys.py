@@ -56,6 +56,34 @@ def company(account: str, scope: str | None = None) -> str:
     return f"company:{account}" + (f"@{scope}" if scope else "")
 
 
+def accounts_in(key: str) -> tuple[str, ...]:
+    """The account that a customer's or company's key names; for a company in one of several CS platforms it may be
+    either of two. Empty for a key that names a contract's own fact.
+    """
+    kind, _, rest = key.partition(":")
+    match kind:
+        case "customer":
+            return (rest.rpartition(":")[0],)
+        case "company":
+            return tuple(dict.fromkeys((rest, rest.rpartition("@")[0] or rest)))
+    return ()
+
+
+def entity_in(key: str, account: str) -> str:
+    """The selling entity of the key of this account's customer."""
+    return key.removeprefix(customer(account, "")).partition("@")[0]
+
+
+def rekeyed(key: str, account: str, into: str) -> str:
+    """The key of the same fact for another account; any key that does not name `account` stays as it is."""
+    if key.startswith(former := customer(account, "")):
+        return customer(into, "") + key.removeprefix(former)
+    former = company(account)
+    if key == former or key.startswith(f"{former}@"):
+        return company(into) + key.removeprefix(former)
+    return key
+
+
 def onboarding(contract: str) -> str:
     return f"onboarding:{contract}"
 

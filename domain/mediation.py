@@ -91,7 +91,9 @@ class Keeps:
 
 @dataclass(frozen=True)
 class Asks:
-    """`why` puts the question to a person, from the event's data; `mend` is what to do, for a `{contract}`."""
+    """`why` puts the question to a person, from the event's data; `mend` is what to do, for a `{contract}` and whatever
+    the event's data names.
+    """
 
     kind: str
     title: str
@@ -149,7 +151,7 @@ TABLE: Mapping[type[e.EventData], Treatment] = {
         kind="account_merged",
         title="the customer's account was merged into another",
         why=lambda event: f"the account {event.account} is part of {event.into} now; events for either are understood",
-        mend="check owner and terms of {contract} in the CRM, then tenure cases resolve",
+        mend="tenure accounts merge {account} {into}; it shows what it would do with --dry-run",
     ),
     e.LegalEntityChanged: Asks(
         kind="legal_entity_changed",

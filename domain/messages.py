@@ -190,6 +190,21 @@ class RetryStep(Tolerant):
     on: date | None = None
 
 
+class MoveAccount(Tolerant):
+    """The contract belongs to another account from now on: `move` names the merge or split, `back` takes it back.
+
+    `known`: what stands outside under the keys of the account `into`. `sent`: keys of this contract's steps that the
+    ledger has sent, as they are.
+    """
+
+    move: str
+    account: str
+    into: str
+    known: dict[str, str] = {}
+    sent: tuple[str, ...] = ()
+    back: bool = False
+
+
 class RenewContract(Tolerant):
     by: str
 

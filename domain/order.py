@@ -86,7 +86,8 @@ class OrderLine(Frozen):
 class Order(Frozen):
     """A deal in our words. Everything that can be missing is optional: validation names every gap at once.
 
-    `bill_to` and `ship_to` fall back to `sold_to` where the deal does not say (see `billed`, `shipped`).
+    `bill_to` and `ship_to` fall back to `sold_to` where the deal does not say (see `billed`, `shipped`). `beside`: the
+    products that the deal's other contracts sell, where it was split.
     """
 
     deal_id: str
@@ -102,6 +103,7 @@ class Order(Frozen):
     purchase_order: Annotated[OrderedPurchaseOrder | None, BeforeValidator(_number_alone)] = None
     terms: OrderedTerms = OrderedTerms()
     lines: tuple[OrderLine, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def billed(self) -> Party:

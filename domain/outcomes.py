@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from domain import keys, projection
 from domain.changes.kinds import AtRenewal
 from domain.changes.undoing import given_up
-from domain.errors import ERRORS, ConnectionFrozen, Internal
+from domain.errors import ERRORS, AccountFenced, ConnectionFrozen, Internal
 from domain.finance import approval, credit, purchasing
 from domain.order import OrderVerdict, Reason
 from domain.standins import BILLED_ELSEWHERE
@@ -114,7 +114,7 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
         state.told.setdefault(step.key, DOUBTFUL)
     error = ERRORS.get(kind, Internal)
     former = state.cases.get(step.key)
-    frozen = error is ConnectionFrozen
+    held = error in (ConnectionFrozen, AccountFenced)
     tries = former.failures if former else 0
     doubtful = kind == "IN_DOUBT"
     mistaken = _mistaken(step, kind)
@@ -129,10 +129,10 @@ def failed(state: LifecycleState, step: Step, kind: str, message: str, now: date
             mend=_mend(state, step, kind, mistaken=mistaken),
             connection=state.connection(step.system),
         ),
-        failures=tries if frozen else tries + 1,
+        failures=tries if held else tries + 1,
         retry_at=None if doubtful or mistaken else now + delay,
     )
-    if not error.retried and not doubtful and not frozen:
+    if not error.retried and not doubtful and not held:
         next_generation(state, step.key)  # what was refused for good is a new try in the ledger
     if doubtful:
         state.queue = [queued for queued in state.queue if queued.key != step.key]
@@ -154,6 +154,8 @@ def _mend(state: LifecycleState, step: Step, kind: str, *, mistaken: bool) -> st
         return (
             f"{thaw} (or tenure thaw, where everything is frozen), once the reason is gone; it then goes on by itself"
         )
+    if kind == AccountFenced.kind:
+        return f"nothing: it goes on by itself; tenure accounts list shows what moves, {retry} tries it now"
     if mistaken:
         return f"{retry} --done-as ID (with the right one) or {retry} (without one, it is looked for again)"
     if kind == "PERIOD_CLOSED":

@@ -29,7 +29,7 @@ def validate_order(s: LifecycleState) -> ValidateOrder:
 
 
 def create_customer(s: LifecycleState) -> CreateCustomer:
-    return CreateCustomer(key=s.customer_key, revision=s.order_revision)
+    return CreateCustomer(key=s.customer_key, revision=s.order_revision, account=s.account if s.account_moves else None)
 
 
 def create_subscription(s: LifecycleState) -> CreateSubscription:
@@ -68,7 +68,7 @@ def start_billing(s: LifecycleState, line: str, starts: date) -> StartBilling:
 
 
 def ensure_company(s: LifecycleState) -> EnsureCompany:
-    return EnsureCompany(key=s.company_key, revision=s.order_revision)
+    return EnsureCompany(key=s.company_key, revision=s.order_revision, account=s.account if s.account_moves else None)
 
 
 def launch_onboarding(s: LifecycleState, today: date) -> LaunchOnboarding:

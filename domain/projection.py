@@ -145,6 +145,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         connections=state.connections,
         parent_account=state.sheet.parent_account if state.sheet else None,
         former=dict(state.former),
+        moved_from=[move.account for move in state.account_moves],
         zone=state.zone,
         term=state.term if term else 0,
         term_starts=term.starts if term else None,
@@ -257,6 +258,7 @@ def details(seen: LifecycleView) -> str:
         lines.append(f"- **Approved by finance:** {seen.approval.approved_by}, {seen.approval.on}")
     lines += [f"- **{how.replace('_', ' ')}:** {former}" for former, how in seen.former.items()]
     lines += [f"- **Account:** {seen.account}, part of {seen.parent_account}"] if seen.parent_account else []
+    lines += [f"- **Moved from account:** {', '.join(seen.moved_from)}"] if seen.moved_from else []
     elsewhere = [f"{kind} {name}" for kind, name in seen.connections.items() if kind != name]
     lines += [f"- **Connections:** {', '.join(elsewhere)}"] if elsewhere else []
     lines += [f"- **Risk:** {seen.risk}, **renewal priority:** {seen.renewal_priority}", ""]

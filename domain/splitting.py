@@ -50,6 +50,11 @@ def split(document: Document) -> list[Document]:
         order = {**document, **_own(line, document), "lines": []}
         part = parts.setdefault(_sort(order), order)
         part["lines"].append(_bare(line))
+    products = [_products(part) for part in parts.values()]
+    for number, part in enumerate(parts.values()):
+        beside = set[str]().union(*products[:number], *products[number + 1 :])
+        if beside:  # what is sold only beside something may have it in another contract
+            part["beside"] = sorted(beside)
     return list(parts.values())
 
 
@@ -124,6 +129,10 @@ def _bare(line: Any) -> Any:
 def _sort(order: Document) -> str:
     """What tells the contracts of one deal apart."""
     return json.dumps([order.get(name) for name in OWN], sort_keys=True, default=str)
+
+
+def _products(order: Document) -> set[str]:
+    return {str(line["product"]) for line in order["lines"] if isinstance(line, dict) and line.get("product")}
 
 
 def _lines(document: Document) -> set[str]:

@@ -67,6 +67,15 @@ class Withheld(Tolerant):
     settled: str = ""
 
 
+class Moved(Tolerant):
+    """The contract has gone from one account to another. `effects`: what stood under the former account's keys."""
+
+    id: str
+    account: str
+    into: str
+    effects: dict[str, str] = {}
+
+
 class LifecycleState(Tolerant):
     """Argument and continue-as-new payload of the workflow. Every field added later needs a default."""
 
@@ -77,6 +86,7 @@ class LifecycleState(Tolerant):
     selling_entity: str = ""
     shift_seconds: float = 0
     former: dict[str, Succession] = {}
+    account_moves: list[Moved] = []
 
     order_revision: int = 1
     reasons: tuple[Reason, ...] = ()

@@ -42,10 +42,13 @@ class TakenOver(StepBase):
 
 
 class CreateCustomer(TakenOver):
-    """`anew`: a person said that it is none of those that look alike."""
+    """`anew`: a person said that it is none of those that look alike. `account`: where it is another than the order's,
+    since the contract has moved.
+    """
 
     do: Literal["erp.create_customer"] = "erp.create_customer"
     revision: int
+    account: str | None = Field(default=None, exclude_if=lambda account: account is None)
     anew: bool = Field(default=False, exclude_if=lambda anew: not anew)
 
 
@@ -123,8 +126,11 @@ class CancelSubscription(StepBase):
 
 
 class EnsureCompany(StepBase):
+    """`account`: where it is another than the order's, since the contract has moved."""
+
     do: Literal["cs.ensure_company"] = "cs.ensure_company"
     revision: int
+    account: str | None = Field(default=None, exclude_if=lambda account: account is None)
 
 
 class LaunchOnboarding(StepBase):

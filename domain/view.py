@@ -95,8 +95,8 @@ class ForecastView(Tolerant):
 class LifecycleView(Tolerant):
     """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
 
-    `mode`: live (since `cut_over`), or shadow. `stages`: those that are off, or only observe. `former`:
-    the contracts that this one comes from, and how (domain/messages.py).
+    `mode`: live (since `cut_over`), or shadow. `stages`: those that are off, or only observe. `former`: the contracts
+    that this one comes from, and how (domain/messages.py). `moved_from`: the accounts that it was of.
     `notice_cut_off`: the last day of notice for the running term. `review`: the last yearly review of an evergreen
     contract, `review_opens` when the next one begins.
     """
@@ -113,6 +113,7 @@ class LifecycleView(Tolerant):
     connections: dict[str, str] = {}
     parent_account: str | None = None
     former: dict[str, str] = {}
+    moved_from: list[str] = []
     zone: str = "UTC"
     term: int = 0
     term_starts: date | None = None

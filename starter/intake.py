@@ -24,6 +24,7 @@ from store.subjects import surviving
 from store.tables import CaseRow, LifecycleRow
 
 LONGEST_ID = 200  # a workflow id may have 255 bytes on some servers
+OF_RENEWAL = ("renewal_months", "auto_renew")  # a mapping has one rule for all deals; what is one-off never renews
 LINK_TO_CONTRACT = "link the deal in the CRM to the contract it changes, or renews"
 
 DealEvent = DealClosedWon | DealCorrected | DealReopened | DealLost
@@ -107,7 +108,8 @@ class Intake:
         if deal.account is not None:
             document["account"] = {**document.get("account", {}), "id": surviving(session, deal.account)}
         if deal.kind is DealKind.ONE_OFF:
-            document["terms"] = {**document.get("terms", {}), "kind": ONE_OFF}
+            terms = document.get("terms", {})
+            document["terms"] = {name: terms[name] for name in terms if name not in OF_RENEWAL} | {"kind": ONE_OFF}
         return document
 
     # ── linked deals ────────────────────────────────────────────────────────────────────────────────────────────

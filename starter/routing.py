@@ -178,7 +178,7 @@ def _question(session: Session, asks: Asks, event: EventData, contract: str) -> 
         title=asks.title,
         reasons=[asks.why(event)],
         actor=asks.actor,
-        mend=asks.mend.format(contract=contract),
+        mend=asks.mend.format(**{**event.model_dump(mode="json"), "contract": contract}),
     )
 
 

@@ -1,18 +1,19 @@
-"""After a thaw: lifecycles that waited for it try again now, rather than when their own timers end."""
+"""After a thaw, and after a merge: lifecycles that waited for it try again now, not when their own timers end."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import ConnectionFrozen
 from domain.messages import RetryStep
 from domain.routes import Landscape
-from store.cases import FROZEN, frozen_at
+from store.cases import FENCED, FROZEN, frozen_at
 from store.database import Database
+from store.fences import fenced
 from store.freezing import EVERYTHING, frozen
 from store.tables import CaseRow, LifecycleRow
 from workflows.lifecycle import CustomerLifecycle
@@ -44,16 +45,18 @@ class Thawing:
         return sum(told)
 
     def _waiting(self, session: Session) -> list[tuple[str, str, str]]:
-        """The oldest cases of a freeze that is over: workflow id, the case's own id, and the step's."""
+        """The oldest cases of a freeze or a merge that is over: workflow id, the case's own id, and the step's."""
         switched = frozen(session)
         if EVERYTHING in switched:
             return []
         still = {*switched} | {kind for kind, home in self._landscape.homes.items() if home in switched}
+        still_frozen = col(CaseRow.problem).in_([frozen_at(name) for name in still])
+        still_fenced = col(LifecycleRow.account).in_(fenced(session))
         query = (
             select(CaseRow, LifecycleRow.workflow_id)
             .join(LifecycleRow, col(LifecycleRow.contract) == col(CaseRow.contract))
-            .where(CaseRow.state == "open", CaseRow.kind == FROZEN, col(CaseRow.projected), ~col(LifecycleRow.closed))
-            .where(col(CaseRow.problem).not_in([frozen_at(name) for name in still]))
+            .where(CaseRow.state == "open", col(CaseRow.projected), ~col(LifecycleRow.closed))
+            .where(or_(and_(CaseRow.kind == FROZEN, ~still_frozen), and_(CaseRow.kind == FENCED, ~still_fenced)))
             .where(col(CaseRow.id).not_in(list(self._told)))
             .order_by(col(CaseRow.opened_at))
             .limit(AT_ONCE)

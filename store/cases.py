@@ -10,7 +10,7 @@ from store.database import Database, change, insert_once
 from store.tables import CaseNoteRow, CaseRow, InboxRow, utc_now
 
 DEAD_LETTER, UNLINKED_DEAL, EARLY_EVENT, REFUSED = "dead_letter", "unlinked_deal", "early_event", "refused_event"
-FROZEN = "frozen"
+FROZEN, FENCED = "frozen", "fenced"
 
 
 class Cases:

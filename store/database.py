@@ -104,6 +104,14 @@ def take_turn(session: Session, name: str) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"tenure:{name}"})
 
 
+def share_turn(session: Session, name: str) -> None:
+    """Be there together with others that share the turn, and never with one that takes it."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"), {"name": f"tenure:{name}"}
+        )
+
+
 def change(session: Session, statement: Update) -> int:
     """Run an UPDATE past the identity map and return how many rows it changed."""
     return _rowcount(session.connection().execute(statement))

@@ -12,6 +12,7 @@ from domain.routes import any_of
 from store.cases import open_case
 from store.database import Database, change, db_now, insert_once, now, take_turn
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.fences import check_fence
 from store.freezing import EVERYTHING, freeze, frozen, thaw, why_frozen
 from store.inbox import ROUTING, unpark
 from store.lifecycles import link_new
@@ -180,6 +181,7 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     if row.state in ("DONE", "SENT") and _elsewhere(row.operation, asked.operation):
         where, here = _connection(row.operation), _connection(asked.operation)
         raise Rejected(f"{row.key} was given to {where}, and {here} is another system: it would be there twice")
+    check_fence(session, row.key, asked.contract, settles=row.state in ("SENT", "DONE"))
     if row.state == "DONE":
         if row.arguments != asked.arguments:
             raise Rejected(f"{row.key} is done with other arguments; a new intention needs a new key")

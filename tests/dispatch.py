@@ -69,8 +69,8 @@ class Post:
     async def sweep(self) -> int:
         return await self.house.database.write(lambda session: sweep(session, self.house.company))
 
-    async def life(self, number: str) -> Life:
-        row = await self.lifecycles.get(f"{CRM}/{number}/1")
+    async def life(self, number: str, part: int = 1) -> Life:
+        row = await self.lifecycles.get(f"{CRM}/{number}/{part}")
         assert row is not None
         handle = self.house.client.get_workflow_handle_for(CustomerLifecycle.run, row.workflow_id)
         return Life(self.house, row.contract, handle, SqlOrders(self.house.database))

@@ -37,6 +37,7 @@ class Desk:
         self._row = row
         self._shown: str | None = None
         self._attributes: tuple[object, ...] = ()
+        self._account: str | None = None
         self.leaving = False
 
     async def serve(self) -> None:
@@ -60,6 +61,7 @@ class Desk:
 
     def _upsert(self, seen: LifecycleView) -> None:
         """Upsert what changed since last time: one command, one action."""
+        self._upsert_account(seen)
         renewal = datetime.combine(seen.renewal_date, time(), UTC) if seen.renewal_date else None
         attributes = (seen.stage.value, renewal, bool(seen.cases))
         if attributes == self._attributes:
@@ -73,9 +75,16 @@ class Desk:
             updates.append(RENEWAL_DATE.value_set(renewal))
         workflow.upsert_search_attributes(updates)
 
+    def _upsert_account(self, seen: LifecycleView) -> None:
+        """The account is set at the start, and again only where the contract has moved to another."""
+        moved = bool(seen.moved_from) if self._account is None else seen.account != self._account
+        self._account = seen.account
+        if moved:
+            workflow.upsert_search_attributes([ACCOUNT_ID.value_set(seen.account)])
+
 
 def at_start(account: str, legal_entity: str) -> TypedSearchAttributes:
-    """The attributes that never change, for the starter."""
+    """The attributes that hardly ever change, for the starter."""
     return TypedSearchAttributes(
         [SearchAttributePair(ACCOUNT_ID, account), SearchAttributePair(LEGAL_ENTITY, legal_entity or "unknown")]
     )

@@ -175,7 +175,7 @@ class Lanes:
         except ActivityError as error:
             kind, message = reason_of(error)
             failures = case.failures + 1 if case else 1
-            delay = options.WHILE_FROZEN if kind == "FROZEN" else options.retry_delay(failures)
+            delay = options.WHILE_FROZEN if kind in ("FROZEN", "FENCED") else options.retry_delay(failures)
             failed(self._state, step, kind, message, self._now(), delay)
             if (opens := redate_of(error)) and step.key in self._state.cases:
                 periods.redate_by_policy(self._state, step, opens, self._now())

@@ -15,7 +15,7 @@ from workflows.refusing import refuse
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain import calendar, commands, corrections, outcomes, projection, reactions
+    from domain import calendar, commands, corrections, moving, outcomes, projection, reactions
     from domain.books import ViewRow
     from domain.changes import applying
     from domain.changes.applying import ChangePreview
@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         EndContract,
         EventBatch,
         FixOrder,
+        MoveAccount,
         RenewContract,
         RetryStep,
     )
@@ -129,6 +130,18 @@ class LifecycleMessages(FinanceMessages):
     @cancel.validator
     def _check_cancel(self, command: CancelOrder) -> None:
         refuse(lambda: commands.check_cancel(self._state, command, under_way=self._lanes.busy("erp")))
+
+    @workflow.update
+    def move_account(self, command: MoveAccount) -> CommandAnswer:
+        """Belong to another account: its accounts were merged or split, or that is taken back. Again, it changes
+        nothing."""
+        moving.move(self._state, command)
+        return self._answer(f"it belongs to the account {self._state.account}")
+
+    @move_account.validator
+    def _check_move(self, command: MoveAccount) -> None:
+        if command.back:
+            refuse(lambda: moving.check_back(self._state, command.account, command.into))
 
     @workflow.update
     def change(self, command: ChangeContract) -> CommandAnswer:

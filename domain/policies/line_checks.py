@@ -18,7 +18,7 @@ def line_reasons(order: Order, company: Company) -> Iterator[Reason]:
     if not order.lines:
         yield Reason(path="lines", message="The order has no lines: at least one product must be sold.")
     products = {product.sku: product for product in company.products}
-    sold = {line.product for line in order.lines if line.product}
+    sold = {line.product for line in order.lines if line.product} | set(order.beside)
     ids: set[str] = set()
     for index, line in enumerate(order.lines):
         at = f"lines[{index}]"

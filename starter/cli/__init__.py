@@ -5,6 +5,7 @@ import sys
 import typer
 
 from starter.cli import (
+    accounts,
     cases,
     catalog,
     changing,
@@ -36,6 +37,7 @@ for part in (
     stages,
     changing,
     finance,
+    accounts,
     cases,
     connections,
     freezing,
