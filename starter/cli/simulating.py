@@ -8,6 +8,7 @@ import typer
 from starter.cli.lifecycles import read_document
 from starter.cli.running import Contract, Json, open_office, run, show
 from starter.mistakes import Mistake
+from starter.sections import KINDS
 from starter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def what_if(
     own, as with `tenure simulate`. Without a change, what will happen is printed.
     """
     import wiring
-    from starter.simulation.asking import Asked, with_asked
+    from starter.simulation.asking import Asked, Asking, with_asked
     from starter.simulation.difference import difference
     from starter.simulation.fork import Running, read_running
     from starter.simulation.fork import what_if as live_twice
@@ -126,8 +127,9 @@ def what_if(
 
     running = run(read())
     written = _script(script, running.today, decide)
-    entries = asked.entries(running.state, running.today, company.milestones, len(written.entries) + 1)
-    wanted = with_asked(written, entries)
+    systems = frozenset({*KINDS, *landscape.connections})
+    of = Asking(running.state, running.today, running.until(years), company.milestones, systems)
+    wanted = with_asked(written, asked.entries(of, len(written.entries) + 1))
     without, instead = run(lived(running, wanted))
     if not wanted.entries:
         show(as_json, without, lambda: _print_future(without))

@@ -25,13 +25,14 @@ class Asked:
     renew: bool = False
     end: str | None = None
 
-    def entries(self, state: LifecycleState, today: date, milestones: frozenset[str], first: int = 1) -> list[Entry]:
+    def entries(self, of: "Asking", first: int = 1) -> list[Entry]:
         """In the contract's words of today; numbered from `first`. Raises Mistake."""
-        day, reached = self._dates(today, milestones)
+        state = of.state
+        day, reached = self._dates(of)
         told: list[tuple[date, str | None, Any]] = [
             (on, "deliver", MilestoneReached(milestone=name, on=on)) for name, on in reached.items()
         ]
-        told += [(day, None, _outage(each)) for each in self.outages]
+        told += [(day, None, _outage(each, of.systems)) for each in self.outages]
         if self.amend:
             quantities = dict(_quantity(each, state, day) for each in self.amend)
             told.append((day, "change", _change("what-if-amend", Amend(quantities=quantities))))
@@ -45,21 +46,36 @@ class Asked:
             for number, (on, update, what) in enumerate(told, first)
         ]
 
-    def _dates(self, today: date, milestones: frozenset[str]) -> tuple[date, dict[str, date]]:
+    def _dates(self, of: "Asking") -> tuple[date, dict[str, date]]:
         days, reached = [], {}
         for each in self.dates:
-            name, sign, day = each.rpartition("=")
+            name, sign, text = each.rpartition("=")
+            day = _date(text, "--date")
+            if not of.today <= day <= of.until:
+                where = f"before today, {of.today}" if day < of.today else f"after {of.until}; give more --years"
+                raise Mistake(f"--date: {day} is {where}")
             if not sign:
-                days.append(_date(day, "--date"))
-            elif name not in milestones:
-                raise Mistake(f"--date: unknown milestone {name!r}; the plan has {', '.join(sorted(milestones))}")
+                days.append(day)
+            elif name not in of.milestones:
+                raise Mistake(f"--date: unknown milestone {name!r}; the plan has {', '.join(sorted(of.milestones))}")
+            elif name in of.state.milestones:
+                raise Mistake(f"--date: {name} was reached on {of.state.milestones[name]} already")
             else:
-                reached[name] = _date(day, "--date")
+                reached[name] = day
         if len(days) > 1:
             raise Mistake("--date: give one day for the change; a milestone's is written as go-live=2027-03-01")
-        if days and days[0] < today:
-            raise Mistake(f"--date: {days[0]} is in the past; today is {today} in the contract's zone")
-        return (days[0] if days else today), reached
+        return (days[0] if days else of.today), reached
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked about: the state as it stands today, until when it is lived on, and what can be named."""
+
+    state: LifecycleState
+    today: date
+    until: date
+    milestones: frozenset[str]
+    systems: frozenset[str]
 
 
 def with_asked(script: Script, entries: Sequence[Entry]) -> Script:
@@ -89,11 +105,13 @@ def _quantity(text: str, state: LifecycleState, day: date) -> tuple[str, Decimal
     return line.id, number + (state.quantities.get(line.id, line.quantity) if differs else 0)
 
 
-def _outage(text: str) -> Outage:
-    system, sign, days = text.partition("=")
-    if not sign or not days.strip().isdecimal() or not 1 <= int(days) <= 3660:
+def _outage(text: str, systems: frozenset[str]) -> Outage:
+    system, sign, days = (part.strip() for part in text.partition("="))
+    if not sign or not days.isdecimal() or not 1 <= int(days) <= 3660:
         raise Mistake(f"--outage: {text!r} is no outage; write it as erp=3, for three days")
-    return Outage(system=system.strip(), days=int(days))
+    if system not in systems:
+        raise Mistake(f"--outage: unknown system {system!r}; known: {', '.join(sorted(systems))}")
+    return Outage(system=system, days=int(days))
 
 
 def _date(text: str, option: str) -> date:

@@ -10,6 +10,9 @@ from starter.mistakes import Mistake
 from starter.travel import CannotTravel, RunEnded, fast_forward, workflow_clock
 
 PATIENCE = 60.0
+MARGIN = timedelta(minutes=1)
+"""How far a jump leads past what is due at its end. By less a busy server might pass it before its timers have fired:
+the clock goes on by itself, too."""
 BACK_OFF = timedelta(minutes=1)
 """Longer than all attempts of one activity wait."""
 
@@ -30,9 +33,9 @@ class Clockwork:
         return await workflow_clock(self._client, self._id) + self._shift
 
     async def go(self, to: datetime) -> bool:
-        """Be at a business instant, or a second after it, with everything done. False when the lifecycle has ended."""
-        ahead = (to - await self.now()).total_seconds()
-        if ahead > 0 and not await self._skip(timedelta(seconds=int(ahead) + 1)):
+        """Be at a business instant, or a moment after it, with everything done. False when the lifecycle has ended."""
+        ahead = to - await self.now()
+        if ahead > timedelta() and not await self._skip(timedelta(seconds=int(ahead.total_seconds())) + MARGIN):
             return False
         return await self.rest()
 

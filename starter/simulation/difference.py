@@ -32,22 +32,24 @@ class Difference(Frozen):
 
 
 def difference(without: Future, instead: Future) -> Difference:
-    """What differs, in order. A fact is the same by its key; of several under one key the first goes with the first."""
+    """What differs, in order. A fact is the same by its key; what stands under one key more than once, such as a level,
+    is not compared with itself of another day."""
     common = Counter(without.lines) & Counter(instead.lines)
     before, after = _beside(without.lines, common), _beside(instead.lines, common)
-    only_without, only_instead, changed = [], [], []
-    for key in before.keys() | after.keys():
-        old, new = before.get(key, []), after.get(key, [])
-        changed += [Changed(without=each, instead=other) for each, other in zip(old, new, strict=False)]
-        only_without += old[len(new) :]
-        only_instead += new[len(old) :]
+    often = {key for future in (without, instead) for key, times in _times(future.lines).items() if times > 1}
+    moved = (before.keys() & after.keys()) - often
     return Difference(
         contract=without.contract,
         begins=without.begins,
         until=without.until,
-        without=tuple(sorted(only_without, key=_place)),
-        instead=tuple(sorted(only_instead, key=_place)),
-        changed=tuple(sorted(changed, key=lambda each: _place(each.without))),
+        without=_in_place(line for key, lines in before.items() if key not in moved for line in lines),
+        instead=_in_place(line for key, lines in after.items() if key not in moved for line in lines),
+        changed=tuple(
+            sorted(
+                (Changed(without=before[key][0], instead=after[key][0]) for key in moved),
+                key=lambda each: min(_place(each.without), _place(each.instead)),
+            )
+        ),
     )
 
 
@@ -72,6 +74,14 @@ def _beside(lines: Iterable[Line], common: Counter[Line]) -> dict[str, list[Line
         else:
             found[line.key].append(line)
     return found
+
+
+def _times(lines: Iterable[Line]) -> Counter[str]:
+    return Counter(line.key for line in lines)
+
+
+def _in_place(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(sorted(lines, key=_place))
 
 
 def _place(line: Line) -> tuple[date, str]:

@@ -39,6 +39,10 @@ class Running:
     def today(self) -> date:
         return calendar.civil_date(self.as_of, self.state.zone)
 
+    def until(self, years: int) -> date:
+        """The day on which so many years of its future are over."""
+        return calendar.add_months(self.today, 12 * years)
+
 
 async def read_running(office: Office, name: str) -> Running:
     """By queries and reads alone: nothing enters the lifecycle's history, or the store. Raises Mistake."""
@@ -65,8 +69,7 @@ async def what_if(
 ) -> tuple[Future, Future]:
     """The future without and the one with what is asked, for so many years. How renewals are decided, and whether
     milestones are reached, is the same in both. Raises Mistake."""
-    begins = running.today
-    until = calendar.add_months(begins, 12 * years)
+    begins, until = running.today, running.until(years)
     check_days(asked, begins, until)
 
     async def future(script: Script, which: str) -> Future:

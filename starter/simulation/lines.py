@@ -16,6 +16,7 @@ Kind = Literal["effect", "event", "command", "change", "outage", "turn"]
 
 SAID_ALREADY = {"started", "activated", "billing_started", "risk_changed", "ended", "cancelled"}
 """Turns that an effect, or another turn, tells as well."""
+LEVELS = {"stage_changed", "forecast_changed", "entitlement_changed"}
 
 
 class Line(Frozen):
@@ -64,14 +65,14 @@ def turn_line(event: dict[str, Any]) -> Line | None:
     if turn in SAID_ALREADY:
         return None
     key, what = _turn(turn, said)
-    return Line(on=date.fromisoformat(said["on"]), key=key, kind="turn", what=what, level=turn == "stage_changed")
+    return Line(on=date.fromisoformat(said["on"]), key=key, kind="turn", what=what, level=turn in LEVELS)
 
 
 def _turn(turn: str, said: dict[str, Any]) -> tuple[str, str]:
     contract = said["contract"]
     match turn:
         case "stage_changed":
-            return f"stage:{contract}", f"stage: {said['stage'].replace('_', ' ')}"
+            return f"stage:{contract}", f"stage: {_words(said['stage'])}"
         case "renewal_opened":
             return f"window:{contract}:{said['term']}", f"the renewal window of term {said['term']} is open"
         case "renewal_decided":
@@ -79,13 +80,26 @@ def _turn(turn: str, said: dict[str, Any]) -> tuple[str, str]:
         case "term_begun":
             until = said["term_ends"] or "ended by notice"
             return f"term:{contract}:{said['term']}", f"term {said['term']} begins, until {until}"
+        case "forecast_changed":
+            booked = ", ".join(f"line {line} has {quantity}" for line, quantity in said["booked_quantities"].items())
+            books = f"; from {said['booked_starts']}: {booked}" if booked and said["booked_starts"] else ""
+            return f"forecast:{contract}", f"forecast: {_words(said['category'])} ({'; '.join(said['reasons'])}){books}"
+        case "entitlement_changed":
+            return (
+                f"entitlement:{contract}",
+                f"entitlement: {_words(said['entitlement'])} from {said['effective']} ({said['reason']})",
+            )
         case "case_opened":
             return f"case:{said['case']}", f"case for {said['actor']}: {said['title']}"
         case "case_resolved":
             return f"case:{said['case']}", "settled"
     own = {name: value for name, value in said.items() if name not in ("contract", "account", "deal", "on")}
-    facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in own.items() if value is not None)
-    return f"{turn.replace('_', '-')}:{contract}", f"{turn.replace('_', ' ')}: {facts}" if facts else turn
+    facts = ", ".join(f"{_words(name)} {value}" for name, value in own.items() if value not in (None, "", [], {}))
+    return f"{turn.replace('_', '-')}:{contract}", f"{_words(turn)}: {facts}" if facts else _words(turn)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _effect(recorded: Recorded) -> str:

@@ -10,7 +10,7 @@ from sqlmodel import Session, SQLModel, func, select
 
 import wiring
 from starter.mistakes import Mistake
-from starter.simulation.asking import Asked, with_asked
+from starter.simulation.asking import Asked, Asking, with_asked
 from starter.simulation.difference import Difference, difference, unified
 from starter.simulation.fork import Running, what_if
 from starter.simulation.life import Future
@@ -34,11 +34,16 @@ async def running_of(life: Life) -> Running:
     return Running(row, state, view.as_of, [each.document for each in revisions])
 
 
+def asking(running: Running, house: House, years: int = 2) -> Asking:
+    systems = frozenset(house.landscape.connections)
+    return Asking(running.state, running.today, running.until(years), house.company.milestones, systems)
+
+
 async def futures(
     life: Life, asked: Asked, *, decide: Decider = "renew", years: int = 2
 ) -> tuple[Future, Future, Difference]:
     running, house = await running_of(life), life.house
-    entries = asked.entries(running.state, running.today, house.company.milestones)
+    entries = asked.entries(asking(running, house, years))
     script = with_asked(Script(decide=decide), entries)
     name = f"fork-{uuid.uuid4().hex[:8]}"
     without, instead = await what_if(
@@ -59,10 +64,12 @@ async def test_an_amendment_is_seen_before_it_is_made(house: House) -> None:
 
     assert without.stage == instead.stage
     made = f"amendment:{life.contract}:what-if-amend"
-    assert [(line.on, line.key) for line in found.instead] == [(day, made), (day, "change:amend")]
-    assert found.instead[0].what.endswith("has 75")
-    assert (found.without, found.changed) == ((), ())
-    assert [sign for sign, _ in unified(found)] == ["+", "+"]
+    [amended] = [line for line in found.instead if line.kind == "effect"]
+    assert (amended.on, amended.key) == (day, made)
+    assert amended.what.endswith("has 75")
+    assert not [line for line in found.without if line.kind == "effect"]
+    assert found.changed == ()
+    assert [line for sign, line in unified(found) if sign == "+"] == list(found.instead)
 
 
 async def test_an_end_takes_the_renewals_with_it(house: House) -> None:
@@ -132,9 +139,12 @@ def _counts(session: Session) -> dict[str, int]:
         (Asked(outages=("erp",)), "--outage: 'erp' is no outage"),
         (Asked(outages=("erp=0",)), "--outage: 'erp=0' is no outage"),
         (Asked(dates=("tomorrow",)), "--date: 'tomorrow' is not a date"),
-        (Asked(dates=("2020-01-01",)), "--date: 2020-01-01 is in the past"),
+        (Asked(outages=("sap=2",)), "--outage: unknown system 'sap'; known: crm, cs, erp, support, usage"),
+        (Asked(dates=("2020-01-01",)), "--date: 2020-01-01 is before today"),
+        (Asked(dates=("2099-01-01",)), "--date: 2099-01-01 is after"),
+        (Asked(dates=("go-live=2027-02-01",)), "--date: go-live was reached on"),
         (Asked(dates=("launch=2027-01-01",)), "--date: unknown milestone 'launch'; the plan has go-live"),
-        (Asked(dates=("2030-01-01", "2031-01-01")), "--date: give one day for the change"),
+        (Asked(dates=("2027-06-01", "2027-07-01")), "--date: give one day for the change"),
         (Asked(end="soon"), "--end: 'soon' is not a date"),
     ],
 )
@@ -142,6 +152,6 @@ async def test_what_can_t_be_asked_is_told_in_one_line(house: House, asked: Aske
     life = await serving(house)
     running = await running_of(life)
     with pytest.raises(Mistake) as caught:
-        asked.entries(running.state, running.today, house.company.milestones)
+        asked.entries(asking(running, house))
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
