@@ -85,6 +85,18 @@ class ChangingTestCase(CommandTestCase):
         [renewed] = self.bill(new, "2027-01-31")
         self.assertEqual([(p, q) for p, q, _ in self.billed(renewed)], [("2027-01-01 – 2027-01-31", 12)])
 
+    def test_what_is_billed_names_the_purchase_order_that_came_later(self):
+        made = self.active(world.line(frequency="annual"))
+        start = {"subscription": made, "line": "seat", "starts": "2026-01-01", "accepted_on": "2026-01-01"}
+        self.perform("start_billing", {**start, "purchase_order": "PO-1"})
+        [first] = self.bill(made, "2026-12-31")
+        self.assertEqual(self.record("account.invoice", first).reference, "PO-1")
+        self.renew(made, 2, "2027-01-01", "2028-01-01", purchase_order="PO-2")
+        [second] = self.bill(made, "2027-12-31")
+        self.assertEqual(self.record("account.invoice", second).reference, "PO-2")
+        new = self.renew(made, 3, "2028-01-01", "2029-01-01", purchase_order="PO-3", as_new=True)
+        self.assertEqual(self.record("sale.subscription", new).tenure_purchase_order, "PO-3")
+
     def test_a_renewal_is_refused(self):
         made = self.active()
         self.refused("rejected", self.renew, made, 2, "2027-02-01", "2028-02-01")
