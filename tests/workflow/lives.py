@@ -75,6 +75,17 @@ def opportunity(view: LifecycleView) -> str:
     return view.effects[keys[0]]
 
 
+async def settled_length(life: Life) -> int:
+    """The history's length, once it grows no more: the last levels are told."""
+    length = -1
+    for _ in range(50):
+        if (now := await history_length(life)) == length:
+            return length
+        length = now
+        await asyncio.sleep(0.3)
+    raise AssertionError(f"the history grows on: {length}")
+
+
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -34,6 +34,7 @@ from tests.workflow.lives import (
     renewing,
     rests,
     serving,
+    settled_length,
     to_day,
     to_end,
     to_term_end,
@@ -73,7 +74,7 @@ def known(day: date | None) -> date:
 
 async def test_a_preview_says_what_then_happens_and_writes_no_history(house: House) -> None:
     life = await serving(house)
-    length = await history_length(life)
+    length = await settled_length(life)
     ends = known((await life.view()).term_ends) + timedelta(days=31)
     seen = await foresee(life, Extend(ends=ends))
     assert await history_length(life) == length
