@@ -21,14 +21,19 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.calendar import civil_date
 from domain.document import apply_fixes
+from domain.finance.commands import ApproveOrder
 from domain.messages import (
     AmendmentWon,
     CancelOrder,
     CollectionsChanged,
+    CreditHoldChanged,
     EndContract,
     FixOrder,
+    MilestoneReached,
+    PurchaseOrderReceived,
     RenewalLost,
     RenewalWon,
+    RetryStep,
     SupportChanged,
 )
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
@@ -45,6 +50,7 @@ from tests.workflow.lives import (
     open_window,
     opportunity,
     rests,
+    to_day,
     to_end,
     to_term_end,
 )
@@ -149,8 +155,37 @@ async def continued(house: House) -> Life:
     return life
 
 
+async def finance(house: House) -> Life:
+    """Approved above the limit, held for credit, billed when its purchase order came, dated anew, and told too late."""
+    record = house.payload(HOOLI)
+    terms = {"terms.uplift_reference": "CPI-2027", "terms.price_notice_days": 90}
+    life = await house.start(record, "corpus/finance/1", **{"lines[1].quantity": 1000, "purchase_order": None, **terms})
+    await life.until(lambda view: view.cases)
+    await life.tell(CreditHoldChanged(invoices=("INV-7",)))
+    await life.handle.execute_update(CustomerLifecycle.approve, ApproveOrder(revision=1, by="fin"))
+    await life.until(lambda view: done(view, "customer") and rests(view))
+    await life.tell(CreditHoldChanged())
+    await life.until(lambda view: done(view, "onboarding") and rests(view))
+    await life.travel(8)
+    await life.until(lambda view: view.cases)
+    await life.tell(PurchaseOrderReceived(number="PO-9"))
+    await life.until(lambda view: done(view, "billing-start") and rests(view))
+    opens = (await clock(life)).date() + timedelta(days=3)
+    (await house.http.post("/admin/books", json={"opens_on": opens.isoformat()})).raise_for_status()
+    await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date()))
+    [case] = (await life.until(lambda view: view.cases)).cases
+    again = RetryStep(case=case.id, by="fin", on=opens)
+    await life.handle.execute_update(CustomerLifecycle.retry_step, again)
+    view = await life.until(lambda view: all(line.billing_starts for line in view.lines) and rests(view))
+    assert view.price_notice is not None
+    await to_day(life, view.price_notice.due + timedelta(days=1))
+    await life.until(lambda view: view.cases and "can't apply" in view.cases[0].title)
+    await _end_soon(life)
+    return life
+
+
 PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
-    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early, continued)
+    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance)
 }
 
 # a skipped clock and continue-as-new do not go together: each path has the server that it needs
