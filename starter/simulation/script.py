@@ -50,7 +50,9 @@ class Entry(Frozen):
 
     @property
     def kind(self) -> str:
-        return getattr(self.what, "kind", None) or self.update or "outage"
+        if isinstance(self.what, Outage):
+            return self.what.system
+        return getattr(self.what, "kind", None) or self.update or ""
 
 
 class Script(Frozen):

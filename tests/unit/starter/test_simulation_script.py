@@ -1,6 +1,7 @@
 """A simulation's script: what can be written, and that every mistake is told at once, with its entry."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from domain.messages import EndContract, MilestoneReached
 from starter.simulation.script import Outage, UnusableScript, foreign_systems, read_script
 
 FIRST = date(2026, 11, 20)
+EXAMPLES = Path(__file__).parents[3] / "examples" / "simulations"
 
 
 def mistakes(text: str) -> list[str]:
@@ -108,4 +110,26 @@ def test_only_systems_that_there_are_can_be_down() -> None:
     script = read_script('[[at]]\non = 2027-01-01\noutage = { system = "erpp", days = 1 }', FIRST)
     assert list(foreign_systems(script, frozenset({"erp", "crm"}))) == [
         "entry 1: unknown system 'erpp'; known: crm, erp"
+    ]
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.toml")), ids=lambda script: script.stem)
+def test_the_examples_can_be_read(script: Path) -> None:
+    assert read_script(script.read_text(), FIRST).entries
+
+
+def test_a_change_has_a_name_to_be_undone_by_and_lines_as_an_order_has_them() -> None:
+    [entry] = read_script(
+        """
+        [[at]]
+        after = "1 year"
+        change = { id = "analytics", kind = "amend", added = [{ product = "ANALYTICS", quantity = 5, unit_price = 9 }] }
+        """,
+        FIRST,
+    ).entries
+    assert entry.what.id == "analytics"
+    assert entry.what.change.added == ()
+    assert entry.sold == ({"product": "ANALYTICS", "quantity": 5, "unit_price": 9},)
+    assert mistakes('[[at]]\nafter = "1 year"\nchange = { kind = "amend", added = [{ quantity = 5 }] }') == [
+        "entry 1: change.added: write each line as { product = …, quantity = …, unit_price = … }"
     ]
