@@ -56,6 +56,16 @@ class Promotion:
             unread=unread,
         )
 
+    async def report(self, rows: Sequence[ImportRow]) -> list[Compared]:
+        """The same for several at once."""
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def take(row: ImportRow) -> Compared:
+            async with slots:
+                return await self.compare(row)
+
+        return list(await asyncio.gather(*map(take, rows)))
+
     async def promote(
         self,
         row: ImportRow,
