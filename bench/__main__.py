@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bench import gateway
 from bench.effects import effects
+from bench.importing import EACH, importing
 from bench.life import lived
 from bench.limits import rush
 from bench.outage import outage
@@ -55,10 +56,11 @@ class Sizes:
     outage: int
     writes: int
     orders: int
+    imported: int
 
 
-LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200)
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20)
+LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -175,12 +177,36 @@ def the_life(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     ]
 
 
+def the_import(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    found = asyncio.run(importing(home, sizes.imported, 6, seed, _note))
+    each = {name: found.after[name] for name in EACH}
+    wrong = [*found.wrong, *(f"{name}: {number}" for name, number in each.items() if number != found.contracts)]
+    speed = f"{found.contracts / found.import_seconds:.0f}/s, {found.contracts / found.promote_seconds:.0f}/s"
+    return [
+        Figure(
+            f"import: written outside by {found.contracts} contracts in shadow, {found.kills} kills",
+            str(found.before),
+            "nothing",
+            found.before == 0,
+        ),
+        Figure(
+            "import: after the promotion, each thing that was due",
+            str(wrong[:3] or f"each exactly once ({', '.join(EACH)})"),
+            "each exactly once",
+            not wrong,
+        ),
+        Figure("import: contracts into shadow, made live (with the kills)", speed),
+        Figure("import: until all was done outside, from the first promotion on", f"{found.quiet_seconds:.0f} s"),
+    ]
+
+
 BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
     "outage": the_outage,
     "effects": the_effects,
     "limits": the_limits,
+    "import": the_import,
     "life": the_life,
 }
 

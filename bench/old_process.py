@@ -60,8 +60,8 @@ class OldCustomer:
     def term_ends(self) -> date:
         return add_months(self.activated_on, 12 * self.term)
 
-    def entry(self, customer: str, subscription: str, **existing: Any) -> dict[str, Any]:
-        """What a file says of the contract."""
+    def entry(self, customer: str, subscription: str, *, due: date | None = None, **existing: Any) -> dict[str, Any]:
+        """What a file says of the contract. `due`: the second line is billed from that day on, not with go-live."""
         return {
             "deal_id": self.deal,
             "signed_on": self.activated_on.isoformat(),
@@ -88,7 +88,7 @@ class OldCustomer:
                     "product": "ANALYTICS",
                     "quantity": "10",
                     "unit_price": "300",
-                    "billing_start": {"on_milestone": "go-live"},
+                    "billing_start": {"on_date": due.isoformat()} if due else {"on_milestone": "go-live"},
                 },
             ],
             "existing": {
@@ -103,14 +103,16 @@ class OldCustomer:
 
 async def lives_in(
     erp: Erp,
-    cs: CustomerSuccess,
+    cs: CustomerSuccess | None,
     crm: httpx.AsyncClient,
     old: OldCustomer,
     *,
     billed: tuple[str, ...] = LINES,
     renewed: bool = False,
+    due: date | None = None,
 ) -> dict[str, Any]:
-    """The old process has brought the customer into all three systems; returns what a file says of it."""
+    """The old process has brought the customer into all the systems (without `cs`, into two); returns what a file says
+    of it."""
     name, start = f"Old {old.number} GmbH", old.activated_on
     customer = await erp.create_customer(
         NewCustomer(
@@ -155,9 +157,10 @@ async def lives_in(
         await erp.start_billing(begun, key=f"old:billing:{old.batch}:{old.number}:{line}")
     for term in range(2, old.term + (2 if renewed else 1)):
         await renew(erp, old, subscription.id, term)
-    company = await cs.ensure_company(
-        NewCompany(account=old.account, name=name), key=f"old:company:{old.batch}:{old.number}"
-    )
+    company = {}
+    if cs is not None:
+        new = NewCompany(account=old.account, name=name)
+        company["company"] = (await cs.ensure_company(new, key=f"old:company:{old.batch}:{old.number}")).id
     deal = {
         "Id": old.deal,
         "Name": name,
@@ -167,7 +170,7 @@ async def lives_in(
         "Account": {"Name": name},
     }
     (await crm.post("/crm/opportunities", json=deal)).raise_for_status()
-    return old.entry(customer.id, subscription.id, company=company.id)
+    return old.entry(customer.id, subscription.id, due=due, **company)
 
 
 async def renew(erp: Erp, old: OldCustomer, subscription: str, term: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from bench.old_process import OldCustomer, lives_in, renew
 from domain import keys
 from domain.messages import CollectionsChanged
 from starter.importing.entry import Entrance
@@ -21,7 +22,6 @@ from store.orders import SqlOrders
 from store.tables import EffectRow, ImportRow, LifecycleRow, OutgoingRow
 from tests.dispatch import Post
 from tests.house import House, Life
-from bench.old_process import OldCustomer, lives_in, renew
 from tests.workflow.lives import eventually, rests, to_day
 from workflows.lifecycle import CustomerLifecycle
 
