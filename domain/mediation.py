@@ -232,6 +232,7 @@ def standing(level: str, facts: Iterable[Fact], today: date, company: Company) -
             delinquent=found.delinquent,
             overdue_since=found.oldest_due,
             long_overdue=found.oldest_due is not None and today >= found.oldest_due + high,
+            grace_over=(ends := _grace_ends(found.oldest_due, company)) is not None and today >= ends,
         )
     if level == CREDIT:
         line = credit_line(company.collections, company.credit)
@@ -277,4 +278,11 @@ def next_change(facts: Iterable[Fact], today: date, company: Company) -> date | 
     long = found.oldest_due + timedelta(days=company.risk.high_after_days_overdue) if found.oldest_due else None
     line = credit_line(company.collections, company.credit)
     held = next_due(known, today, line) if line else None
-    return min((day for day in (crossing, long, held) if day is not None and day > today), default=None)
+    graceless = _grace_ends(found.oldest_due, company)
+    return min((day for day in (crossing, long, held, graceless) if day is not None and day > today), default=None)
+
+
+def _grace_ends(oldest_due: date | None, company: Company) -> date | None:
+    """The first day without grace for whoever is delinquent; None where the company sets none."""
+    days = company.entitlement.grace_days
+    return oldest_due + timedelta(days=days + 1) if oldest_due is not None and days is not None else None

@@ -7,11 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.base import Tolerant
+from domain.policies.forecast import Category
 from domain.view import LifecycleView
 
 Succession = Literal["replaces", "converts", "wins_back", "split_from"]
 """How a contract follows another: it replaces it, converts a trial, wins back a customer whose contracts have ended, or
 was split from it at a renewal."""
+
+
+LONGEST_TERM = 600
+"""Months."""
 
 
 class Told(Tolerant):
@@ -27,12 +32,14 @@ class MilestoneReached(Told):
 
 
 class CollectionsChanged(Told):
-    """A level: the invoices that are delinquent now, and since when the oldest is due."""
+    """A level: the invoices that are delinquent now, and since when the oldest is due. `grace_over`: the customer may
+    no longer use what it does not pay for, by the company's policy."""
 
     kind: Literal["collections_changed"] = "collections_changed"
     delinquent: tuple[str, ...] = ()
     overdue_since: date | None = None
     long_overdue: bool = False
+    grace_over: bool = Field(default=False, exclude_if=lambda over: not over)
 
 
 class CreditHoldChanged(Told):
@@ -81,11 +88,13 @@ class AmendmentWon(Told):
 
 
 class RenewalWon(Told):
-    """`quantities`: target quantities by product, as far as the won deal names any."""
+    """`quantities`: target quantities by product, as far as the won deal names any. `months`: how long the next term
+    is, where it is not as long as the contract says."""
 
     kind: Literal["renewal_won"] = "renewal_won"
     opportunity: str
     quantities: dict[str, Decimal] = {}
+    months: int | None = Field(default=None, ge=1, le=LONGEST_TERM, exclude_if=lambda months: months is None)
 
 
 class RenewalLost(Told):
@@ -207,6 +216,14 @@ class MoveAccount(Tolerant):
 
 class RenewContract(Tolerant):
     by: str
+
+
+class ForecastRenewal(Tolerant):
+    """What somebody expects of the renewal of the running term; without a category, what was said is withdrawn."""
+
+    by: str
+    category: Category | None = None
+    reason: str = ""
 
 
 class EndContract(Tolerant):

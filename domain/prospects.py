@@ -1,10 +1,12 @@
 """What a lifecycle's state says of its future: the forecast of its renewal, and what the customer may use."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from domain import calendar
+from domain.messages import ForecastRenewal
 from domain.policies.entitlement import EntitlementFacts, EntitlementStanding, entitlement
 from domain.policies.forecast import Outlook, forecast
+from domain.refused import Refused
 from domain.state import HandForecast, LifecycleState
 from domain.terms import ChargeType
 from domain.view import BookingView, ForecastView
@@ -50,6 +52,30 @@ def forecast_of(s: LifecycleState, now: datetime) -> ForecastView | None:
         by=said.by if said else "",
         booking=booking(s) if category != "churn" else None,
     )
+
+
+def check_forecast(s: LifecycleState, command: ForecastRenewal) -> None:
+    """Refuses a forecast of nothing or of what is decided, one without a reason, and a withdrawal of none."""
+    if s.activated_on is None:
+        raise Refused("the order is not activated yet, so there is nothing to forecast")
+    if s.decision is not None or s.ends_on is not None:
+        raise Refused(f"the renewal after term {s.term} is decided: it is not forecast any more")
+    term = s.term_now()
+    if term is None or term.ends is None or s.ends_by_itself:
+        raise Refused("no renewal follows on the running term, so there is none to forecast")
+    if command.category is None and forecast_by_hand(s) is None:
+        raise Refused("nobody has forecast this renewal by hand, so there is nothing to withdraw")
+    if command.category is not None and not command.reason.strip():
+        raise Refused("a forecast needs a reason")
+
+
+def take_forecast(s: LifecycleState, command: ForecastRenewal, today: date) -> str:
+    """Record it, or take it back. Answers in words."""
+    if command.category is None:
+        s.forecast = None
+        return "withdrawn: the facts forecast again"
+    s.forecast = HandForecast(term=s.term, category=command.category, reason=command.reason, by=command.by, on=today)
+    return f"the renewal after term {s.term} is forecast as {command.category.replace('_', ' ')}"
 
 
 def forecast_by_hand(s: LifecycleState) -> HandForecast | None:

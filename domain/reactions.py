@@ -89,7 +89,7 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
             return
         case CollectionsChanged():
             state.delinquent, state.overdue_since = event.delinquent, event.overdue_since
-            state.long_overdue = event.long_overdue
+            state.long_overdue, state.grace_over = event.long_overdue, event.grace_over
         case CreditHoldChanged():
             credit.overdue(state, event.invoices)
         case SupportChanged():
@@ -182,9 +182,11 @@ def decide(state: LifecycleState, decision: Decision) -> None:
         opens = state.window_opens()
         when = f"it opens on {calendar.civil_date(opens, state.zone)}" if opens else "the contract has no term's end"
         raise Refused(f"the renewal window is not open; {when}")
-    state.decision = decision
+    state.decision, term = decision, state.term_now()
+    if term and term.ends and decision.months and decision.months != state.known.terms.renewal_months:
+        ends = calendar.add_months(term.ends, decision.months)
+        state.moved = state.moved | {state.term + 1: term.ends, state.term + 2: ends}
     if decision.outcome == "end":
-        term = state.term_now()
         # a contract that ran out of term ends on the day of the decision, never in the past
         state.ends_on = max(term.ends, decision.on) if term and term.ends else decision.on
         state.end_reason = decision.by

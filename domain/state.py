@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from pydantic import Field
+
 from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
@@ -25,12 +27,14 @@ from domain.view import CaseView
 
 
 class Decision(Tolerant):
-    """The renewal decision of a term: who or what made it, and when. `quantities`: lines that change with the next."""
+    """The renewal decision of a term: who or what made it, and when. `quantities`: lines that change with the next;
+    `months`: how long that is, where it is not as long as the terms say."""
 
     outcome: Literal["renew", "end"]
     by: str
     on: date
     quantities: dict[str, Decimal] = {}
+    months: int | None = Field(default=None, exclude_if=lambda months: months is None)
 
 
 class HandForecast(Tolerant):

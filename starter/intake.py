@@ -11,7 +11,7 @@ from domain.company import Company
 from domain.events import DealClosedWon, DealCorrected, DealLost, DealReopened, UnusableEvent
 from domain.intake import STARTING, SUCCEEDING, Deal, DealKind
 from domain.mapping import Mapping, canonical, summary
-from domain.messages import AmendmentWon, RenewalLost, RenewalWon, Succession
+from domain.messages import LONGEST_TERM, AmendmentWon, RenewalLost, RenewalWon, Succession
 from domain.splitting import Document
 from starter.beginning import ONE_OFF, Again, as_fact, begin, live_of_account, won_back
 from starter.slips import Slip
@@ -154,7 +154,8 @@ class Intake:
             sold = _products(session, contract)
             of_it = {name: each for name, each in quantities.items() if len(contracts) == 1 or name in sold}
             if of_it or not quantities:
-                told = self._renewal(deal, of_it) if deal.kind is DealKind.RENEWAL else self._amendment(deal, of_it)
+                renews = deal.kind is DealKind.RENEWAL
+                told = self._renewal(record, deal, of_it) if renews else self._amendment(deal, of_it)
                 slip.tell(session, contract, told)
 
     def _unlinked(self, session: Session, slip: Slip, deal: Deal) -> None:
@@ -184,9 +185,11 @@ class Intake:
             deal=deal.deal_id, mode=deal.quantities, changes=changes, effective=deal.effective, ends=deal.ends
         )
 
-    def _renewal(self, deal: Deal, quantities: dict[str, Decimal]) -> RenewalWon:
-        """A renewal deal without lines renews the contract as it stands."""
-        return RenewalWon(opportunity=deal.deal_id, quantities=quantities)
+    def _renewal(self, record: dict[str, Any], deal: Deal, quantities: dict[str, Decimal]) -> RenewalWon:
+        """A renewal deal without lines renews the contract as it stands; one without a length, as long as agreed."""
+        months = canonical(record, self.mapping).get("terms", {}).get("initial_months")
+        length = months if isinstance(months, int) and 1 <= months <= LONGEST_TERM else None
+        return RenewalWon(opportunity=deal.deal_id, quantities=quantities, months=length)
 
     def _by_product(self, record: dict[str, Any], deal: Deal) -> dict[str, Decimal]:
         quantities: dict[str, Decimal] = {}

@@ -200,11 +200,12 @@ def test_crossing_the_line_paying_late_and_long_overdue_are_news_once_each() -> 
             learn(facts, invoice(InvoiceOverdue, 2))
         if (now := level(facts, COLLECTIONS, DUE + DAY * day)) != told[-1]:
             told.append(now)
-    assert [(each["delinquent"], each["long_overdue"]) for each in told] == [
-        ([], False),
-        (["inv_1"], False),
-        (["inv_1"], True),
-        ([], False),
+    assert [(each["delinquent"], each["long_overdue"], each.get("grace_over", False)) for each in told] == [
+        ([], False, False),
+        (["inv_1"], False, False),
+        (["inv_1"], True, False),
+        (["inv_1"], True, True),
+        ([], False, False),
     ]
     assert told[-1] == QUIET
 
@@ -220,7 +221,11 @@ def test_the_sweep_knows_the_days_on_which_time_alone_is_news(grace: int) -> Non
     assert changes(facts, crossing, company) == long
     assert not level(facts, COLLECTIONS, long - DAY, company)["long_overdue"]
     assert level(facts, COLLECTIONS, long, company)["long_overdue"]
-    assert changes(facts, long, company) is None
+    graceless = DUE + DAY * 46  # the last day of grace is the 45th
+    assert changes(facts, long, company) == graceless
+    assert "grace_over" not in level(facts, COLLECTIONS, graceless - DAY, company)
+    assert level(facts, COLLECTIONS, graceless, company)["grace_over"]
+    assert changes(facts, graceless, company) is None
     assert changes(learn(facts, invoice(InvoicePaid, 2)), DUE - DAY * 100, company) is None
 
 
