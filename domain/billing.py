@@ -17,6 +17,7 @@ from domain.terms import (
     OnDate,
     OnMilestone,
     OnSignature,
+    StartRule,
 )
 
 CONVERSION = "conversion"
@@ -41,11 +42,15 @@ def rule_of(line: LineTerms, terms: ContractTerms, facts: BillingFacts) -> Billi
         rules.append(OnDate(on=line.starts))
     if terms.free_months > 0 and line.charge is ChargeType.RECURRING:
         first = calendar.anchor(terms, facts.signed_on, facts.activated_on)
-        # unknown means not activated yet: the months can't have passed before they began
-        rules.append(OnDate(on=calendar.add_months(first, terms.free_months)) if first else OnActivation())
+        # the months can't be over before they have begun
+        rules.append(OnDate(on=calendar.add_months(first, terms.free_months)) if first else _unanchored(terms))
     if terms.kind is ContractKind.TRIAL and line.charge is not ChargeType.ONE_TIME:
         rules.append(OnMilestone(name=CONVERSION))
     return rules[0] if len(rules) == 1 else LatestOf(rules=tuple(rules))
+
+
+def _unanchored(terms: ContractTerms) -> BillingRule:
+    return OnSignature() if terms.start is StartRule.ON_SIGNATURE else OnActivation()
 
 
 def line_starts(line: LineTerms, terms: ContractTerms, facts: BillingFacts, today: date) -> date | None:
@@ -102,6 +107,19 @@ def awaited_dates(rule: BillingRule) -> tuple[date, ...]:
 def awaited_milestones(rule: BillingRule) -> tuple[str, ...]:
     """The milestones that a rule names, sorted."""
     return tuple(sorted({leaf.name for leaf in _leaves(rule) if isinstance(leaf, OnMilestone)}))
+
+
+def awaited_facts(rule: BillingRule, facts: BillingFacts) -> tuple[str, ...]:
+    """The facts that a rule names and that aren't known yet, in words: something must be told before they count."""
+    found = set()
+    for leaf in _leaves(rule):
+        if isinstance(leaf, OnSignature) and facts.signed_on is None:
+            found.add("the signature")
+        elif isinstance(leaf, OnActivation) and facts.activated_on is None:
+            found.add("the activation")
+        elif isinstance(leaf, OnMilestone) and leaf.name not in facts.milestones:
+            found.add("the trial's conversion" if leaf.name == CONVERSION else f"the milestone {leaf.name}")
+    return tuple(sorted(found))
 
 
 def describe(rule: BillingRule) -> str:

@@ -19,7 +19,7 @@ from domain.policies.terms_checks import terms_reasons
 from domain.routes import Landscape
 from domain.terms import LineTerms
 
-__all__ = ["apply_fixes", "parse_order", "sheet", "validate_order", "verdict"]
+__all__ = ["apply_fixes", "lines_of", "parse_order", "sheet", "validate_order", "verdict"]
 
 _PARTIES = ("sold_to", "bill_to", "ship_to")
 _PLAIN = {
@@ -114,6 +114,22 @@ def sheet(order: Order, company: Company) -> ContractSheet:
     account, entity, currency, signed_on = order.account.id, order.selling_entity, order.currency, order.signed_on
     if not account or not entity or not currency or signed_on is None:
         raise ValueError("the order is not complete: validate it first")
+    return ContractSheet(
+        deal_id=order.deal_id,
+        account=account,
+        parent_account=order.account.parent_id,
+        selling_entity=entity,
+        currency=currency,
+        signed_on=signed_on,
+        terms=order.terms,
+        lines=lines_of(order, company),
+        go_live=company.go_live_milestone,
+        purchase_order=order.purchase_order.known() if order.purchase_order else None,
+    )
+
+
+def lines_of(order: Order, company: Company) -> tuple[LineTerms, ...]:
+    """What the lifecycle keeps of the lines of a valid order. ValueError when one of them is not complete."""
     products = {product.sku: product for product in company.products}
     lines = []
     for line in order.lines:
@@ -135,18 +151,7 @@ def sheet(order: Order, company: Company) -> ContractSheet:
                 max_quantity=products[line.product].max_quantity if line.product in products else None,
             )
         )
-    return ContractSheet(
-        deal_id=order.deal_id,
-        account=account,
-        parent_account=order.account.parent_id,
-        selling_entity=entity,
-        currency=currency,
-        signed_on=signed_on,
-        terms=order.terms,
-        lines=tuple(lines),
-        go_live=company.go_live_milestone,
-        purchase_order=order.purchase_order.known() if order.purchase_order else None,
-    )
+    return tuple(lines)
 
 
 def _name_lines(document: dict[str, Any]) -> list[Reason]:

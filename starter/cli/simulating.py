@@ -1,11 +1,11 @@
 """`tenure simulate` and `tenure what-if`: a contract's life in seconds, and the dated ledger of what it does."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from starter.cli.lifecycles import read_document
+from starter.cli.orders import read_order
 from starter.cli.running import Contract, Json, open_office, run, show
 from starter.mistakes import Mistake
 from starter.sections import KINDS
@@ -14,7 +14,6 @@ from starter.settings import load_settings
 if TYPE_CHECKING:
     from datetime import date
 
-    from starter.settings import Settings
     from starter.simulation.difference import Difference
     from starter.simulation.life import Future
     from starter.simulation.lines import Line
@@ -66,7 +65,7 @@ def simulate(
     settings = load_settings()
     company = wiring.read_company(settings)
     landscape = wiring.read_landscape(settings, company)
-    document = _order(settings, file)
+    document = read_order(settings, file)
     try:
         begun = signed(document, company, landscape, settings.connection_of("crm"))
     except Mistake as mistake:
@@ -170,19 +169,6 @@ def _print_lines(lines: "list[tuple[str, Line]]") -> None:
 
 def _counted(cases: int) -> str:
     return "no open case" if not cases else "one open case" if cases == 1 else f"{cases} open cases"
-
-
-def _order(settings: "Settings", file: Path) -> dict[str, Any]:
-    import wiring
-    from domain.mapping import UnusableRecord, canonical
-
-    document = read_document(file)
-    if file.suffix == ".toml":
-        return document
-    try:
-        return canonical(document, wiring.read_mapping(settings))
-    except UnusableRecord as error:
-        raise Mistake(f"{file}: {error}") from None
 
 
 def _script(file: Path | None, first: "date", decide: Decider | None) -> "Script":

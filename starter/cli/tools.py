@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from starter.cli.lifecycles import read_document
+from starter.cli.orders import read_mapping
 from starter.cli.running import Contract, Erp, Json, in_office, parse_date, run, show
 from starter.local_erp import parse_erp
 from starter.mistakes import Mistake
@@ -35,17 +36,15 @@ def check(
 ) -> None:
     """Print the canonical order that a CRM's payload becomes, and what is missing or wrong in it."""
     import wiring
-    from domain.mapping import UnusableRecord, canonical, classify, load_mapping, missing
+    from domain.mapping import UnusableRecord, canonical, classify, missing
     from domain.policies.validation import verdict
 
     settings, record = load_settings(), read_document(payload)
+    chosen = read_mapping(settings, mapping)
     try:
-        chosen = load_mapping(mapping.read_text(encoding="utf-8")) if mapping else wiring.read_mapping(settings)
         document, kind = canonical(record, chosen), classify(record, chosen)
     except UnusableRecord as error:
         raise Mistake(f"{payload}: {error}") from None
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{mapping}: {'; '.join(str(error).splitlines())}") from None
     company = wiring.read_company(settings)
     landscape = wiring.read_landscape(settings, company)
     found = verdict(document, company, 1, parent_known=None, landscape=landscape)
