@@ -321,8 +321,11 @@ def customer_of(order: Order) -> NewCustomer:
 def subscription_of(order: Order, contract: str, step: CreateSubscription) -> NewSubscription:
     if order.selling_entity is None or order.currency is None:
         raise InvalidInput("the order has lost what its validation found; fix the order")
+    lines, by_now = order.lines, step.quantities
+    if by_now:
+        lines = tuple(line.model_copy(update={"quantity": by_now[line.id]}) for line in lines if line.id in by_now)
     return NewSubscription(
-        contract=contract,
+        contract=step.leg or contract,
         customer=step.customer,
         selling_entity=order.selling_entity,
         currency=order.currency,
@@ -330,7 +333,7 @@ def subscription_of(order: Order, contract: str, step: CreateSubscription) -> Ne
         ends=step.ends,
         payment_terms_days=order.terms.payment_terms_days,
         purchase_order=order.purchase_order.number if order.purchase_order else None,
-        lines=tuple(subscription_line(line) for line in order.lines),
+        lines=tuple(subscription_line(line) for line in lines),
     )
 
 

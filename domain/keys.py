@@ -1,5 +1,6 @@
 """Every id and key that Tenure makes. A key names the fact, never the attempt."""
 
+import re
 import uuid
 from datetime import datetime
 
@@ -7,6 +8,16 @@ from datetime import datetime
 def contract_id(connection: str, deal_id: str, part: int = 1) -> str:
     """Our own id of a contract: the CRM connection, the deal it was won with, and its part when a deal is split."""
     return f"{connection}/{deal_id}/{part}"
+
+
+def leg(contract: str, number: int) -> str:
+    """What the ERP knows a contract by: each subscription that follows a move has a name of its own."""
+    return contract if number == 1 else f"{contract}+{number}"
+
+
+def contract_of(leg: str) -> str:
+    """The contract whose leg it is."""
+    return re.sub(r"(/\d+)\+\d+$", r"\1", leg)
 
 
 def lifecycle_id(tenant: str, contract: str) -> str:

@@ -95,11 +95,11 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
         case WriteStatus() | SetCreditHold():
             state.told[step.key] = fingerprint(step)
             return
-        case ActivateOrder():
+        case ActivateOrder() if step.key == keys.activation(state.contract):
             state.activated_on = performed.on or step.on
             state.quantities = {line.id: line.quantity for line in state.known.lines}
         case StartBilling():
-            state.billing[step.line] = performed.on or step.starts
+            state.billing.setdefault(step.line, performed.on or step.starts)
     state.effects[step.key] = performed.id
 
 

@@ -35,7 +35,7 @@ def create_customer(s: LifecycleState) -> CreateCustomer:
 def create_subscription(s: LifecycleState) -> CreateSubscription:
     term = s.term_now()
     return CreateSubscription(
-        key=keys.subscription(s.contract),
+        key=keys.subscription(s.leg_id),
         revision=s.order_revision,
         customer=s.customer or "",
         starts=term.starts if term else None,
@@ -58,7 +58,7 @@ def activate_order(s: LifecycleState, today: date) -> ActivateOrder:
 def start_billing(s: LifecycleState, line: str, starts: date) -> StartBilling:
     """The day on which the line's rule was met is also the day of acceptance, which triggers revenue."""
     return StartBilling(
-        key=keys.billing_start(s.contract, line, 1),
+        key=keys.billing_start(s.leg_id, line, 1),
         subscription=s.subscription or "",
         line=line,
         starts=starts,
@@ -134,7 +134,7 @@ def amend_with_renewal(s: LifecycleState) -> AmendSubscription | None:
 
 def end_subscription(s: LifecycleState, today: date) -> EndSubscription:
     return EndSubscription(
-        key=keys.ending(s.contract),
+        key=keys.ending(s.leg_id),
         subscription=s.subscription or "",
         ends=s.ends_on or today,
         reason=s.end_reason,

@@ -12,7 +12,7 @@ from pydantic import Field
 from domain import billing, calendar, keys
 from domain.base import Tolerant
 from domain.billing import BillingFacts
-from domain.changes.kinds import AtRenewal, ChangeRecord
+from domain.changes.kinds import AtRenewal, ChangeRecord, Moving
 from domain.finance.records import Approval, Redated
 from domain.messages import AmendmentWon, Succession
 from domain.order import ContractSheet, Reason
@@ -147,6 +147,8 @@ class LifecycleState(Tolerant):
     term: int = 1
     moved: dict[int, date] = {}
     at_renewal: AtRenewal = AtRenewal()
+    leg: int = 1
+    moving: Moving | None = None
     changes: list[ChangeRecord] = []
     window_opened: int = 0
     readiness: RenewalReadiness | None = None
@@ -211,7 +213,22 @@ class LifecycleState(Tolerant):
 
     @property
     def subscription(self) -> str | None:
-        return self.made(keys.subscription(self.contract))
+        return self.made(keys.subscription(self.leg_id))
+
+    @property
+    def leg_id(self) -> str:
+        """What the ERP knows the contract by."""
+        return keys.leg(self.contract, self.leg)
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing is decided at the moment, though it may be due."""
+        return self.paused is not None or self.between_legs
+
+    @property
+    def between_legs(self) -> bool:
+        """Whether it is moving to another legal entity or currency at this moment: nothing else is begun."""
+        return self.moving is not None and self.moving.begun
 
     @property
     def company(self) -> str | None:

@@ -53,11 +53,16 @@ class CreateCustomer(TakenOver):
 
 
 class CreateSubscription(TakenOver):
+    """`leg` and `quantities` where the contract moves here from another legal entity or currency: what the ERP shall
+    know it by, and the lines that it has by now."""
+
     do: Literal["erp.create_subscription"] = "erp.create_subscription"
     revision: int
     customer: str
     starts: date | None
     ends: date | None
+    leg: str | None = Field(default=None, exclude_if=lambda leg: leg is None)
+    quantities: dict[str, Decimal] = Field(default={}, exclude_if=lambda quantities: not quantities)
 
 
 class ActivateOrder(StepBase):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
+from domain import keys
 from domain.events import Subject, UnusableEvent
 from domain.routes import Landscape
 from domain.view import Stage
@@ -83,7 +84,8 @@ def merge_account(session: Session, account: str, into: str) -> bool:
 def _contracts(session: Session, alias: str, landscape: Landscape) -> Sequence[str]:
     system, kind, foreign_id = alias.split(":", 2)
     if (system, kind) == ("tenure", "contract"):
-        return [foreign_id] if session.get(LifecycleRow, foreign_id) else []
+        named = keys.contract_of(foreign_id)
+        return [named] if session.get(LifecycleRow, named) else []
     if (system, kind) == ("crm", "account"):
         return [life.contract for life in open_of_account(session, foreign_id)]
     if system == "crm":

@@ -10,6 +10,7 @@ from workflows.desk import Desk
 from workflows.finance import Finance
 from workflows.forecasting import ForecastMessages
 from workflows.lanes import SYSTEMS, Lanes
+from workflows.moving import Relocation
 from workflows.renewal import Renewal
 from workflows.waiting import Due, until
 
@@ -36,6 +37,7 @@ class CustomerLifecycle(ForecastMessages):
         self._lanes = Lanes(state, self._now, self._row)
         self._finance = Finance(state, self._now)
         self._renewal = Renewal(state, self._lanes, self._now)
+        self._relocation = Relocation(state, self._lanes, self._now)
         self._desk = Desk(self._lanes, self._view, self._row)
 
     @workflow.run
@@ -82,6 +84,7 @@ class CustomerLifecycle(ForecastMessages):
                 tracks.create_task(self._keep_term())
                 tracks.create_task(self._renewal.reviews())
                 tracks.create_task(self._finance.mind())
+                tracks.create_task(self._relocation.track())
         await workflow.wait_condition(lambda: self._lanes.drained)
 
     # ── the tracks ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +176,7 @@ class CustomerLifecycle(ForecastMessages):
         """The next term in the ERP, with what changes then; it begins on its day. A renewal that the ERP refuses may
         yet become an end, and one that it does not hold yet may be taken back."""
         s = self._state
+        await workflow.wait_condition(lambda: not s.between_legs)
         if not await self._finance.next_term_is_covered():
             return
         self._lanes.ask(plan.renew_subscription(s))
@@ -188,6 +192,7 @@ class CustomerLifecycle(ForecastMessages):
         """End the subscription on its day, unless the notice is withdrawn. CRM and CS are told by their levels."""
         s = self._state
         await self._until(lambda: Due(s.end_instant(), "the contract ends"), unless=lambda: not self._ending())
+        await workflow.wait_condition(lambda: not s.between_legs)
         if self._ending():
             await self._do(lambda: plan.end_subscription(s, self._today()))
             if s.mode == "shadow":  # what a shadow ends may live on outside: see its report
@@ -234,7 +239,7 @@ class CustomerLifecycle(ForecastMessages):
             raise OrderCancelled
 
     async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
-        await until(self._now, due, unless=unless, held=lambda: self._state.paused is not None)
+        await until(self._now, due, unless=unless, held=lambda: self._state.held)
 
     def _ending(self) -> bool:
         return self._state.ends_on is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain import calendar, commands, keys, outcomes
 from domain.base import Tolerant
-from domain.changes import endings, lines, standing, terms, undoing
+from domain.changes import endings, lines, moves, standing, terms, undoing
 from domain.changes.expected import DatedEffect, expected
 from domain.changes.facts import facts_of, touched
 from domain.changes.kinds import (
@@ -19,6 +19,7 @@ from domain.changes.kinds import (
     End,
     Extend,
     GiveNotice,
+    Move,
     Pause,
     Renew,
     Resume,
@@ -65,6 +66,8 @@ def apply(state: LifecycleState, command: ChangeContract, today: date, performin
         raise Refused("the lifecycle is closed")
     if state.sheet is None and not isinstance(command.change, Cancel | Pause | Resume):
         raise Refused("the order is not valid yet: correct it with tenure fix")
+    if state.between_legs and not isinstance(command.change, Pause | Resume):
+        raise Refused("it is moving to another entity or currency at this moment; try again when it has arrived")
     before, asked = facts_of(state), {step.key for step in state.queue}
     message = _apply(state, command, today, performing)
     was, became = touched(before, facts_of(state))
@@ -145,6 +148,9 @@ def _apply(state: LifecycleState, command: ChangeContract, today: date, performi
             commands.check_cancel(state, CancelOrder(by=by, reason=change.reason), under_way=under_way)
             outcomes.cancelled(state, f"{change.reason} ({by})")
             return "the order is cancelled; what was done for it is being undone"
+        case Move():
+            moves.move(state, change, today)
+            return f"it moves to {change.selling_entity}, {change.currency} on {change.on or today}"
         case Pause():
             standing.pause(state, change, today)
             return f"paused{f' until {change.until}' if change.until else ''}"

@@ -47,7 +47,7 @@ def withdraw_notice(state: LifecycleState) -> None:
     """The contract goes on; what was to be decided on its renewal is open again."""
     if state.ends_on is None:
         raise Refused("the contract has no end that could be withdrawn")
-    if any(step.key == keys.ending(state.contract) for step in (*state.queue, *state.doubts.values())):
+    if any(step.key == keys.ending(state.leg_id) for step in (*state.queue, *state.doubts.values())):
         raise Refused("the ERP is ending the subscription at this moment; win the customer back with a new deal")
     state.ends_on, state.end_reason = None, ""
     if state.decision is not None and state.decision.outcome == "end":

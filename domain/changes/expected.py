@@ -4,6 +4,7 @@ from datetime import date
 
 from domain import plan
 from domain.base import Frozen
+from domain.changes import moves
 from domain.outcomes import title
 from domain.state import LifecycleState
 from domain.steps import Step
@@ -28,6 +29,8 @@ def expected(state: LifecycleState, today: date) -> list[DatedEffect]:
         steps.append((today, plan.renew_subscription(state)))
         if changes := plan.amend_with_renewal(state):
             steps.append((today, changes))
+    if state.moving is not None:
+        steps += [(max(state.moving.on, today), step) for step in moves.steps_there(state)]
     unique = {step.key: DatedEffect(on=on, key=step.key, title=title(step)) for on, step in reversed(steps)}
     coming = [effect for key, effect in unique.items() if key not in state.effects]
     return sorted(coming, key=lambda effect: (effect.on, effect.key))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.base import Frozen
-from domain.changes.kinds import AtRenewal
+from domain.changes.kinds import AtRenewal, Moving
 from domain.state import Decision, LifecycleState
 from domain.terms import LineTerms
 
@@ -24,6 +24,7 @@ class Facts(Frozen):
     paused: str | None
     paused_until: date | None
     cancelled: str | None
+    moving: Moving | None
 
 
 _MAPS = ("quantities", "lines", "moved")

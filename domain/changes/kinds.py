@@ -109,6 +109,18 @@ class Cancel(ChangeKind):
     reason: str
 
 
+class Move(ChangeKind):
+    """From a day on (today when None) another legal entity sells, or another currency is paid in: the subscription ends
+    here and another begins there, and it is the same contract. Its prices there stand in the order document of
+    `revision`."""
+
+    kind: Literal["move"] = "move"
+    selling_entity: str
+    currency: str
+    revision: int
+    on: date | None = None
+
+
 class Pause(ChangeKind):
     """Nothing is decided and no effect begun until it is resumed, or until the day `until`; events are still taken."""
 
@@ -139,6 +151,7 @@ Change = Annotated[
     | Terminate
     | End
     | Cancel
+    | Move
     | Pause
     | Resume
     | Undo,
@@ -166,6 +179,16 @@ class ChangeRecord(Tolerant):
     after: dict[str, Any] = {}
     steps: tuple[Step, ...] = ()
     undone_by: str | None = None
+
+
+class Moving(Tolerant):
+    """A move that is decided: `begun` from its day until the new subscription is in place."""
+
+    selling_entity: str
+    currency: str
+    revision: int
+    on: date
+    begun: bool = False
 
 
 class AtRenewal(Tolerant):

@@ -18,6 +18,10 @@ def amend(state: LifecycleState, change: Amend, name: str, today: date) -> None:
         raise Refused("the order is not activated yet, so there is nothing to amend")
     if state.ends_on is not None:
         raise Refused(f"the contract ends on {state.ends_on}")
+    if state.moving is not None and change.added:
+        raise Refused(f"it moves on {state.moving.on}; lines are added there, with prices of there")
+    if state.between_legs:
+        raise Refused("it is moving to another entity or currency at this moment; try again when it has arrived")
     effective = change.effective or today
     _within_contract(state, effective)
     quantities = _targets(state, change.quantities, change.removed, effective)

@@ -65,6 +65,8 @@ def _untouched_since(state: LifecycleState, record: ChangeRecord) -> None:
 def _inverse(state: LifecycleState, record: ChangeRecord, name: str, performing: Collection[str]) -> list[Step]:
     """The steps that take back what was done outside; none where nothing was done yet."""
     asked = {step.key for step in record.steps} | _asked_later(state, record)
+    if state.between_legs:
+        raise Refused("it is moving at this moment; move it back when it has arrived")
     if isinstance(record.change, Renew) and state.renewed:
         raise Refused(f"the ERP holds term {state.term + 1} already; end it with the term, or for cause")
     if asked & state.doubts.keys():
@@ -82,7 +84,7 @@ def _asked_later(state: LifecycleState, record: ChangeRecord) -> set[str]:
         case Renew():
             return {keys.renewal(state.contract, state.term + 1)}
         case GiveNotice() | Terminate():
-            return {keys.ending(state.contract)}
+            return {keys.ending(state.leg_id)}
     return set()
 
 
