@@ -142,6 +142,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         account=state.account,
         deal=state.deal,
         selling_entity=state.selling_entity,
+        leg=state.leg,
         connections=state.connections,
         parent_account=state.sheet.parent_account if state.sheet else None,
         former=dict(state.former),

@@ -96,9 +96,10 @@ class LifecycleView(Tolerant):
     """The answer of the query `view`, and what the store keeps per lifecycle. No personal data.
 
     `mode`: live (since `cut_over`), or shadow. `stages`: those that are off, or only observe. `former`: the contracts
-    that this one comes from, and how (domain/messages.py). `moved_from`: the accounts that it was of.
-    `notice_cut_off`: the last day of notice for the running term. `review`: the last yearly review of an evergreen
-    contract, `review_opens` when the next one begins.
+    that this one comes from, and how (domain/messages.py). `moved_from`: the accounts that it was of. `notice_cut_off`:
+    the last day of notice for the running term. `review`: the last yearly review of an evergreen contract,
+    `review_opens` when the next one begins. `leg`: the number of the subscription that it has in the ERP; a move to
+    another entity or currency begins the next.
     """
 
     contract: str
@@ -110,6 +111,7 @@ class LifecycleView(Tolerant):
     account: str = ""
     deal: str = ""
     selling_entity: str = ""
+    leg: int = 1
     connections: dict[str, str] = {}
     parent_account: str | None = None
     former: dict[str, str] = {}

@@ -10,8 +10,9 @@ from typing import Any
 from temporalio.service import RPCError
 
 from domain.changes.applying import ChangePreview
-from domain.changes.kinds import Amend, AmendAtRenewal, Change, ChangeContract
+from domain.changes.kinds import Amend, AmendAtRenewal, Change, ChangeContract, Move
 from domain.company import Company
+from domain.document import apply_fixes
 from domain.messages import CommandAnswer
 from domain.policies.validation import verdict
 from domain.terms import LineTerms
@@ -68,9 +69,33 @@ async def sell_lines(
     return change.model_copy(update={"added": terms, "revision": revision})
 
 
-async def forget_lines(office: Office, life: LifecycleRow, change: Change) -> None:
+async def move_there(
+    office: Office, life: LifecycleRow, entity: str, currency: str, on: date | None, fixes: dict[str, Any], by: str
+) -> Move:
+    """The move, whose order document of there stands in a new revision: who sells, in which currency, with the prices
+    that `fixes` set. Raises Mistake for an order that could not be sold so."""
+    orders, state = SqlOrders(office.database), await office.state(life)
+    newest = (await orders.revisions(life.contract))[-1]
+    repriced = {path.split(".")[0] for path in fixes if path.endswith(".unit_price")}
+    priced = [f"lines[{n}]" for n, line in enumerate(newest.document["lines"]) if line.get("unit_price") is not None]
+    if state.known.currency != currency and (missing := [line for line in priced if line not in repriced]):
+        raise Mistake(
+            f"the prices are in {state.known.currency}: set those in {currency}, as in --set {missing[0]}.unit_price=…"
+        )
+    try:
+        document = apply_fixes(newest.document, {"selling_entity": entity, "currency": currency, **fixes})
+    except ValueError as error:
+        raise Mistake(str(error)) from None
+    judged = verdict(document, office.company, newest.revision + 1, parent_known=True)
+    if judged.sheet is None:
+        raise Mistake("; ".join(f"{reason.path}: {reason.message}" for reason in judged.reasons))
+    revision = await orders.add(life.contract, document, by)
+    return Move(selling_entity=entity, currency=currency, revision=revision, on=on)
+
+
+async def forget_revision(office: Office, life: LifecycleRow, change: Change) -> None:
     """Take a revision back that the lifecycle refused, or that was only looked at."""
-    if isinstance(change, Amend | AmendAtRenewal) and change.revision is not None:
+    if isinstance(change, Amend | AmendAtRenewal | Move) and change.revision is not None:
         await SqlOrders(office.database).withdraw(life.contract, change.revision)
 
 

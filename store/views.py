@@ -88,6 +88,8 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         if (row.run_started, row.sequence) <= (old.run_started, old.sequence):
             return False
         before = LifecycleView.model_validate(old.view)
+        if before.selling_entity != view.selling_entity:  # it has moved: facts of the customer there are its own now
+            session.get_one(LifecycleRow, row.contract).selling_entity = view.selling_entity
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     project_cases(session, row.contract, view.account, cases, utc_now())
     if view.stage in OVER:

@@ -63,7 +63,8 @@ class Desk:
         """Upsert what changed since last time: one command, one action."""
         self._upsert_account(seen)
         renewal = datetime.combine(seen.renewal_date, time(), UTC) if seen.renewal_date else None
-        attributes = (seen.stage.value, renewal, bool(seen.cases))
+        moved = seen.selling_entity if seen.leg > 1 else None
+        attributes = (seen.stage.value, renewal, bool(seen.cases), moved)
         if attributes == self._attributes:
             return
         self._attributes = attributes
@@ -71,6 +72,8 @@ class Desk:
             LIFECYCLE_STAGE.value_set(seen.stage.value),
             NEEDS_ATTENTION.value_set(bool(seen.cases)),
         ]
+        if moved:
+            updates.append(LEGAL_ENTITY.value_set(moved))
         if renewal:
             updates.append(RENEWAL_DATE.value_set(renewal))
         workflow.upsert_search_attributes(updates)

@@ -54,7 +54,7 @@ class Finance:
         return not unwanted()
 
     async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
-        await until(self._now, due, unless=unless, held=lambda: self._state.paused is not None)
+        await until(self._now, due, unless=unless, held=lambda: self._state.held)
 
 
 class FinanceMessages:

@@ -196,7 +196,7 @@ class Renewal:
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _until(self, due: Callable[[], Due], *, unless: Callable[[], bool]) -> None:
-        await until(self._now, due, unless=unless, held=lambda: self._state.paused is not None)
+        await until(self._now, due, unless=unless, held=lambda: self._state.held)
 
     def _settled(self) -> bool:
         """Decided; or the term has been made so much longer that its window is closed again."""

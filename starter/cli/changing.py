@@ -25,6 +25,7 @@ from domain.changes.kinds import (
     Undo,
     WithdrawNotice,
 )
+from starter.cli.commands import assignment
 from starter.cli.running import Contract, Json, in_office, parse_date, show, user
 from starter.mistakes import Mistake, Refusal
 
@@ -42,7 +43,7 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (amend, extend, coterm, renew, notice, withdraw, end, cancel, pause, resume, undo, changes):
+    for command in (amend, extend, coterm, move, renew, notice, withdraw, end, cancel, pause, resume, undo, changes):
         app.command()(command)
 
 
@@ -62,7 +63,7 @@ def amend(
     as_json: Json = False,
 ) -> None:
     """Change quantities, add, remove or swap lines: on a day, or with the next term."""
-    from starter.changing import add_lines, forget_lines, parse_line, parse_quantities
+    from starter.changing import add_lines, parse_line, parse_quantities
 
     if at_renewal and effective:
         raise Mistake("--effective names a day, --at-renewal the next term's first: give one of them")
@@ -79,14 +80,7 @@ def amend(
         )
         if rows:
             change = await add_lines(office, life, change, rows, user())
-        try:
-            answer = await _give(office, life, change, name, dry_run=dry_run)
-        except Refusal:
-            await forget_lines(office, life, change)
-            raise
-        if dry_run:
-            await forget_lines(office, life, change)
-        return answer
+        return await _give_revised(office, life, change, name, dry_run=dry_run)
 
     _show(in_office(give), as_json)
 
@@ -119,6 +113,32 @@ def coterm(
         return CoTerm(contract=found.contract, ends=ends)
 
     _change(contract, made, name, dry_run=dry_run, as_json=as_json)
+
+
+def move(
+    contract: Contract,
+    entity: Annotated[str, typer.Option(help="The legal entity that sells from then on.")],
+    currency: Annotated[str, typer.Option(help="The currency that is paid in from then on.")],
+    on: Annotated[str | None, typer.Option(help="The first day there; today when absent.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="path=value in the order of there: lines[0].unit_price=90."),
+    ] = None,
+    dry_run: DryRun = False,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Move a contract to another legal entity or currency: its subscription ends here, and begins there."""
+    from starter.changing import move_there
+
+    fixes, day = dict(assignment(text) for text in assignments or []), parse_date(on) if on else None
+
+    async def give(office: "Office") -> "ChangePreview | CommandAnswer":
+        life = await office.find(contract)
+        change = await move_there(office, life, entity, currency, day, fixes, user())
+        return await _give_revised(office, life, change, name, dry_run=dry_run)
+
+    _show(in_office(give), as_json)
 
 
 def renew(
@@ -237,6 +257,22 @@ def _change(contract: str, made: Made, name: str | None, *, dry_run: bool, as_js
         return await _give(office, life, change, name, dry_run=dry_run)
 
     _show(in_office(give), as_json)
+
+
+async def _give_revised(
+    office: "Office", life: "LifecycleRow", change: Change, name: str | None, *, dry_run: bool
+) -> "ChangePreview | CommandAnswer":
+    """A change with a revision of the order document, which goes again if the change is refused or only looked at."""
+    from starter.changing import forget_revision
+
+    try:
+        answer = await _give(office, life, change, name, dry_run=dry_run)
+    except Refusal:
+        await forget_revision(office, life, change)
+        raise
+    if dry_run:
+        await forget_revision(office, life, change)
+    return answer
 
 
 async def _give(

@@ -139,7 +139,7 @@ def fix(
         day = parse_date(on) if on else None
         _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as, drop=drop, on=day), as_json)
         return
-    fixes = dict(_assignment(text) for text in assignments or [])
+    fixes = dict(assignment(text) for text in assignments or [])
 
     async def mend(office: "Office") -> CommandAnswer:
         return await office.fix_and_wait(await office.find(contract), fixes, user())
@@ -147,7 +147,7 @@ def fix(
     show_answer(in_office(mend), as_json)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assignment(text: str) -> tuple[str, Any]:
     path, sign, value = text.partition("=")
     if not sign or not path:
         raise Mistake(f"{text!r} is not an assignment; write it as ship_to.address.postal_code=94105")

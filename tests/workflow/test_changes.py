@@ -16,12 +16,14 @@ from domain.changes.kinds import (
     ChangeContract,
     Extend,
     GiveNotice,
+    Move,
     Pause,
     Renew,
     Resume,
     Undo,
     WithdrawNotice,
 )
+from domain.document import apply_fixes
 from domain.messages import CollectionsChanged
 from tests.house import House, Life
 from tests.workflow.lives import (
@@ -190,6 +192,39 @@ async def test_a_paused_contract_that_is_due_to_end_ends_when_it_goes_on(house: 
     outcome = await to_end(life, (await clock(life)).date() + timedelta(days=1))
     assert outcome.outcome == "ended"
     assert len(await records(house, "erp", "endings")) == 1
+
+
+async def test_a_contract_moves_to_another_currency_as_one_lifecycle(house: House) -> None:
+    life = await serving(house)
+    document = (await life.orders.revisions(life.contract))[-1].document
+    there = apply_fixes(document, {"selling_entity": "ACME-DE", "currency": "CHF"})
+    revision = await life.orders.add(life.contract, there, "finance")
+    before, on = await life.view(), (await clock(life)).date() + timedelta(days=10)
+    await give(life, Move(selling_entity="ACME-DE", currency="CHF", revision=revision, on=on), "m")
+    await give(life, Amend(quantities=seats(60)), "a")
+    await to_day(life, on)
+    after = await life.until(lambda view: view.leg == 2 and rests(view))
+    old, new = await records(house, "erp", "subscriptions")
+    assert (old["status"], old["ends"]) == ("ended", on.isoformat())
+    assert (new["status"], new["currency"]) == ("active", "CHF")
+    assert (new["starts"], new["ends"]) == (on.isoformat(), known(before.term_ends).isoformat())
+    assert {line["product"]: line["quantity"] for line in new["lines"]}["PLATFORM"] == "60"
+    assert {line["billing_starts"] for line in new["lines"]} == {on.isoformat()}
+    assert len(await records(house, "erp", "customers")) == 1, "the customer of the same entity is the same"
+    assert (after.term, after.term_ends) == (before.term, before.term_ends)
+    await give(life, Amend(quantities=seats(61)), "b")
+    await life.until(lambda view: rests(view) and any(key.endswith(":b") for key in view.effects))
+    assert (await records(house, "erp", "amendments"))[-1]["subscription"] == new["id"]
+
+
+async def test_a_move_is_undone_before_its_day(house: House) -> None:
+    life = await serving(house)
+    on = (await clock(life)).date() + timedelta(days=10)
+    await give(life, Move(selling_entity="ACME-US", currency="USD", revision=1, on=on), "m")
+    await give(life, Undo(change="m"), "u")
+    await to_day(life, on)
+    assert (await life.view()).leg == 1
+    assert (await subscription(house))["status"] == "active"
 
 
 async def test_an_order_is_cancelled_by_a_change_too(house: House) -> None:
