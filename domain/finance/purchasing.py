@@ -92,7 +92,8 @@ def coming(state: LifecycleState) -> list[Coming]:
     at = calendar.start_of_day(since + (state.purchase_order_days or 0) * DAY, state.zone)
 
     def come(state: LifecycleState, now: datetime) -> None:
-        _ask(state, since.isoformat(), _billing(state, since), now)
+        state.purchase_orders_asked = [*state.purchase_orders_asked, since.isoformat()]
+        _ask(state, _billing(state, since), now)
 
     return [Coming(at, "a purchase order is missing", come)]
 
@@ -105,7 +106,7 @@ def ask_for_renewal(state: LifecycleState, now: datetime) -> None:
     had = state.purchase_order
     why = f"{had.number} expires on {had.expires_on}" if had else "there is none"
     reason = f"{why}, and term {following.number} runs from {following.starts} to {following.ends or 'its notice'}"
-    _ask(state, f"term {following.number}", [reason], now)
+    _ask(state, reason, now)
 
 
 def check(state: LifecycleState, received: PurchaseOrder, today: date) -> None:
@@ -158,20 +159,21 @@ def _renewal_waits(state: LifecycleState) -> bool:
     return decided and not covers_next_term(state)
 
 
-def _billing(state: LifecycleState, since: date) -> list[str]:
+def _billing(state: LifecycleState, since: date) -> str:
     waiting = ", ".join(line.id for line in state.known.lines if line.id not in state.billing)
-    return [f"billing of {waiting} lacks one since {since}"]
+    return f"billing of {waiting} lacks one since {since}"
 
 
-def _ask(state: LifecycleState, what: str, reasons: list[str], now: datetime) -> None:
-    state.purchase_orders_asked = [*state.purchase_orders_asked, what]
+def _ask(state: LifecycleState, reason: str, now: datetime) -> None:
+    """One case for all that waits; asked once more, as after continue-as-new, it stays as it is."""
+    former = state.cases.get(PURCHASE_ORDER_CASE)
     state.cases[PURCHASE_ORDER_CASE] = OpenCase(
         view=CaseView(
             id=PURCHASE_ORDER_CASE,
             kind="purchase_order",
             title="the customer's purchase order is missing",
-            reasons=reasons,
-            opened_at=now,
+            reasons=list(dict.fromkeys([*(former.view.reasons if former else []), reason])),
+            opened_at=former.view.opened_at if former else now,
             actor="finance",
             mend=f"tenure po {state.contract} NUMBER [--limit AMOUNT] [--expires DATE]",
         )

@@ -123,7 +123,10 @@ def test_the_renewal_asks_once_and_the_next_purchase_order_settles_it() -> None:
     state = expiring(ENDS)
     state.window_opened = 1
     decide(state, Decision(outcome="renew", by="csm", on=ENDS - 20 * DAY))
-    purchasing.ask_for_renewal(state, at(ENDS - 20 * DAY))
+    for later in (20, 19):  # asked anew after continue-as-new
+        purchasing.ask_for_renewal(state, at(ENDS - later * DAY))
+    assert len(state.cases[PURCHASE_ORDER_CASE].view.reasons) == 1
+    assert state.cases[PURCHASE_ORDER_CASE].view.opened_at == at(ENDS - 20 * DAY)
     assert "term 2 runs from 2027-12-01 to 2028-12-01" in state.cases[PURCHASE_ORDER_CASE].view.reasons[0]
     receive(state, ENDS - 10 * DAY, expires_on=ENDS)
     assert PURCHASE_ORDER_CASE in state.cases, "it does not cover the next term either"
