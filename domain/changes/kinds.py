@@ -59,12 +59,12 @@ class CoTerm(ChangeKind):
 
 
 class Renew(ChangeKind):
-    """The running term is followed by another, decided now, before the window opens or in it.
-
-    `starts`: the next term begins on that day already, and the running one ends there. `months`: it is as long.
+    """The running term is followed by another. Before its renewal window opens only if that is meant: `early`, or
+    `starts`, on which the next term begins already, and the running one ends. `months`: how long the next one is.
     """
 
     kind: Literal["renew"] = "renew"
+    early: bool = False
     starts: date | None = None
     months: int | None = Field(default=None, ge=1, le=600)
 

@@ -35,6 +35,10 @@ def co_term(state: LifecycleState, change: CoTerm, name: str, today: date) -> No
 def renew(state: LifecycleState, change: Renew, by: str, today: date) -> None:
     """Decided now, whether or not the window is open."""
     ends = _running_end(state)
+    opens = state.window_opens()
+    if state.window_opened < state.term and not change.early and change.starts is None:
+        when = calendar.civil_date(opens, state.zone) if opens else None
+        raise Refused(f"the renewal window is not open; it opens on {when}, and --early decides before")
     following = state.term + 1
     term = state.term_now()
     if change.starts is not None and term is not None:

@@ -143,6 +143,7 @@ def move(
 
 def renew(
     contract: Contract,
+    early: Annotated[bool, typer.Option("--early", help="Though the renewal window is not open yet.")] = False,
     starts: Annotated[str | None, typer.Option(help="Early: the next term begins on that day already.")] = None,
     months: Annotated[int | None, typer.Option(min=1, max=600, help="How long the next term is.")] = None,
     dry_run: DryRun = False,
@@ -150,7 +151,7 @@ def renew(
     as_json: Json = False,
 ) -> None:
     """Decide that the running term is followed by another: in its renewal window, or before."""
-    change = Renew(starts=parse_date(starts) if starts else None, months=months)
+    change = Renew(early=early, starts=parse_date(starts) if starts else None, months=months)
     _change(contract, change, name, dry_run=dry_run, as_json=as_json)
 
 

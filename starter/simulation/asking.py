@@ -37,7 +37,7 @@ class Asked:
             quantities = dict(_quantity(each, state, day) for each in self.amend)
             told.append((day, "change", _change("what-if-amend", Amend(quantities=quantities))))
         if self.renew:
-            told.append((day, "change", _change("what-if-renew", Renew())))
+            told.append((day, "change", _change("what-if-renew", Renew(early=True))))
         if self.end is not None:
             command = EndContract(by="what-if", reason="what if", on=_date(self.end, "--end"))
             told.append((day, "end", command))

@@ -1,4 +1,4 @@
-"""Each change: what it does, what it refuses, and its inverse."""
+"""Each change: what it does, and what it refuses."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from domain import keys, plan
+from domain import plan
 from domain.calendar import start_of_day
-from domain.changes.applying import apply, preview
 from domain.changes.kinds import (
     Amend,
     AmendAtRenewal,
     Change,
-    ChangeContract,
     CoTerm,
     Extend,
     GiveNotice,
@@ -21,50 +19,13 @@ from domain.changes.kinds import (
     Renew,
     Resume,
     Terminate,
-    Undo,
     WithdrawNotice,
 )
-from domain.commands import check_drop
-from domain.outcomes import DROPPED, done, dropped
 from domain.reactions import begin_next_term
-from domain.refused import Refused
-from domain.state import Decision, LifecycleState
-from domain.steps import AmendSubscription, ChangeTerm, Performed
-from domain.terms import ChargeType, Frequency, LineTerms, OnActivation
-from tests.states import CONTRACT, ENDS, EVERGREEN, at, fail, live, ordered, renewing
-
-TODAY = date(2027, 3, 1)
-ADDED = LineTerms(
-    id="4",
-    product="ANALYTICS",
-    charge=ChargeType.RECURRING,
-    frequency=Frequency.ANNUAL,
-    quantity=Decimal(10),
-    billing_start=OnActivation(),
-)
-
-
-def give(state: LifecycleState, change: Change, name: str = "c1", today: date = TODAY) -> str:
-    return apply(state, ChangeContract(id=name, by="csm", change=change), today)
-
-
-def refused(state: LifecycleState, change: Change, name: str = "c1", today: date = TODAY) -> str:
-    with pytest.raises(Refused) as caught:
-        give(state.model_copy(deep=True), change, name, today)
-    return str(caught.value)
-
-
-def settle(state: LifecycleState, today: date = TODAY) -> None:
-    """Everything that is queued is done outside."""
-    for step in list(state.queue):
-        done(state, step, Performed(id=f"id of {step.key}", on=today), at(today))
-
-
-def term_ends(state: LifecycleState) -> date | None:
-    term = state.term_now()
-    assert term is not None
-    return term.ends
-
+from domain.state import Decision
+from domain.steps import AmendSubscription, ChangeTerm
+from tests.changing import ADDED, TODAY, give, refused, term_ends
+from tests.states import ENDS, EVERGREEN, live, ordered, renewing
 
 # ── amend ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -196,7 +157,7 @@ def test_a_renewal_is_decided_before_its_window_and_may_begin_early_and_last_lon
     assert (step.starts, step.ends) == (date(2027, 6, 1), date(2029, 6, 1))
 
 
-@pytest.mark.parametrize("change", [Extend(ends=date(2028, 6, 1)), Renew(), CoTerm(contract="x", ends=ENDS)])
+@pytest.mark.parametrize("change", [Extend(ends=date(2028, 6, 1)), Renew(early=True), CoTerm(contract="x", ends=ENDS)])
 def test_a_term_that_is_decided_or_over_is_not_changed(change: Change) -> None:
     decided = live()
     decided.decision = Decision(outcome="renew", by="csm", on=TODAY)
@@ -269,166 +230,3 @@ def test_it_is_paused_once_and_goes_on_once() -> None:
     assert (state.paused, state.paused_until) == (None, None)
     assert "not paused" in refused(state, Resume(), "r2")
     assert "today is 2027-03-01" in refused(state, Pause(reason="x", until=TODAY), "p3")
-
-
-# ── once, preview, undo ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_same_command_again_changes_nothing_and_another_under_its_id_is_refused() -> None:
-    state = live()
-    up = Amend(quantities={"2": Decimal(75)})
-    give(state, up)
-    again = state.model_copy(deep=True)
-    assert "was made already" in give(again, up)
-    assert again == state
-    assert "id of another change" in refused(state, Resume())
-
-
-def test_a_preview_tells_facts_and_effects_and_changes_nothing() -> None:
-    state = live()
-    before = state.model_copy(deep=True)
-    seen = preview(state, ChangeContract(id="c1", by="csm", change=Extend(ends=date(2028, 3, 1))), TODAY)
-    assert state == before
-    differences = {each.what: (each.before, each.after) for each in seen.differences}
-    assert differences["term ends"] == ("2027-12-01", "2028-03-01")
-    assert differences["renewal window opens"] == ("2027-09-02", "2027-12-02")
-    assert [(effect.on, effect.key) for effect in seen.effects] == [(TODAY, keys.term_change(CONTRACT, "c1"))]
-    ending = preview(state, ChangeContract(id="c1", by="csm", change=GiveNotice()), TODAY)
-    assert [(effect.on, effect.key) for effect in ending.effects] == [(ENDS, keys.ending(CONTRACT))]
-    assert preview(state, ChangeContract(id="c1", by="csm", change=Resume()), TODAY).refused == "it is not paused"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        Amend(quantities={"2": Decimal(75)}),
-        Amend(added=(ADDED,)),
-        Extend(ends=date(2028, 3, 1)),
-        CoTerm(contract="x", ends=date(2027, 8, 1)),
-        AmendAtRenewal(quantities={"2": Decimal(30)}, removed=("3",)),
-        Renew(starts=date(2027, 6, 1), months=6),
-        GiveNotice(),
-        Terminate(ground="cause", reason="breach", on=date(2027, 4, 1)),
-        Pause(reason="dispute"),
-        Amend(removed=("3",)),
-    ],
-    ids=lambda change: change.kind,
-)
-def test_an_undone_change_leaves_no_trace_while_nothing_was_done_outside(change: Change) -> None:
-    state = live()
-    before = state.model_copy(deep=True)
-    give(state, change, "c1")
-    give(state, Undo(change="c1"), "u1")
-    assert state.model_dump(exclude={"changes"}) == before.model_dump(exclude={"changes"})
-    assert "undone already, by u1" in refused(state, Undo(change="c1"), "u2")
-
-
-def test_what_was_done_outside_is_taken_back_by_a_step_of_its_own() -> None:
-    state = live()
-    give(state, Amend(quantities={"2": Decimal(75)}, added=(ADDED,), revision=2, effective=date(2027, 2, 1)), "c1")
-    give(state, Extend(ends=date(2028, 3, 1)), "c2")
-    settle(state)
-    give(state, Undo(change="c2"), "u2")
-    give(state, Undo(change="c1"), "u1")
-    shorter, fewer = state.queue
-    assert isinstance(shorter, ChangeTerm)
-    assert shorter.ends == ENDS
-    assert isinstance(fewer, AmendSubscription)
-    assert (fewer.quantities, fewer.removed, fewer.effective) == ({"2": Decimal(50)}, ("4",), date(2027, 2, 1))
-    assert state.line("4") is None
-    assert "4" not in state.quantities
-
-
-def test_what_something_builds_on_or_the_outside_can_not_take_back_is_not_undone() -> None:
-    state = live()
-    give(state, Amend(quantities={"2": Decimal(75)}), "c1")
-    give(state, Amend(quantities={"2": Decimal(80)}), "c2")
-    assert "c2 builds on it" in refused(state, Undo(change="c1"), "u")
-    settle(state)
-    give(state, Amend(added=(ADDED,)), "c4")
-    settle(state)
-    state.billing["4"] = TODAY
-    assert "billing of line 4 has started" in refused(state, Undo(change="c4"), "u")
-    assert "there is no change 'c9'; changes: c1, c2, c4" in refused(state, Undo(change="c9"), "u")
-
-
-def test_a_removal_that_the_erp_has_is_taken_back_from_the_same_day() -> None:
-    state = live()
-    give(state, Amend(removed=("3",), added=(ADDED,), revision=5, effective=date(2027, 2, 1)), "c1")
-    settle(state)
-    give(state, Undo(change="c1"), "u1")
-    [back] = state.queue
-    assert isinstance(back, AmendSubscription)
-    assert (back.added, back.removed, back.revision, back.effective) == (("3",), ("4",), 5, date(2027, 2, 1))
-    [line] = [line for line in state.known.lines if line.id == "3"]
-    assert line.ends is None
-
-
-def test_a_change_that_the_erp_refuses_can_be_given_up() -> None:
-    for change in (
-        Amend(removed=("3",), added=(ADDED,), quantities={"2": Decimal(75)}, revision=2),
-        Extend(ends=date(2028, 3, 1)),
-    ):
-        state = live()
-        before = state.model_copy(deep=True)
-        give(state, change)
-        [step] = state.queue
-        fail(state, step, "REJECTED")
-        check_drop(state, step.key)
-        dropped(state, step.key, at(TODAY))
-        assert state.queue == []
-        assert state.effects.pop(step.key) == DROPPED
-        assert state.changes[0].undone_by == "given up"
-        untold = {"changes", "generations"}
-        assert state.model_dump(exclude=untold) == before.model_dump(exclude=untold)
-
-
-def test_an_undo_that_the_erp_refuses_leaves_the_change_as_it_was() -> None:
-    state = live()
-    give(state, Amend(removed=("3",)), "c1")
-    settle(state)
-    changed = state.model_copy(deep=True)
-    give(state, Undo(change="c1"), "u1")
-    [back] = state.queue
-    fail(state, back, "REJECTED")
-    dropped(state, back.key, at(TODAY))
-    assert state.known == changed.known
-    assert state.changes[0].undone_by is None
-
-
-def test_a_line_that_does_not_come_is_not_billed() -> None:
-    state = live()
-    give(state, Amend(added=(ADDED,), revision=2))
-    [step] = state.queue
-    state.queue.append(plan.start_billing(state, "4", TODAY))
-    fail(state, step, "REJECTED")
-    dropped(state, step.key, at(TODAY))
-    assert state.queue == []
-    assert state.effects[plan.start_billing(state, "4", TODAY).key] == DROPPED
-
-
-def test_a_step_that_is_under_way_is_waited_for() -> None:
-    state = live()
-    give(state, Amend(quantities={"2": Decimal(75)}), "c1")
-    [step] = state.queue
-    command = ChangeContract(id="u", by="csm", change=Undo(change="c1"))
-    with pytest.raises(Refused, match="the ERP is at it"):
-        apply(state, command, TODAY, {step.key})
-
-
-def test_a_renewal_that_the_erp_holds_is_not_undone() -> None:
-    state = live()
-    give(state, Renew(), "c1")
-    done(state, plan.renew_subscription(state), Performed(id="ren_1"), at(TODAY))
-    assert "the ERP holds term 2 already" in refused(state, Undo(change="c1"), "u")
-
-
-def test_a_closed_or_unknown_contract_is_not_changed() -> None:
-    closed = live()
-    closed.closed = True
-    assert "closed" in refused(closed, Pause(reason="x"))
-    broken = ordered()
-    broken.sheet = None
-    assert "not valid yet" in refused(broken, Amend(quantities={"2": Decimal(1)}))
-    give(broken, Pause(reason="waits for legal"))
-    assert broken.paused is not None

@@ -62,7 +62,7 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.builds(AmendAtRenewal, keep=st.lists(NAMES, max_size=1).map(tuple), **AMENDS),
     st.builds(Extend, ends=DAYS),
     st.builds(CoTerm, contract=st.just("crm/OTHER/1"), ends=DAYS),
-    st.builds(Renew, starts=st.none() | DAYS, months=st.none() | st.integers(1, 36)),
+    st.builds(Renew, early=st.booleans(), starts=st.none() | DAYS, months=st.none() | st.integers(1, 36)),
     st.builds(GiveNotice, received_on=st.none() | DAYS),
     st.just(WithdrawNotice()),
     st.builds(Terminate, ground=st.sampled_from(["convenience", "cause"]), reason=st.just("why"), on=st.none() | DAYS),
