@@ -7,7 +7,7 @@ from domain.finance import dues, price_notice, purchasing
 from domain.state import LifecycleState
 from domain.steps import Level, SetCreditHold, SetHealth, WriteStatus
 from domain.terms import BillingRule, LineTerms
-from domain.view import LifecycleView, LineView, PriceNoticeView, Stage, WithheldView
+from domain.view import ForecastView, LifecycleView, LineView, PriceNoticeView, Stage, WithheldView
 
 
 def stage(state: LifecycleState, now: datetime) -> Stage:
@@ -228,6 +228,12 @@ def _told(notice: PriceNoticeView) -> str:
     return f"not told by {notice.due}, so it can't apply" if notice.applies is False else f"to be told by {notice.due}"
 
 
+def _forecast(seen: ForecastView) -> str:
+    words = seen.category.replace("_", " ")
+    by = f" by {seen.by}, where the facts say {seen.computed.replace('_', ' ')}" if seen.by else ""
+    return f"{words}{by}: {'; '.join(seen.reasons)}"
+
+
 def details(seen: LifecycleView) -> str:
     """The view as Markdown, for the Temporal UI's current details."""
     lines = [
@@ -245,7 +251,11 @@ def details(seen: LifecycleView) -> str:
     if seen.term:
         lines.append(f"- **Term {seen.term}:** {seen.term_starts} until {seen.term_ends or 'ended by notice'}")
         lines += [f"- **Renewal window:** opens {seen.window_opens}"] if seen.window_opens else []
+        lines += [f"- **Last day of notice:** {seen.notice_cut_off}"] if seen.notice_cut_off else []
         lines += [f"- **Decision:** {seen.decision}"] if seen.decision else []
+        lines += [f"- **Forecast:** {_forecast(seen.forecast)}"] if seen.forecast else []
+        lines += [f"- **Next yearly review:** opens {seen.review_opens}"] if seen.review_opens else []
+        lines.append(f"- **Entitlement:** {seen.entitlement} ({seen.entitlement_reason})")
     for key, moved in seen.redated.items():
         lines.append(f"- **Dated anew:** {key}, from {moved.was} to {moved.on} ({moved.by})")
     if seen.price_notice:

@@ -107,6 +107,7 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
             check_opportunity(state, event.opportunity)
             won = Decision(outcome="renew", by=f"CRM opportunity {event.opportunity} won", on=today)
             won.quantities = renewed_quantities(state, event.quantities, today)
+            won.months = event.months
             decide(state, won)
         case RenewalLost():
             check_opportunity(state, event.opportunity)

@@ -29,10 +29,12 @@ from domain.messages import (
     CreditHoldChanged,
     EndContract,
     FixOrder,
+    ForecastRenewal,
     MilestoneReached,
     PurchaseOrderReceived,
     RenewalLost,
     RenewalWon,
+    RenewContract,
     RetryStep,
     SupportChanged,
 )
@@ -40,6 +42,7 @@ from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
 from tests.house import House, Life, open_house
 from tests.replay.gate import EXPECTED, HISTORIES, live_again
+from tests.states import EVERGREEN
 from tests.workflow.lives import (
     HOOLI,
     calls,
@@ -58,12 +61,12 @@ from workflows.desk import SEARCH_ATTRIBUTES
 from workflows.lifecycle import CustomerLifecycle
 
 
-async def _start(house: House, path: str, payload: str = HOOLI) -> Life:
+async def _start(house: House, path: str, payload: str = HOOLI, /, **changes: Any) -> Life:
     record = house.payload(payload)
     usage = {"active": 45, "entitled": 50}
     token = {"Authorization": "Bearer sandbox"}
     await house.http.put(f"/usage/accounts/{record['AccountId']}", json=usage, headers=token)
-    return await house.start(record, f"corpus/{path}/1")
+    return await house.start(record, f"corpus/{path}/1", **changes)
 
 
 async def _serve(life: Life) -> None:
@@ -184,8 +187,49 @@ async def finance(house: House) -> Life:
     return life
 
 
+async def watched(house: House) -> Life:
+    """A renewal with a silent source, checkpoints and a note, that nobody decides until finance does."""
+    life = await _start(house, "watched", HOOLI, **{"terms.notice_days": 5})
+    await _serve(life)
+    await house.fault(system="support", kind="down", retry_after="0")
+    view = await open_window(life)
+    assert view.term_ends is not None
+    await life.travel(0.2)
+    await house.mend()
+    await life.travel(1)
+    token = {"Authorization": "Bearer sandbox"}
+    low = {"active": 5, "entitled": 50}
+    await house.http.put(f"/usage/accounts/{view.account}", json=low, headers=token)
+    await to_day(life, view.term_ends - timedelta(days=60))
+    await life.until(lambda view: any(key.endswith(":60-days") for key in view.effects))
+    said = ForecastRenewal(by="csm", category="at_risk", reason="nobody uses it")
+    await life.handle.execute_update(CustomerLifecycle.forecast, said)
+    await to_day(life, view.term_ends - timedelta(days=6))
+    await life.until(lambda view: view.cases)
+    await to_term_end(life)
+    await life.until(lambda view: view.cases and view.cases[0].actor == "finance")
+    await life.handle.execute_update(CustomerLifecycle.renew, RenewContract(by="fin"))
+    await life.until(lambda view: view.term == 2 and rests(view))
+    await _end_soon(life)
+    return life
+
+
+async def reviewed(house: House) -> Life:
+    """An evergreen contract, reviewed twice and ended."""
+    life = await _start(house, "reviewed", HOOLI, **EVERGREEN)
+    await _serve(life)
+    for number in (1, 2):
+        opens = (await life.view()).review_opens
+        assert opens is not None
+        await to_day(life, opens)
+        await life.until(lambda view, number=number: f"review-{number}" in str(view.effects) and rests(view))  # type: ignore[misc]
+    await _end_soon(life)
+    return life
+
+
 PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
-    play.__name__: play for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance)
+    play.__name__: play
+    for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance, watched, reviewed)
 }
 
 # a skipped clock and continue-as-new do not go together: each path has the server that it needs
