@@ -17,7 +17,7 @@ from domain.splitting import Document
 from domain.state import LifecycleState
 from domain.terms import ChargeType, LineTerms
 from starter.beginning import add_contract
-from starter.changing import add_lines, foresee, forget_lines, make
+from starter.changing import add_lines, foresee, forget_revision, make
 from starter.delivery import business_now
 from starter.mistakes import Refusal
 from starter.office import Office
@@ -102,10 +102,10 @@ async def _given(
     try:
         answer = await foresee(office, life, command) if dry_run else await make(office, life, command)
     except Refusal:
-        await forget_lines(office, life, command.change)
+        await forget_revision(office, life, command.change)
         raise
     if dry_run:
-        await forget_lines(office, life, command.change)
+        await forget_revision(office, life, command.change)
     return answer
 
 
