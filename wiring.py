@@ -344,7 +344,7 @@ async def open_simulation(
     with tempfile.TemporaryDirectory(prefix="tenure-simulation-") as home:
         url = f"sqlite:///{Path(home) / 'store.db'}"
         await asyncio.to_thread(migrate, url)
-        database = Database(url)
+        database = Database(url, lasting=False)
         try:
             async with AsyncExitStack() as stack:
                 for worker in workers(

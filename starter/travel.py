@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import (
     PollWorkflowExecutionTimeSkippingRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from starter.mistakes import Mistake
@@ -73,7 +73,11 @@ async def _ended(client: Client, workflow_id: str) -> bool:
 
 async def workflow_clock(client: Client, workflow_id: str) -> datetime:
     """The instant that the workflow's own clock shows: the real one where time was never skipped."""
-    description = await client.get_workflow_handle(workflow_id).describe()
+    return clock_of(await client.get_workflow_handle(workflow_id).describe())
+
+
+def clock_of(description: WorkflowExecutionDescription) -> datetime:
+    """What it was o'clock there when it was described."""
     skipping = description.raw_description.workflow_extended_info.time_skipping_info
     if skipping.HasField("current_time"):
         return skipping.current_time.ToDatetime(tzinfo=UTC)

@@ -129,11 +129,13 @@ class Database:
     READ COMMITTED: what is read and then written needs a locked row, or `take_turn`. A write that has returned is
     durable. Rows stay readable after their transaction. Raises SourceUnavailable when the database does not
     answer; then nothing was written, or, when the connection broke during the commit, nobody knows.
+
+    Without `lasting` a write to SQLite doesn't wait for the disk: for a database that nobody needs after a crash.
     """
 
-    def __init__(self, url: str, *, readers: int = 4) -> None:
+    def __init__(self, url: str, *, readers: int = 4, lasting: bool = True) -> None:
         self.url = url
-        self.engine = _engine(url, pool_size=readers + 2)
+        self.engine = _engine(url, pool_size=readers + 2, lasting=lasting)
         self._for_writes = self.engine.execution_options(tenure_writes=True)
         self._readers = ThreadPoolExecutor(readers, "store-read")
         self._writers = ThreadPoolExecutor(1 if _is_sqlite(url) else readers, "store-write")
@@ -185,7 +187,7 @@ def _address(url: str) -> URL:
     return make_url(f"postgresql+psycopg:{rest}" if colon and scheme in ("postgres", "postgresql") else url)
 
 
-def _engine(url: str, *, pool_size: int) -> Engine:
+def _engine(url: str, *, pool_size: int, lasting: bool) -> Engine:
     # JSON has no NaN, and PostgreSQL takes none; parameters hold orders: an error's text must not
     settings: Mapping[str, Any] = {
         "json_serializer": lambda value: to_json(value, inf_nan_mode="strings").decode(),
@@ -199,7 +201,7 @@ def _engine(url: str, *, pool_size: int) -> Engine:
         event.listen(engine, "handle_error", _blame_the_data)
         return engine
     engine = create_engine(address, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT}, **settings)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, synchronous="FULL" if lasting else "OFF"))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -210,7 +212,7 @@ def _blame_the_data(context: ExceptionContext) -> None:
         raise DataError(context.statement, None, context.original_exception, hide_parameters=True)
 
 
-def _prepare_sqlite(connection: SqliteConnection, _: object) -> None:
+def _prepare_sqlite(connection: SqliteConnection, _: object, *, synchronous: str) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself: _begin_sqlite does
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
@@ -222,7 +224,7 @@ def _prepare_sqlite(connection: SqliteConnection, _: object) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-    connection.execute("PRAGMA synchronous=FULL").close()
+    connection.execute(f"PRAGMA synchronous={synchronous}").close()
     connection.execute("PRAGMA foreign_keys=ON").close()
 
 

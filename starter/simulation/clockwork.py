@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 
 from starter.mistakes import Mistake
-from starter.travel import CannotTravel, RunEnded, fast_forward, workflow_clock
+from starter.travel import CannotTravel, RunEnded, clock_of, fast_forward, workflow_clock
 
 PATIENCE = 60.0
 MARGIN = timedelta(minutes=1)
@@ -25,12 +25,14 @@ class Clockwork:
         self._client = client
         self._id = workflow_id
         self._shift = shift
+        self._rested: datetime | None = None
         self.history = 0
         """How many events the lifecycle's history had when it last rested."""
 
     async def now(self) -> datetime:
-        """Business time."""
-        return await workflow_clock(self._client, self._id) + self._shift
+        """Business time, when it last rested: while nothing is under way, nothing happens by itself but in a jump."""
+        clock = self._rested or await workflow_clock(self._client, self._id)
+        return clock + self._shift
 
     async def go(self, to: datetime) -> bool:
         """Be at a business instant, or a moment after it, with everything done. False when the lifecycle has ended."""
@@ -52,6 +54,7 @@ class Clockwork:
                 if raw.pending_workflow_task.attempt > 1:
                     raise Mistake(f"the lifecycle's code fails: {await self._failure()}")
             elif not raw.pending_activities:
+                self._rested = clock_of(described)
                 return True
             elif all(_waits(each.state, each.attempt) for each in raw.pending_activities):
                 if not await self._skip(BACK_OFF):  # it waits by the lifecycle's clock, not by ours

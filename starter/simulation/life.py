@@ -20,7 +20,7 @@ from starter.simulation.clockwork import Clockwork
 from starter.simulation.deciding import morning, undecided, when_to_look
 from starter.simulation.lines import Kind, Line, effect_line, in_order, turn_line
 from starter.simulation.outside import House
-from starter.simulation.script import Entry, Outage, Script
+from starter.simulation.script import Decider, Entry, Outage, Script
 from store.orders import SqlOrders
 from store.outgoing import told_by
 from workflows.desk import at_start
@@ -64,6 +64,7 @@ class Life:
         self._clock = Clockwork(client, self._id, shift)
         self._lines: list[Line] = []
         self._seq = state.last_seq
+        self._look: datetime | None = None
 
     async def live(self, script: Script, until: date) -> Future:
         """From the beginning to the start of a day."""
@@ -87,7 +88,7 @@ class Life:
                 break
             if self._clock.history > TOO_MUCH:
                 return await self._told(handle, calendar.civil_date(now, self._zone), stuck=True)
-            alive = await self._clock.go(await self._next_stop(handle, entries, script, now, goal))
+            alive = await self._clock.go(self._next_stop(entries, now, goal))
         for entry in entries:
             self._note(entry.on, entry, NO_MORE)
         return await self._told(handle, until)
@@ -100,14 +101,10 @@ class Life:
                 self._house.world.outage(entry.what.system, begins, ends)
                 self._note(entry.on, entry, f"{entry.what.system} is down for {entry.what.days} days")
 
-    async def _next_stop(
-        self, handle: "Handle", entries: list[Entry], script: Script, now: datetime, goal: datetime
-    ) -> datetime:
+    def _next_stop(self, entries: list[Entry], now: datetime, goal: datetime) -> datetime:
         stops = [goal, now + LONGEST_JUMP, *([self._at(entries[0])] if entries else [])]
-        if script.decide != "nobody":
-            look = when_to_look(await handle.query(CustomerLifecycle.state), now)
-            if look is not None:
-                stops.append(max(look, now + timedelta(days=1)) if look <= now else look)
+        if self._look is not None:
+            stops.append(self._look if self._look > now else now + timedelta(days=1))
         return min(stops)
 
     async def _tell_due(self, handle: "Handle", entries: list[Entry], script: Script) -> bool:
@@ -118,19 +115,24 @@ class Life:
             self._note(calendar.civil_date(now, self._zone), entry, await self._tell(handle, entry))
             if not await self._clock.rest():
                 return False
-        if script.decide == "nobody":
-            return True
+        return script.decide == "nobody" or await self._decide(handle, script.decide, now)
+
+    async def _decide(self, handle: "Handle", decider: Decider, now: datetime) -> bool:
+        """Decide on the renewal, when it is time; and see when to look again. False when the lifecycle has ended."""
         state = await handle.query(CustomerLifecycle.state)
-        look = when_to_look(state, now)
-        if look is None or look > now or not undecided(state):
+        self._look = when_to_look(state, now)
+        if self._look is None or self._look > now or not undecided(state):
             return True
-        renew = script.decide == "renew"
+        renew = decider == "renew"
         command = RenewContract(by="simulation") if renew else EndContract(by="simulation", reason="not renewed")
         update = CustomerLifecycle.renew if renew else CustomerLifecycle.end
         answer = await self._command(handle, update, command)
-        key, on = f"command:{script.decide}", calendar.civil_date(now, self._zone)
-        self._lines.append(Line(on=on, key=key, kind="command", what=f"{script.decide}: {answer}"))
-        return await self._clock.rest()
+        on = calendar.civil_date(now, self._zone)
+        self._lines.append(Line(on=on, key=f"command:{decider}", kind="command", what=f"{decider}: {answer}"))
+        if not await self._clock.rest():
+            return False
+        self._look = when_to_look(await handle.query(CustomerLifecycle.state), now)
+        return True
 
     async def _tell(self, handle: "Handle", entry: Entry) -> str:
         if entry.update == "deliver":
@@ -180,6 +182,7 @@ class Life:
         self._lines.append(Line(on=on, key=f"{kind}:{name}", kind=kind, what=f"{told}: {outcome}" if told else outcome))
 
     async def _told(self, handle: "Handle", until: date, stuck: bool = False) -> Future:
+        described = await handle.describe()
         # a closed lifecycle answers from its history
         state = await handle.query(CustomerLifecycle.state)
         seen = view_of(state, await self._clock.now())
@@ -194,7 +197,7 @@ class Life:
             term=seen.term,
             lines=tuple(in_order([*self._lines, *effects, *turns])),
             cases=tuple(seen.cases),
-            history=self._clock.history,
+            history=int(described.raw_description.workflow_execution_info.history_length),
             stuck=stuck,
         )
 
