@@ -130,9 +130,7 @@ def _only_there(state: LifecycleState, erp: SubscriptionState, today: date) -> I
     ends = term.ends if term else None
     later = ends is not None and erp.ends is not None and erp.ends > ends
     if later and not state.renewed and state.ends_on is None:
-        words = (
-            f"the ERP's term ends on {erp.ends}, and Tenure awaits the decision on the term that ends on {term.ends}"  # type: ignore[union-attr]
-        )
+        words = f"the ERP's term ends on {erp.ends}, and Tenure awaits the decision on the term that ends on {ends}"
         yield only(keys.renewal(state.contract, state.term + 1), f"renew term {state.term}", None, words)
 
 

@@ -136,7 +136,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """What Tenure would have done since the contracts entered, against what the old process did. Writes nothing."""
-    from domain.comparison import KINDS
+    from domain.comparison import KINDS, Kind
 
     async def compare() -> list["Compared"]:
         from starter.importing.promoting import Promotion
@@ -148,7 +148,7 @@ def report(
     compared = run(compare())
 
     def text() -> None:
-        counts: dict[str, int] = {}
+        counts: dict[Kind, int] = {}
         table = Table("contract", "due", "what", "which", "in words")
         for each in compared:
             for found in each.differences:
@@ -158,7 +158,7 @@ def report(
                 table.add_row(each.contract, "", "the ERP could not be asked", "", each.unread)
         if table.row_count:
             Console(width=200).print(table)
-        told = ", ".join(f"{number} × {KINDS[kind]}" for kind, number in sorted(counts.items()))  # type: ignore[index]
+        told = ", ".join(f"{number} × {KINDS[kind]}" for kind, number in sorted(counts.items()))
         print(f"{len(compared)} contracts in shadow; {told or 'no difference'}")
 
     show(as_json, compared, text)

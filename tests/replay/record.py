@@ -38,6 +38,7 @@ from domain.messages import (
     RetryStep,
     SupportChanged,
 )
+from domain.view import LifecycleView
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
 from tests.house import House, Life, open_house
@@ -214,6 +215,10 @@ async def watched(house: House) -> Life:
     return life
 
 
+def _reviewed(number: int) -> Callable[[LifecycleView], bool]:
+    return lambda view: f"review-{number}" in str(view.effects) and rests(view)
+
+
 async def reviewed(house: House) -> Life:
     """An evergreen contract, reviewed twice and ended."""
     life = await _start(house, "reviewed", HOOLI, **EVERGREEN)
@@ -222,7 +227,7 @@ async def reviewed(house: House) -> Life:
         opens = (await life.view()).review_opens
         assert opens is not None
         await to_day(life, opens)
-        await life.until(lambda view, number=number: f"review-{number}" in str(view.effects) and rests(view))  # type: ignore[misc]
+        await life.until(_reviewed(number))
     await _end_soon(life)
     return life
 

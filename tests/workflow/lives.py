@@ -69,6 +69,11 @@ def prepared(view: LifecycleView) -> bool:
     return view.readiness is not None and all(made)
 
 
+def readiness(view: LifecycleView) -> dict[str, Any]:
+    """The view's readiness as a reader of JSON sees it; empty before it is known."""
+    return view.readiness or {}
+
+
 def opportunity(view: LifecycleView) -> str:
     """The CRM's renewal opportunity of the term that runs."""
     keys = [key for key in view.effects if key.startswith("renewal-opportunity:") and key.endswith(f":{view.term}")]
@@ -101,8 +106,8 @@ async def to_instant(life: Life, instant: datetime, *, box: bool = True) -> None
     await fast_forward(life.house.client, life.handle.id, timedelta(seconds=int(ahead.total_seconds()) + 1))
 
 
-async def to_day(life: Life, day: date, zone: str = ZONE) -> None:
-    await to_instant(life, calendar.start_of_day(day, zone))
+async def to_day(life: Life, day: date | None, zone: str = ZONE) -> None:
+    await to_instant(life, calendar.start_of_day(_known(day), zone))
 
 
 async def to_term_end(life: Life, zone: str = ZONE) -> None:

@@ -24,6 +24,7 @@ from tests.workflow.lives import (
     health,
     open_window,
     opportunity,
+    readiness,
     records,
     refusal,
     renewing,
@@ -96,11 +97,10 @@ async def test_the_csm_hears_of_a_checkpoint_only_when_enough_has_changed(house:
     await uses(house, life, 5)
     await before_end(life, 60)
     view = await life.until(lambda view: any(key.endswith(":60-days") for key in view.effects))
-    assert view.readiness is not None
-    assert any("5 of 50 seats" in str(reason) for reason in view.readiness["reasons"])  # type: ignore[attr-defined]
+    assert any("5 of 50 seats" in reason for reason in readiness(view)["reasons"])
     await before_end(life, 30)
     day = str(await ends(life) - timedelta(days=30))
-    await life.until(lambda view: view.readiness is not None and view.readiness["sources"]["erp"]["as_of"] == day)  # type: ignore[index]
+    await life.until(lambda view: readiness(view)["sources"]["erp"]["as_of"] == day)
     told = await notes(house)
     assert len(told) == 2, "at 30 days nothing was new"
     assert "in 60 days, and is undecided" in told[1]

@@ -131,7 +131,7 @@ async def test_promoted_it_acts_from_then_on_each_thing_once(migration: Migratio
 
     await eventually(told)
     assert not {ACTIVATED, BILLING_STARTED} & set(await migration.told()), "that was before"
-    await to_day(life, view.window_opens)  # type: ignore[arg-type]
+    await to_day(life, view.window_opens)
     await life.until(lambda view: view.readiness is not None and rests(view))
     written = await migration.written()
     assert (written["create_renewal_opportunity"], written["start_playbook"], written["post_note"]) == (1, 1, 1)
@@ -144,7 +144,7 @@ async def test_what_came_due_in_shadow_is_the_old_processs_before_the_cut_over_a
     for number in (1, 2):
         life = await migration.life(number)
         view = await life.until(rests)
-        await to_day(life, view.window_opens)  # type: ignore[arg-type]
+        await to_day(life, view.window_opens)
         await life.until(lambda view: view.readiness is not None and rests(view))
     assert await migration.written() == Counter()
     opens = (await (await migration.life()).view()).window_opens
@@ -253,7 +253,7 @@ async def test_events_reach_a_shadow_and_its_cases_are_nobodys_until_it_is_live(
     post, life = Post(house), await migration.life()
     view = await life.until(rests)
     assert await post.settle() == 0
-    await to_day(life, view.term_ends)  # type: ignore[arg-type]
+    await to_day(life, view.term_ends)
     await life.until(lambda view: view.cases)
     assert await Cases(house.database).list() == []
     with pytest.raises(Mistake):

@@ -123,7 +123,7 @@ async def test_a_renewal_never_costs_the_customer_its_service(house: House) -> N
     view = await life.until(lambda view: done(view, "renewal"))
     assert asked(view)
     assert len(await records(house, "erp", "renewals")) == 1
-    await to_day(life, view.term_ends or view.term_starts)  # type: ignore[arg-type]  # a live contract has both
+    await to_day(life, view.term_ends or view.term_starts)
     view = await life.until(lambda view: view.term == 2)
     assert asked(view)
 

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+from pydantic import TypeAdapter
 from sqlmodel import select
 
 from domain import keys
 from domain.messages import CollectionsChanged, SetStages
+from domain.policies.stages import Policy, StageName
 from store.tables import EffectRow
 from tests.house import House, Life
 from tests.workflow.lives import HOOLI, clock, counts, done, go_live, health, refusal, rests, to_day
@@ -13,7 +15,7 @@ from workflows.lifecycle import CustomerLifecycle
 
 
 async def begun(house: House, **stages: str) -> Life:
-    house.company.stages.update(stages)  # type: ignore[arg-type]
+    house.company.stages.update(TypeAdapter(dict[StageName, Policy]).validate_python(stages))
     try:
         life = await house.start(house.payload(HOOLI), **{"account.id": f"acc-{datetime.now(UTC).timestamp()}"})
         await life.until(lambda view: view.term and rests(view))
@@ -91,7 +93,7 @@ async def test_a_renewal_that_observes_goes_its_way_without_a_trace_outside(hous
     life = await begun(house, renewal="observe")
     await go_live(life)
     before = (await counts(house, "crm"), await counts(house, "cs"), await counts(house, "erp"))
-    await to_day(life, (await life.view()).window_opens)  # type: ignore[arg-type]
+    await to_day(life, (await life.view()).window_opens)
     view = await life.until(lambda view: view.readiness is not None and rests(view))
     held = {each.key.split(":")[0] for each in view.withheld}
     assert held >= {"renewal-opportunity", "playbook", "readiness-note"}
