@@ -23,6 +23,9 @@ def give_notice(state: LifecycleState, change: GiveNotice, by: str, today: date)
                 f"notice for term {state.term} was due by {cut_off}: it renews by its clause, and can be ended with "
                 f"the next term, or for cause"
             )
+        minimum = state.minimum_ends()
+        if minimum is not None and term.ends < minimum:
+            raise Refused(f"the contract runs until {minimum} at the least; term {state.term} is over on {term.ends}")
         ends = max(term.ends, today)
     _end_on(state, ends, f"{change.reason}, received on {received} ({by})")
 

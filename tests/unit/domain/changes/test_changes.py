@@ -198,6 +198,12 @@ def test_an_evergreen_ends_when_notice_and_minimum_are_over() -> None:
     assert late.ends_on == date(2028, 3, 31)
 
 
+def test_no_notice_ends_a_contract_before_its_minimum() -> None:
+    state = live(**{"terms.auto_renew": True, "terms.minimum_months": 18})
+    assert "runs until 2028-06-01 at the least; term 1 is over on 2027-12-01" in refused(state, GiveNotice())
+    assert state.ends_on is None
+
+
 def test_a_termination_keeps_to_the_terms_unless_there_is_cause() -> None:
     state = live(**{"terms.minimum_months": 6, "terms.initial_months": 12})
     convenient = Terminate(ground="convenience", reason="closing the office", on=date(2027, 4, 1))
