@@ -10,9 +10,9 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +22,7 @@ import httpx
 from adapters.erp.sandbox import SandboxErp
 from bench.old_process import OldCustomer, lives_in
 from bench.town import ROOT, Town, open_town
+from domain.effects import EffectClass
 from store.imports import Imports
 
 AT_ONCE = 16
@@ -33,6 +34,15 @@ LEVELS = ("set_health", "update_opportunity")
 """What is shown of every contract, and shown again when it changes."""
 SOME = ("post_note", "renew_subscription")
 """What is due for some: a look at a renewal whose window is open, and a clause whose cut-off has passed undecided."""
+
+
+class _PatientErp(SandboxErp):
+    """The old process is in no hurry: on a busy machine it waits for its answer."""
+
+    effects: Mapping[str, EffectClass] = {
+        name: declared.model_copy(update={"deadline": timedelta(minutes=1)})
+        for name, declared in SandboxErp.effects.items()
+    }
 
 
 @dataclass
@@ -98,7 +108,7 @@ class _Move:
         slots = asyncio.Semaphore(AT_ONCE)
         url, token = self._town.settings.sandbox_url, {"Authorization": "Bearer sandbox"}
         async with httpx.AsyncClient(base_url=f"{url}/erp/", headers=token, trust_env=False, timeout=60) as client:
-            erp = SandboxErp(client)
+            erp = _PatientErp(client)
 
             async def live(old: OldCustomer) -> str:
                 async with slots:

@@ -122,6 +122,7 @@ async def lives_in(
             currency="EUR",
             billing_address=Address(country="DE"),
             shipping_address=Address(country="DE"),
+            tax_id="DE123456788",
         ),
         key=f"old:customer:{old.batch}:{old.number}",
     )

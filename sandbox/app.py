@@ -14,6 +14,7 @@ from sandbox import (
     erp_changes,
     erp_customers,
     erp_invoices,
+    erp_listing,
     feeds,
     hubspot,
     salesforce,
@@ -25,8 +26,8 @@ from sandbox.gate import endpoint
 from sandbox.webhooks import WebhookTarget
 
 _APIS = (
-    crm.api, erp_customers.api, erp.api, erp_changes.api, erp_invoices.api, cs.api, support.api, usage.api,
-    salesforce.api, hubspot.api,
+    crm.api, erp_customers.api, erp.api, erp_changes.api, erp_invoices.api, erp_listing.api,
+    cs.api, support.api, usage.api, salesforce.api, hubspot.api,
     *(feeds.feed_api(system) for system in feeds.SYSTEMS),
     *(access.access_api(system) for system in access.SYSTEMS),
 )  # fmt: skip

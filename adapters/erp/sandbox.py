@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import httpx
 
+from adapters.erp.sandbox_listing import existing
 from adapters.http import Json, segment
 from adapters.sandbox import KEY, LEVEL, LOOKUP, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
@@ -32,6 +33,7 @@ from domain.ports import (
     SubscriptionState,
     TermChange,
 )
+from domain.ports.existing import ExistingPage
 
 
 class SandboxErp:
@@ -145,6 +147,13 @@ class SandboxErp:
         answer = await self._api.read("invoices", f"customers/{segment(customer)}/invoices", asked)
         with self._api.shape("invoices"):
             return InvoicePage(invoices=tuple(_invoice(each) for each in answer["invoices"]), cursor=answer["next"])
+
+    async def subscriptions(self, cursor: str | None = None) -> ExistingPage:
+        """domain.ports.existing.ErpReader; the cursor is the last subscription's id."""
+        answer = await self._api.read("subscriptions", "subscriptions", {"after": cursor} if cursor else {})
+        with self._api.shape("subscriptions"):
+            found = tuple(existing(each) for each in answer["subscriptions"])
+            return ExistingPage(subscriptions=found, cursor=answer["next"])
 
     async def _on(self, subscription: str, operation: str, action: str, body: Json, key: str) -> Json:
         return await self._api.write(

@@ -1,5 +1,6 @@
 """`tenure import`, `tenure export`: customers who were there before Tenure, and lifecycles from house to house."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ import_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     app.add_typer(import_app, name="import")
+    app.command("export")(export)
 
 
 @import_app.command()
@@ -59,9 +61,17 @@ def contracts(
         Path | None, typer.Option(help="What no contract says and all share, such as terms (TOML or JSON).")
     ] = None,
     cut_over: CutOver = None,
+    state: Annotated[
+        bool, typer.Option("--state", help="FILE is what `tenure export` wrote: lifecycles go on as they were.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read contracts and take every one as far as it goes: checked, known, in shadow. Say it again after a crash."""
+    if state and file is not None and not (connection or defaults or cut_over):
+        _bring_states(file, as_json)
+        return
+    if state:
+        raise Mistake("--state goes with the file that `tenure export` wrote, and with nothing else")
     if (file is None) == (connection is None):
         raise Mistake("name either a FILE or, with --from, a connection to an ERP")
     source = file or Path()
@@ -205,6 +215,47 @@ def promote(
     show(as_json, answers, text)
     if refused:
         raise typer.Exit(1)
+
+
+def export(
+    contract: Annotated[str | None, typer.Argument(help="Contract id, CRM deal id, or a part of either.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every lifecycle, and how far feeds were read.")] = False,
+) -> None:
+    """Write whole lifecycles to stdout, one JSON object a line: `tenure import --state FILE` brings them into another
+    house. Take this one down before they live on there."""
+    if (contract is None) != everyone:
+        raise Mistake("name one contract, or --all")
+
+    async def write() -> None:
+        from starter.importing.carrying import exported, exported_all
+
+        async with open_office() as office:
+            async for each in exported_all(office) if contract is None else exported(office, [contract]):
+                print(json.dumps(each, ensure_ascii=False))
+
+    run(write())
+
+
+def _bring_states(file: Path, as_json: bool) -> None:
+    async def bring() -> dict[str, str]:
+        from starter.importing.carrying import Carrier
+
+        settings = load_settings()
+        lines = [(f"{file.name}:{n}", line) for n, line in enumerate(_text(file).splitlines(), 1) if line.strip()]
+        async with open_office(settings) as office:
+            return await Carrier(office, task_queue=settings.temporal.task_queue_prefix).bring(lines)
+
+    brought = run(bring())
+    show(as_json, brought, lambda: print("\n".join(f"{name}: {what}" for name, what in brought.items())))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise Mistake(f"{file}: {error}") from None
 
 
 @asynccontextmanager

@@ -272,3 +272,20 @@ async def test_a_line_that_should_be_billed_long_since_is_reported_and_asked(mig
     await migration.promotion.promote(await migration.row(), "ops", perform=[key])
     await life.until(lambda view: view.mode == "live" and rests(view))
     assert (await migration.written())["start_billing"] == 1
+
+
+async def test_contracts_come_from_an_erp_that_can_list_them(migration: Migration) -> None:
+    await migration.old(1, 100)
+    await migration.old(2, 500)
+    page = await migration.erp.subscriptions()
+    assert page.cursor is None
+    shared = {"terms": {"zone": "Europe/Berlin", "auto_renew": True}}
+    entries = [(each.id, {**each.order, "existing": each.existing}) for each in page.subscriptions]
+    rows = to_rows(entries, crm="crm", cut_over=TODAY, defaults=shared)
+    assert [row.contract for row in rows] == [migration.customer(number).contract for number in (1, 2)]
+    assert not await migration.importer.run(rows)
+    assert await migration.imports.counts() == {"shadow": 2}, [
+        row.reasons for row in await migration.imports.waiting(["refused"])
+    ]
+    view = await (await migration.life(2)).until(rests)
+    assert (view.term, view.stage, view.term_ends) == (2, "onboarding", migration.customer(2, 500).term_ends)
