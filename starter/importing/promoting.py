@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
@@ -142,6 +147,8 @@ class Promotion:
             await handle.execute_update(CustomerLifecycle.promote, command, rpc_timeout=ANSWER)
         except WorkflowUpdateFailedError as error:
             raise Mistake(error.cause.message if isinstance(error.cause, ApplicationError) else str(error)) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            raise Mistake("the lifecycle does not answer in time; say it again") from None
         except RPCError as error:
             raise Mistake(f"the lifecycle does not answer ({error.message}); say it again") from None
 
