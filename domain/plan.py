@@ -98,10 +98,10 @@ def post_note(s: LifecycleState, term: Term, occasion: str = "", text: str | Non
 
 
 def renew_subscription(s: LifecycleState) -> RenewSubscription:
-    """Into the next term. ValueError for an evergreen contract, which has none."""
+    """Into the next term, which may be without end. ValueError for a term that has none itself: nothing follows it."""
     following = s.term_number(s.term + 1)
-    if following is None or following.ends is None:
-        raise ValueError("only a contract whose terms end is renewed")
+    if following is None:
+        raise ValueError("nothing anchors the first term yet")
     return RenewSubscription(
         key=keys.renewal(s.contract, following.number),
         subscription=s.subscription or "",

@@ -237,3 +237,18 @@ async def test_an_order_is_cancelled_by_a_change_too(house: House) -> None:
     outcome = await life.handle.result()
     assert outcome.outcome == "cancelled"
     assert (await subscription(house))["status"] == "cancelled"
+
+
+async def test_a_contract_that_renews_to_evergreen_runs_on_and_is_ended_by_notice(house: House) -> None:
+    life = await renewing(house, **{"terms.renew_to_evergreen": True, "terms.renewal_months": None})
+    await give(life, Renew(), "r")
+    await life.until(lambda view: done(view, "renewal"))
+    await to_term_end(life)
+    view = await life.until(lambda view: view.term == 2 and rests(view))
+    assert view.term_ends is None
+    assert (await subscription(house))["ends"] is None
+    await give(life, GiveNotice(), "n")
+    ends = known(view.term_starts) + timedelta(days=30)
+    outcome = await to_end(life, ends + timedelta(days=1))
+    assert outcome.outcome == "ended"
+    assert (await subscription(house))["ends"] == ends.isoformat()
