@@ -82,7 +82,7 @@ async def test_consolidated_the_one_ends_and_the_other_has_its_lines_from_that_d
         f"consolidated into {first.contract}"
     )
     if months is None:
-        await change(first, "go-on", Renew())
+        await change(first, "go-on", Renew(early=True))
     await first.until(lambda view: rests(view))
     support = (await lines(house, first.contract))["SUPPORT-PREMIUM"]
     assert (support["starts"], support["quantity"]) == (ends.isoformat(), "1")
