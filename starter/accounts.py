@@ -36,8 +36,9 @@ from store.cases import open_case, resolve_case
 from store.database import Database
 from store.moves import CannotMove
 from store.streams import Streams
-from store.tables import AccountMoveRow, CaseRow, LifecycleRow
+from store.tables import CaseRow, LifecycleRow
 from store.timeline import add_line
+from store.transit import AccountMoveRow
 from workflows.lifecycle import CustomerLifecycle
 
 OWNER, LEASE = "accounts", 120.0

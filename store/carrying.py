@@ -9,8 +9,6 @@ from sqlmodel import Session, SQLModel, col, func, or_, select, update
 from store.database import change, db_now, insert_once
 from store.tables import (
     AccountAliasRow,
-    AccountFenceRow,
-    AccountMoveRow,
     AliasRow,
     CaseRow,
     ContractRiskRow,
@@ -19,7 +17,6 @@ from store.tables import (
     FactRow,
     FeedRow,
     FormerRow,
-    ImportRow,
     LifecycleRow,
     LifecycleViewRow,
     OrderRow,
@@ -28,6 +25,7 @@ from store.tables import (
     TimelineRow,
     ToldRow,
 )
+from store.transit import AccountFenceRow, AccountMoveRow, ImportRow
 
 Rows = dict[str, list[dict[str, Any]]]
 """By the table's name."""

@@ -5,7 +5,8 @@ from sqlmodel import Session, col, delete, or_, select
 from domain import keys
 from domain.errors import AccountFenced
 from store.database import insert_once, share_turn, take_turn
-from store.tables import AccountFenceRow, LifecycleRow
+from store.tables import LifecycleRow
+from store.transit import AccountFenceRow
 
 FENCES = "fences"
 

@@ -16,7 +16,8 @@ from store.database import Database, change, insert_once, now, take_turn
 from store.inbox import ROUTING, unpark
 from store.lifecycles import add_lifecycle, find_contract, link_new
 from store.orders import add_order
-from store.tables import EffectRow, ImportRow, LifecycleRow, utc_now
+from store.tables import EffectRow, LifecycleRow, utc_now
+from store.transit import ImportRow
 
 BEFORE_ENTRY = ("read", "checked", "refused")
 """States in which a contract may still be read anew, with other facts."""

@@ -12,15 +12,8 @@ from store.database import change, insert_once, now, take_turn
 from store.fences import fence, gone_into, lift
 from store.inbox import ROUTING
 from store.subjects import surviving
-from store.tables import (
-    AccountAliasRow,
-    AccountMoveRow,
-    CaseRow,
-    EffectRow,
-    FactRow,
-    LifecycleRow,
-    LifecycleViewRow,
-)
+from store.tables import AccountAliasRow, CaseRow, EffectRow, FactRow, LifecycleRow, LifecycleViewRow
+from store.transit import AccountMoveRow
 
 MERGE, SPLIT = "merge", "split"
 FENCED, MOVED, DONE = "fenced", "moved", "done"

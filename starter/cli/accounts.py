@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starter.accounts import AccountMoves
     from starter.office import Office
     from store.database import Database
-    from store.tables import AccountMoveRow
+    from store.transit import AccountMoveRow
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starter.importing.promoting import Compared
     from starter.office import Office
     from store.database import Database
-    from store.tables import ImportRow
+    from store.transit import ImportRow
 
 CutOver = Annotated[
     str | None, typer.Option("--cut-over", help="What is due before this day is the old process's; default: today.")

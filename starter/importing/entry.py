@@ -17,7 +17,8 @@ from domain.routes import Landscape
 from domain.standins import is_real
 from domain.state import LifecycleState
 from store.imports import Known
-from store.tables import ImportRow, LifecycleRow
+from store.tables import LifecycleRow
+from store.transit import ImportRow
 
 
 class SubscriptionSource(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain import keys
 from starter.mistakes import Mistake
-from store.tables import ImportRow
+from store.transit import ImportRow
 
 LONGEST_ID = 200  # a workflow id may have 255 bytes on some servers
 

@@ -16,7 +16,7 @@ from starter.importing.entry import Entrance, Unusable
 from store.database import Database
 from store.imports import Conflict, Imports, entered_on
 from store.orders import SqlOrders
-from store.tables import ImportRow
+from store.transit import ImportRow
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 

@@ -27,7 +27,7 @@ from starter.mistakes import Mistake
 from store.database import Database
 from store.imports import Conflict, Imports
 from store.lifecycles import Lifecycles
-from store.tables import ImportRow
+from store.transit import ImportRow
 from workflows.lifecycle import CustomerLifecycle
 
 AT_ONCE = 16

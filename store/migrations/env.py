@@ -4,7 +4,8 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import store.limits
-import store.tables  # noqa: F401 (fills the metadata)
+import store.tables
+import store.transit  # noqa: F401 (fills the metadata)
 
 context.configure(
     connection=context.config.attributes["connection"],

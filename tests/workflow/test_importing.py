@@ -19,7 +19,8 @@ from starter.mistakes import Mistake
 from store.cases import Cases
 from store.imports import Imports
 from store.orders import SqlOrders
-from store.tables import EffectRow, ImportRow, LifecycleRow, OutgoingRow
+from store.tables import EffectRow, LifecycleRow, OutgoingRow
+from store.transit import ImportRow
 from tests.dispatch import Post
 from tests.house import House, Life
 from tests.workflow.lives import eventually, rests, to_day

@@ -16,7 +16,8 @@ from sqlalchemy import create_mock_engine
 from sqlmodel import Session, SQLModel, select
 
 import store.limits
-import store.tables  # noqa: F401 (fills the metadata)
+import store.tables
+import store.transit  # noqa: F401 (fills the metadata)
 from domain.errors import SourceUnavailable
 from store.database import Database, db_now, insert_once, now
 from store.migrate import MIGRATIONS, head, migrate
