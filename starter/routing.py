@@ -155,7 +155,12 @@ def _correct(session: Session, slip: Slip, contract: str, does: Corrects, event:
     stands = value_at(order.document, does.path) if order else None
     told = does.told(event) if does.told else None
     if is_activated(session, contract):
-        slip.record(session, [contract]) if told is None else slip.tell(session, contract, told)
+        if told is None:
+            slip.record(session, [contract])
+            return
+        if order is not None and stands is None:
+            revise(session, contract, {does.path: value}, "intake")  # whoever reads the order finds it there, too
+        slip.tell(session, contract, told)
     elif order is not None and (stands == value or (isinstance(stands, dict) and stands.get("number") == value)):
         slip.record(session, [contract])
     elif isinstance(told, PurchaseOrderReceived):

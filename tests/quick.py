@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain import outcomes, plan, reactions
 from domain.company import Company
+from domain.finance import purchasing
 from domain.messages import BatchAnswer, EventBatch
 from domain.policies.validation import verdict
 from domain.state import LifecycleState
@@ -63,7 +64,7 @@ class QuickLife:
         yield from (step for make in makers if (step := make()).key not in s.effects)
         for line in s.known.lines:
             starts = s.line_starts(line, self._today)
-            if starts is not None and line.id not in s.billing:
+            if starts is not None and line.id not in s.billing and not purchasing.holds_billing(s, self._today):
                 yield plan.start_billing(s, line.id, starts)
 
     async def _perform(self, step: Step) -> Performed:

@@ -113,43 +113,6 @@ def test_show_tells_where_a_contract_stands_by_any_of_its_names(shell: Shell, co
     assert contract in shell.tenure("show", contract).stdout
 
 
-def test_a_contract_is_changed_previewed_and_changed_back(shell: Shell, contract: str) -> None:
-    before = shell.read("show", contract)
-    seats = {line["product"]: line["quantity"] for line in before["view"]["lines"]}["PLATFORM"]
-    more = f"PLATFORM={float(seats) + 5:g}"
-    added = ("--add", "product=ANALYTICS,quantity=3,unit_price=9")
-    dry = shell.tenure("amend", contract, more, *added, "--dry-run").stdout
-    assert "would be done: amended" in dry
-    assert "+ " in dry
-    assert shell.read("show", contract)["view"]["lines"] == before["view"]["lines"]
-
-    for name in ("more", "other"):
-        assert shell.tenure("amend", contract, more, *added, "--id", name).returncode == 0
-    assert [change["id"] for change in shell.read("changes", contract)] == ["more", "other"]
-    assert "builds on it" in shell.refused("undo", contract, "more")
-    for wrong, told in (
-        (("amend", contract), "it changes nothing"),
-        (("amend", contract, "ROCKETS=3"), "no line for ROCKETS"),
-        (("amend", contract, "PLATFORM=many"), "is not a quantity"),
-        (("amend", contract, "--add", "ANALYTICS"), "is not a line"),
-        (("amend", contract, "--add", "product=ROCKETS,quantity=1"), "is not known"),
-        (("amend", contract, more, "--effective", "soon"), "is not a date"),
-        (("extend", contract, "--ends", "2026-12-01"), "an extension ends later"),
-        (("coterm", contract, "--with", contract), "name another one"),
-        (("move", contract, "--entity", "ACME-US", "--currency", "USD"), "set those in USD"),
-        (("end", contract, "--reason", "x", "--for", "fun"), "neither convenience nor cause"),
-        (("pause", contract, "--reason", " "), "needs a reason"),
-        (("resume", contract), "not paused"),
-        (("withdraw", contract), "no end that could be withdrawn"),
-        (("undo", contract, "nope"), "there is no change 'nope'"),
-    ):
-        assert told in shell.refused(*wrong)
-    assert shell.tenure("notice", contract, "--id", "n").returncode == 0
-    assert shell.read("show", contract)["view"]["stage"] == "ending"
-    assert shell.tenure("undo", contract, "n").returncode == 0
-    assert shell.read("show", contract)["view"]["stage"] != "ending"
-
-
 def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract: str) -> None:
     before = shell.read("show", contract)["view"]
     assert "the renewal window is not open" in shell.refused("renew", contract)
@@ -172,6 +135,43 @@ def test_an_impossible_command_is_refused_with_its_reason(shell: Shell, contract
     after = shell.read("show", contract)["view"]
     assert {**before, "as_of": None} == {**after, "as_of": None}
     assert revisions(shell, contract) == [1, 2]  # the one that the CRM sent, and the one that the demo mended
+
+
+def test_a_contract_is_changed_previewed_and_changed_back(shell: Shell, contract: str) -> None:
+    before = shell.read("show", contract)
+    seats = {line["product"]: line["quantity"] for line in before["view"]["lines"]}["PLATFORM"]
+    more = f"PLATFORM={float(seats) + 5:g}"
+    added = ("--add", "product=ANALYTICS,quantity=3,unit_price=9")
+    dry = shell.tenure("amend", contract, more, *added, "--dry-run").stdout
+    assert "would be done: amended" in dry
+    assert "+ " in dry
+    assert shell.read("show", contract)["view"]["lines"] == before["view"]["lines"]
+
+    for name in ("more", "other"):
+        assert shell.tenure("amend", contract, more, *added, "--id", name).returncode == 0
+    assert [change["id"] for change in shell.read("changes", contract)] == ["more", "other"]
+    assert "billing of line" in shell.refused("undo", contract, "more")
+    for wrong, told in (
+        (("amend", contract), "it changes nothing"),
+        (("amend", contract, "ROCKETS=3"), "no line for ROCKETS"),
+        (("amend", contract, "PLATFORM=many"), "is not a quantity"),
+        (("amend", contract, "--add", "ANALYTICS"), "is not a line"),
+        (("amend", contract, "--add", "product=ROCKETS,quantity=1"), "is not known"),
+        (("amend", contract, more, "--effective", "soon"), "is not a date"),
+        (("extend", contract, "--ends", "2026-12-01"), "an extension ends later"),
+        (("coterm", contract, "--with", contract), "name another one"),
+        (("move", contract, "--entity", "ACME-US", "--currency", "USD"), "set those in USD"),
+        (("end", contract, "--reason", "x", "--for", "fun"), "neither convenience nor cause"),
+        (("pause", contract, "--reason", " "), "needs a reason"),
+        (("resume", contract), "not paused"),
+        (("withdraw", contract), "no end that could be withdrawn"),
+        (("undo", contract, "nope"), "there is no change 'nope'"),
+    ):
+        assert told in shell.refused(*wrong)
+    assert shell.tenure("notice", contract, "--id", "n").returncode == 0
+    assert shell.read("show", contract)["view"]["stage"] == "ending"
+    assert shell.tenure("undo", contract, "n").returncode == 0
+    assert shell.read("show", contract)["view"]["stage"] != "ending"
 
 
 def revisions(shell: Shell, contract: str) -> list[int]:

@@ -2,13 +2,13 @@
 
 from domain.state import LifecycleState
 from tests.house import House
-from tests.workflow.lives import history_length, serving
+from tests.workflow.lives import history_length, serving, settled_length
 from workflows.lifecycle import CustomerLifecycle
 
 
 async def test_the_state_is_answered_whole_and_the_history_stays_as_it_was(house: House) -> None:
     life = await serving(house)
-    before = await history_length(life)
+    before = await settled_length(life)
 
     state = await life.handle.query(CustomerLifecycle.state)
 
@@ -18,4 +18,4 @@ async def test_the_state_is_answered_whole_and_the_history_stays_as_it_was(house
     assert state.effects == view.effects
     assert state.known.lines
     assert state.milestones == view.milestones
-    assert await history_length(life) == before
+    assert await settled_length(life) == before

@@ -91,6 +91,9 @@ async def lived(desk: Desk, rounds: Sequence[Sequence[Happening]], dice: Random 
     state = temporal.lives[lifecycle_id("acme", CONTRACT)].state
     ending = await desk.database.read(lambda session: kept(session, desk))
     ending["state"] = state.model_dump(mode="json", exclude=WAYS) | {"effects": sorted(state.effects)}
+    if ending["state"]["sheet"]:
+        # with which step the ERP was told of it: the subscription, or the billing that waited for it
+        del ending["state"]["sheet"]["purchase_order"]
     return ending | {"cases of the lifecycle": sorted(state.cases)}
 
 
