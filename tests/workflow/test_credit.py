@@ -63,7 +63,7 @@ async def held_in_erp(house: House, wanted: bool) -> bool:
 
 
 async def test_who_is_late_for_too_long_is_held_and_released_when_it_has_paid(post: Post) -> None:
-    life = await post.win("006-ca")
+    life = await post.win("006-cra")
     await post.invoice(life, "overdue", 1, ago(DAYS - 1))
     await post.settle()
     assert await held(life) is None
@@ -81,7 +81,7 @@ async def test_who_is_late_for_too_long_is_held_and_released_when_it_has_paid(po
 
 
 async def test_a_disputed_invoice_is_not_delinquent(post: Post) -> None:
-    life = await post.win("006-cb")
+    life = await post.win("006-crb")
     await post.invoice(life, "overdue", 1, ago(2 * DAYS))
     await post.settle()
     assert await held(life) is not None
@@ -94,7 +94,7 @@ async def test_a_disputed_invoice_is_not_delinquent(post: Post) -> None:
 
 
 async def test_every_contract_of_the_customer_is_told_the_same(post: Post) -> None:
-    one, other, stranger = await post.win("006-cc"), await post.win("006-cd"), await post.win("006-ce")
+    one, other, stranger = await post.win("006-crc"), await post.win("006-crd"), await post.win("006-cre")
     await share_account(post, one, other)
     await post.invoice(one, "overdue", 1, ago(DAYS), name="inv_a")
     await post.invoice(other, "overdue", 1, ago(DAYS + 1), name="inv_b")
@@ -110,7 +110,7 @@ async def test_every_contract_of_the_customer_is_told_the_same(post: Post) -> No
 
 
 async def test_the_sweep_finds_who_has_become_late_for_too_long(post: Post) -> None:
-    one, other = await post.win("006-cf"), await post.win("006-cg")
+    one, other = await post.win("006-crf"), await post.win("006-crg")
     await share_account(post, one, other)
     await post.invoice(one, "posted", 1, TODAY)
     await post.settle()
@@ -126,7 +126,7 @@ async def test_the_sweep_finds_who_has_become_late_for_too_long(post: Post) -> N
 
 
 async def test_an_ended_contract_s_invoice_still_counts_and_so_does_its_payment(post: Post) -> None:
-    gone, stays = await post.win("006-ch"), await post.win("006-ci")
+    gone, stays = await post.win("006-crh"), await post.win("006-cri")
     await share_account(post, stays, gone)
 
     def close(session: Session) -> None:
@@ -142,7 +142,7 @@ async def test_an_ended_contract_s_invoice_still_counts_and_so_does_its_payment(
 
 
 async def test_what_a_person_holds_only_a_person_releases(post: Post) -> None:
-    life = await post.win("006-cj")
+    life = await post.win("006-crj")
     await life.handle.execute_update(CustomerLifecycle.hold, BY_HAND)
     await post.invoice(life, "overdue", 1, ago(DAYS))
     await post.settle()
@@ -159,7 +159,7 @@ async def test_what_a_person_holds_only_a_person_releases(post: Post) -> None:
 
 
 async def test_a_hold_by_hand_is_the_customer_s_whichever_contract_is_named(post: Post) -> None:
-    one, other, stranger = await post.win("006-ck"), await post.win("006-cl"), await post.win("006-cm")
+    one, other, stranger = await post.win("006-crk"), await post.win("006-crl"), await post.win("006-crm")
     await share_account(post, one, other)
     house = post.house
     office = Office(house.database, house.client, house.company, house.mapping, "crm")

@@ -26,7 +26,7 @@ async def report(post: Post, life: Life, version: int, status: str = "active", *
 
 
 async def test_what_the_erp_was_asked_for_wakes_nobody(post: Post) -> None:
-    life = await post.win("006-ra")
+    life = await post.win("006-rpa")
     for version in (1, 2):
         await report(post, life, version)
     assert (await post.states(life))[1:] == ["recorded", "recorded"]
@@ -34,7 +34,7 @@ async def test_what_the_erp_was_asked_for_wakes_nobody(post: Post) -> None:
 
 
 async def test_what_the_erp_suspends_and_ends_by_itself_is_told_once_each(post: Post) -> None:
-    life = await post.win("006-rb")
+    life = await post.win("006-rpb")
     await report(post, life, 2, entitled=False)
     view = await life.until(lambda view: view.entitlement == "suspended")
     await report(post, life, 1)  # of before
