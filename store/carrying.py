@@ -4,6 +4,7 @@ what keeps it from doing anything twice."""
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, func, or_, select, update
 
 from store.database import change, db_now, insert_once
@@ -66,7 +67,7 @@ def pack(session: Session, contract: str, shared: Collection[str]) -> Rows:
     """The rows of a contract. `shared`: keys of the ledger that stand in its state, whoever did them first."""
     rows: Rows = {}
     for table, _ in OF_CONTRACT:
-        owner = col(table.stream if table is StreamRow else table.contract)  # type: ignore[attr-defined]
+        owner = inspect(table).columns["stream" if table is StreamRow else "contract"]
         mine = owner == contract
         if table is EffectRow:
             mine = or_(mine, col(EffectRow.key).in_(shared))

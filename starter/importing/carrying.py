@@ -15,6 +15,7 @@ from starter.importing.machine import start_lifecycle
 from starter.mistakes import Mistake
 from starter.office import Office
 from store.carrying import Rows, contracts, let_go, pack, pack_installation, unpack, waiting
+from store.tables import LifecycleRow
 
 FORMAT = 1
 
@@ -22,17 +23,18 @@ FORMAT = 1
 async def exported(office: Office, names: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
     """Each lifecycle as one JSON object. Raises Mistake where events wait to be delivered: they would stay behind."""
     for name in names:
-        life = await office.find(name)
-        if count := await office.database.read(lambda session, life=life: waiting(session, life.contract)):  # type: ignore[misc]
-            raise Mistake(f"{count} events of {life.contract} wait to be delivered; let the dispatcher do that first")
-        state = None if life.closed else await office.state(life)
-        # after the state: what the ledger knows more than the state is found there when the step is done again
-        shared = state.effects.keys() if state is not None else ()
-        rows = await office.database.read(
-            lambda session, life=life, shared=shared: pack(session, life.contract, shared)  # type: ignore[misc]
-        )
-        whole = None if state is None else state.model_dump(mode="json")
-        yield {"tenure": FORMAT, "contract": life.contract, "state": whole, "rows": rows}
+        yield await _exported(office, await office.find(name))
+
+
+async def _exported(office: Office, life: LifecycleRow) -> dict[str, Any]:
+    if count := await office.database.read(lambda session: waiting(session, life.contract)):
+        raise Mistake(f"{count} events of {life.contract} wait to be delivered; let the dispatcher do that first")
+    state = None if life.closed else await office.state(life)
+    # after the state: what the ledger knows more than the state is found there when the step is done again
+    shared = state.effects.keys() if state is not None else ()
+    rows = await office.database.read(lambda session: pack(session, life.contract, shared))
+    whole = None if state is None else state.model_dump(mode="json")
+    return {"tenure": FORMAT, "contract": life.contract, "state": whole, "rows": rows}
 
 
 async def exported_all(office: Office) -> AsyncIterator[dict[str, Any]]:

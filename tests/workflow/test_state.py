@@ -2,7 +2,7 @@
 
 from domain.state import LifecycleState
 from tests.house import House
-from tests.workflow.lives import history_length, serving, settled_length
+from tests.workflow.lives import serving, settled_length
 from workflows.lifecycle import CustomerLifecycle
 
 
