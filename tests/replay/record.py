@@ -42,6 +42,7 @@ from domain.view import LifecycleView
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
 from tests.house import House, Life, open_house
+from tests.replay.changing import change_in_every_way
 from tests.replay.gate import EXPECTED, HISTORIES, live_again
 from tests.states import EVERGREEN
 from tests.workflow.lives import (
@@ -232,9 +233,18 @@ async def reviewed(house: House) -> Life:
     return life
 
 
+async def changed(house: House) -> Life:
+    """Amended, extended, paused, given notice, moved to another currency, renewed early, and ended."""
+    life = await _start(house, "changed")
+    await _serve(life)
+    await change_in_every_way(life)
+    await _end_soon(life)
+    return life
+
+
 PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
     play.__name__: play
-    for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance, watched, reviewed)
+    for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance, watched, reviewed, changed)
 }
 
 # a skipped clock and continue-as-new do not go together: each path has the server that it needs

@@ -13,7 +13,17 @@ from tests.replay.gate import HISTORIES, corpus, replay_gate
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("activities", "domain", "workflows")
-PATHS = {"happy", "bad_order_fixed", "churn", "cancelled_early", "continued", "finance", "watched", "reviewed"}
+PATHS = {
+    "happy",
+    "bad_order_fixed",
+    "churn",
+    "cancelled_early",
+    "continued",
+    "finance",
+    "watched",
+    "reviewed",
+    "changed",
+}
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
