@@ -15,6 +15,7 @@ from domain.company import Company
 from domain.document import apply_fixes
 from domain.messages import CommandAnswer
 from domain.policies.validation import verdict
+from domain.routes import Landscape
 from domain.terms import LineTerms
 from starter.mistakes import Mistake, Refusal
 from starter.office import ANSWER, Office
@@ -70,10 +71,11 @@ async def sell_lines(
 
 
 async def move_there(
-    office: Office, life: LifecycleRow, entity: str, currency: str, on: date | None, fixes: dict[str, Any], by: str
+    office: Office, life: LifecycleRow, move: Move, fixes: dict[str, Any], by: str, landscape: Landscape
 ) -> Move:
-    """The move, whose order document of there stands in a new revision: who sells, in which currency, with the prices
-    that `fixes` set. Raises Mistake for an order that could not be sold so."""
+    """The move with its revision: the order document of there, who sells, in which currency, with the prices that
+    `fixes` set. Raises Mistake for an order that could not be sold so, and for one that another ERP would keep."""
+    currency = move.currency
     orders, state = SqlOrders(office.database), await office.state(life)
     newest = (await orders.revisions(life.contract))[-1]
     repriced = {path.split(".")[0] for path in fixes if path.endswith(".unit_price")}
@@ -83,14 +85,19 @@ async def move_there(
             f"the prices are in {state.known.currency}: set those in {currency}, as in --set {missing[0]}.unit_price=…"
         )
     try:
-        document = apply_fixes(newest.document, {"selling_entity": entity, "currency": currency, **fixes})
+        document = apply_fixes(newest.document, {"selling_entity": move.selling_entity, "currency": currency, **fixes})
     except ValueError as error:
         raise Mistake(str(error)) from None
-    judged = verdict(document, office.company, newest.revision + 1, parent_known=True)
+    judged = verdict(document, office.company, newest.revision + 1, parent_known=True, landscape=landscape)
     if judged.sheet is None:
         raise Mistake("; ".join(f"{reason.path}: {reason.message}" for reason in judged.reasons))
-    revision = await orders.add(life.contract, document, by)
-    return Move(selling_entity=entity, currency=currency, revision=revision, on=on)
+    if judged.scopes.get("erp") != state.scopes.get("erp"):
+        there = judged.connections.get("erp", "erp")
+        raise Mistake(
+            f"it would go to {there} there, and its customer is in {state.connection('erp')}: a contract moves within "
+            f"one ERP; end it here, and win a new deal there"
+        )
+    return move.model_copy(update={"revision": await orders.add(life.contract, document, by)})
 
 
 async def forget_revision(office: Office, life: LifecycleRow, change: Change) -> None:

@@ -18,6 +18,7 @@ from domain.changes.kinds import (
     End,
     Extend,
     GiveNotice,
+    Move,
     Pause,
     Renew,
     Resume,
@@ -129,13 +130,17 @@ def move(
     as_json: Json = False,
 ) -> None:
     """Move a contract to another legal entity or currency: its subscription ends here, and begins there."""
+    import wiring
     from starter.changing import move_there
+    from starter.settings import load_settings
 
     fixes, day = dict(assignment(text) for text in assignments or []), parse_date(on) if on else None
 
     async def give(office: "Office") -> "ChangePreview | CommandAnswer":
         life = await office.find(contract)
-        change = await move_there(office, life, entity, currency, day, fixes, user())
+        wanted = Move(selling_entity=entity, currency=currency, revision=0, on=day)
+        landscape = wiring.read_landscape(load_settings(), office.company)
+        change = await move_there(office, life, wanted, fixes, user(), landscape)
         return await _give_revised(office, life, change, name, dry_run=dry_run)
 
     _show(in_office(give), as_json)
