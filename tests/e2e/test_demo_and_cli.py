@@ -168,6 +168,10 @@ def test_a_contract_is_changed_previewed_and_changed_back(shell: Shell, contract
         (("undo", contract, "nope"), "there is no change 'nope'"),
     ):
         assert told in shell.refused(*wrong)
+    prices = [word for n in range(5) for word in ("--set", f"lines[{n}].unit_price=9")]
+    moved = shell.tenure("move", contract, "--entity", "ACME-DE", "--currency", "CHF", *prices, "--dry-run")
+    assert "would be done: it moves to ACME-DE, CHF" in moved.stdout
+    assert "create the subscription in the ERP" in moved.stdout
     assert shell.tenure("notice", contract, "--id", "n").returncode == 0
     assert shell.read("show", contract)["view"]["stage"] == "ending"
     assert shell.tenure("undo", contract, "n").returncode == 0
