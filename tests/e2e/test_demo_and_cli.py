@@ -168,8 +168,11 @@ def test_a_contract_is_changed_previewed_and_changed_back(shell: Shell, contract
         (("undo", contract, "nope"), "there is no change 'nope'"),
     ):
         assert told in shell.refused(*wrong)
+    later = str(date.fromisoformat(before["view"]["term_starts"]) + timedelta(days=10))
     prices = [word for n in range(5) for word in ("--set", f"lines[{n}].unit_price=9")]
-    moved = shell.tenure("move", contract, "--entity", "ACME-DE", "--currency", "CHF", *prices, "--dry-run")
+    moved = shell.tenure(
+        "move", contract, "--entity", "ACME-DE", "--currency", "CHF", *prices, "--on", later, "--dry-run"
+    )
     assert "would be done: it moves to ACME-DE, CHF" in moved.stdout
     assert "create the subscription in the ERP" in moved.stdout
     assert shell.tenure("notice", contract, "--id", "n").returncode == 0
