@@ -21,6 +21,7 @@ from tests.stripe.shop import Record
 from tests.stripe.world import StripeWorld, stripe_world
 from tests.workflow.lives import (
     HOOLI,
+    ZONE,
     clock,
     done,
     go_live,
@@ -56,7 +57,7 @@ class _LosesAnswers:
 
 @pytest.fixture
 async def home(temporal: Client, tmp_path: Path) -> AsyncIterator[tuple[House, StripeWorld]]:
-    async with stripe_world() as world:
+    async with stripe_world(zone=ZONE) as world:
         for product in ("ONBOARDING", "PLATFORM", "SUPPORT-PREMIUM"):
             world.shop.put(stripe.Product, product, name=product, active=True)
         async with open_house(temporal, tmp_path, instead={"erp": world.port}) as house:

@@ -213,8 +213,8 @@ def _form(params: Record) -> str:
 
 
 @asynccontextmanager
-async def stripe_world() -> AsyncIterator[StripeWorld]:
-    world = StripeWorld()
+async def stripe_world(**options: str) -> AsyncIterator[StripeWorld]:
+    world = StripeWorld(**options)
     try:
         yield world
     finally:

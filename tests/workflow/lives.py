@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -95,7 +96,13 @@ async def settled_length(life: Life) -> int:
 
 
 async def clock(life: Life) -> datetime:
-    return await workflow_clock(life.house.client, life.handle.id)
+    """The lifecycle's clock as its contract's zone reads it: its date is the contract's day."""
+    return (await workflow_clock(life.house.client, life.handle.id)).astimezone(ZoneInfo(ZONE))
+
+
+def today() -> date:
+    """The day in the zone of the tests' contracts, which for some hours is not the one in UTC."""
+    return datetime.now(ZoneInfo(ZONE)).date()
 
 
 async def to_instant(life: Life, instant: datetime, *, box: bool = True) -> None:

@@ -1,6 +1,6 @@
 """When billing begins, and when it does not any more: days that come by themselves, and contracts that are over."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from domain import calendar
 from domain.messages import EndContract, MilestoneReached
@@ -18,6 +18,7 @@ from tests.workflow.lives import (
     rests,
     to_day,
     to_end,
+    today,
 )
 from tests.workflow.test_outages import retry
 from workflows.lifecycle import CustomerLifecycle
@@ -50,7 +51,7 @@ async def test_a_go_live_dated_ahead_starts_billing_on_its_day_by_itself(house: 
 
 
 async def test_a_signature_dated_ahead_starts_billing_on_its_day_by_itself(house: House) -> None:
-    day = datetime.now(UTC).date() + 3 * DAY
+    day = today() + 3 * DAY
     life = await house.start(house.payload(HOOLI), signed_on=day.isoformat())
     await life.until(lambda view: done(view, "onboarding") and done(view, "billing-start") and rests(view))
     assert list(await billed(house)) == [SUPPORT]
@@ -60,7 +61,7 @@ async def test_a_signature_dated_ahead_starts_billing_on_its_day_by_itself(house
 
 
 async def test_a_line_whose_day_is_the_end_is_not_billed(house: House) -> None:
-    day = datetime.now(UTC).date() + 20 * DAY
+    day = today() + 20 * DAY
     life = await onboarding(house, **{"lines[1].billing_start": f"on_date:{day}"})
     await end(life, on=day)
     await to_end(life, day)
@@ -71,14 +72,14 @@ async def test_a_line_whose_day_is_the_end_is_not_billed(house: House) -> None:
 async def test_a_milestone_while_the_contract_ends_starts_no_billing_and_the_end_comes_through(house: House) -> None:
     life = await onboarding(house)
     await house.fault(system="erp", operation="end_subscription", kind="slow", seconds=1)
-    today = (await clock(life)).date()
-    await end(life, on=today)
+    day = (await clock(life)).date()
+    await end(life, on=day)
 
     async def asked() -> bool:
         return bool(await calls(house, "erp", "end_subscription"))
 
     await eventually(asked)
-    reached = [MilestoneReached(milestone=name, on=day) for name, day in (("go-live", today - DAY), ("trained", today))]
+    reached = [MilestoneReached(milestone=name, on=on) for name, on in (("go-live", day - DAY), ("trained", day))]
     assert await life.tell(*reached) == ["applied", "applied"]
     assert (await life.handle.result()).outcome == "ended"
     assert set(await billed(house)) == {SETUP, SUPPORT}

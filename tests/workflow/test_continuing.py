@@ -155,7 +155,7 @@ async def test_a_continued_lifecycle_keeps_its_dates_its_view_and_its_end(house:
     assert life.contract in str(metadata)
     today = (await life.view()).as_of
     assert today is not None
-    ending = EndContract(by="csm", reason="moved away", on=today.date() + timedelta(days=1))
+    ending = EndContract(by="csm", reason="moved away", on=today.date() + timedelta(days=2))
     await life.handle.execute_update(CustomerLifecycle.end, ending)
     assert (await life.until(rests)).stage is Stage.ENDING
 

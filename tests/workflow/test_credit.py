@@ -1,7 +1,7 @@
 """A customer on credit hold: by the company's policy, account-wide, or by hand; and what it holds up."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,9 @@ from store.database import change
 from store.tables import LifecycleRow
 from tests.dispatch import Post
 from tests.house import House, Life, open_house
-from tests.workflow.lives import HOOLI, calls, done, eventually, go_live, onboarding, records, refusal, rests
+from tests.workflow.lives import HOOLI, calls, done, eventually, go_live, onboarding, records, refusal, rests, today
 from workflows.lifecycle import CustomerLifecycle
 
-TODAY = datetime.now(UTC).date()
 DAYS = 20
 BY_HAND = HoldCredit(by="fin", reason="cheque returned")
 
@@ -42,7 +41,7 @@ def post(strict: House) -> Post:
 
 
 def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
+    return today() - timedelta(days=days)
 
 
 async def share_account(post: Post, *lives: Life) -> None:
@@ -112,7 +111,7 @@ async def test_every_contract_of_the_customer_is_told_the_same(post: Post) -> No
 async def test_the_sweep_finds_who_has_become_late_for_too_long(post: Post) -> None:
     one, other = await post.win("006-crf"), await post.win("006-crg")
     await share_account(post, one, other)
-    await post.invoice(one, "posted", 1, TODAY)
+    await post.invoice(one, "posted", 1, today())
     await post.settle()
 
     def later(session: Session) -> None:

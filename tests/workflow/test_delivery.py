@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from store.database import Database, change
 from store.tables import DeliveryRow
 from tests.dispatch import Post
 from tests.house import House, open_house
+from tests.workflow.lives import today
 from workflows.lifecycle import CustomerLifecycle
 
-TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)
 UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 
@@ -109,11 +109,11 @@ async def test_an_upsell_told_by_a_dispatcher_that_died_is_applied_once(post: Po
 
 async def test_a_payment_after_a_level_that_nobody_remembers_telling_still_lowers_the_risk(post: Post) -> None:
     life = await post.win("006-d")
-    await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
+    await post.invoice(life, "overdue", 1, today() - 3 * DAY)
     await post.desk.route()
     await die(post, life.contract)
     await life.until(lambda view: view.risk == "medium")
-    await post.invoice(life, "paid", 2, TODAY - 3 * DAY)
+    await post.invoice(life, "paid", 2, today() - 3 * DAY)
     await post.settle()
     await life.until(lambda view: view.risk == "low")
     [health] = (await post.house.box())["records"]["cs"]["health"]
@@ -122,7 +122,7 @@ async def test_a_payment_after_a_level_that_nobody_remembers_telling_still_lower
 
 async def test_a_level_told_twice_under_one_number_is_settled(post: Post) -> None:
     life = await post.win("006-e")
-    await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
+    await post.invoice(life, "overdue", 1, today() - 3 * DAY)
     await post.desk.route()
     await die(post, life.contract)
     await die(post, life.contract)
@@ -133,7 +133,7 @@ async def test_a_level_told_twice_under_one_number_is_settled(post: Post) -> Non
 
 async def test_a_level_that_changed_meanwhile_under_its_number_is_told_anew(post: Post) -> None:
     life = await post.win("006-f")
-    await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
+    await post.invoice(life, "overdue", 1, today() - 3 * DAY)
     await post.desk.route()
     await die(post, life.contract)
     await post.lifecycles.shift_clock(life.contract, (40 * DAY).total_seconds())
@@ -195,7 +195,7 @@ async def test_a_refusal_that_nobody_remembers_is_refused_again_and_becomes_a_ca
 
 async def test_a_fact_that_nobody_can_reckon_with_is_a_case_and_holds_up_nothing_behind_it(post: Post) -> None:
     life = await post.win("006-t")
-    usage = {"account": "acc-006-t", "active": "1e11", "entitled": "1e-30", "as_of": TODAY.isoformat()}
+    usage = {"account": "acc-006-t", "active": "1e11", "entitled": "1e-30", "as_of": today().isoformat()}
     await post.desk.receive("usage.reported", usage)
     await post.milestone(life, "kick-off")
     await post.settle()
@@ -203,7 +203,7 @@ async def test_a_fact_that_nobody_can_reckon_with_is_a_case_and_holds_up_nothing
     assert "kick-off" in (await life.view()).milestones
     [case] = await post.cases.list()
     assert (case.kind, "can't be reckoned with" in case.reasons[0]) == ("refused_event", True)
-    later = {**usage, "active": "1", "entitled": "10", "as_of": (TODAY + DAY).isoformat()}
+    later = {**usage, "active": "1", "entitled": "10", "as_of": (today() + DAY).isoformat()}
     await post.desk.receive("usage.reported", later)
     await post.settle()
     await life.until(lambda view: view.risk == "high")
@@ -242,9 +242,9 @@ async def test_what_waited_for_the_contract_comes_after_its_start_however_much_i
 
 async def test_an_invoice_paid_on_time_wakes_nobody(post: Post) -> None:
     life = await post.win("006-j")
-    await post.invoice(life, "posted", 1, TODAY + 30 * DAY)
+    await post.invoice(life, "posted", 1, today() + 30 * DAY)
     await post.settle()
-    await post.invoice(life, "paid", 2, TODAY + 30 * DAY)
+    await post.invoice(life, "paid", 2, today() + 30 * DAY)
     await post.settle()
     assert await post.sweep() == 0
     assert await post.states(life) == ["delivered", "recorded", "recorded"]
@@ -254,7 +254,7 @@ async def test_an_invoice_paid_on_time_wakes_nobody(post: Post) -> None:
 
 async def test_a_due_date_that_passes_unannounced_raises_the_risk_once(post: Post) -> None:
     life = await post.win("006-k")
-    await post.invoice(life, "posted", 1, TODAY + 5 * DAY)
+    await post.invoice(life, "posted", 1, today() + 5 * DAY)
     await post.settle()
     assert await post.sweep() == 0
     await post.lifecycles.shift_clock(life.contract, (8 * DAY).total_seconds())
@@ -263,7 +263,7 @@ async def test_a_due_date_that_passes_unannounced_raises_the_risk_once(post: Pos
     await post.settle()
     assert await post.sweep() == 0
     await life.until(lambda view: view.risk == "medium")
-    await post.invoice(life, "paid", 2, TODAY + 5 * DAY)
+    await post.invoice(life, "paid", 2, today() + 5 * DAY)
     await post.settle()
     await life.until(lambda view: view.risk == "low")
     assert (await life.view()).last_seq == 4

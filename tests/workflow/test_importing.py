@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -23,10 +23,9 @@ from store.tables import EffectRow, LifecycleRow, OutgoingRow
 from store.transit import ImportRow
 from tests.dispatch import Post
 from tests.house import House, Life
-from tests.workflow.lives import eventually, rests, to_day
+from tests.workflow.lives import eventually, rests, to_day, today
 from workflows.lifecycle import CustomerLifecycle
 
-TODAY = datetime.now(UTC).date()
 STARTED, STAGE_CHANGED = "tenure.lifecycle.started.v1", "tenure.lifecycle.stage_changed.v1"
 ACTIVATED, BILLING_STARTED = "tenure.lifecycle.activated.v1", "tenure.lifecycle.billing_started.v1"
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -45,11 +44,11 @@ class Migration:
         self.batch = uuid.uuid4().hex[:6]  # a server serves many tests
         self._before = 0
 
-    async def bring(self, *entries: dict[str, Any], cut_over: date = TODAY) -> dict[str, int]:
+    async def bring(self, *entries: dict[str, Any], cut_over: date | None = None) -> dict[str, int]:
         """Import, and from here on count what is written outside."""
         self._before = len(await self._calls())
         waiting = await self.importer.run(
-            to_rows([(str(n), each) for n, each in enumerate(entries)], crm="crm", cut_over=cut_over)
+            to_rows([(str(n), each) for n, each in enumerate(entries)], crm="crm", cut_over=cut_over or today())
         )
         assert not waiting
         return await self.imports.counts()
@@ -60,7 +59,7 @@ class Migration:
         return await lives_in(self.erp, cs, self.house.http, self.customer(number, age, **how), **given)
 
     def customer(self, number: int, age: int = 0, **how: Any) -> OldCustomer:
-        return OldCustomer(number, age, TODAY, batch=self.batch, **how)
+        return OldCustomer(number, age, today(), batch=self.batch, **how)
 
     async def row(self, number: int = 1) -> ImportRow:
         found = await self.imports.get(self.customer(number).contract)
@@ -99,7 +98,7 @@ async def test_a_contract_enters_where_its_facts_say_and_leaves_no_trace_outside
     view = await life.until(rests)
     assert (view.mode, view.stage, view.term) == ("shadow", "serving", 2)
     assert {line.billing_starts for line in view.lines} == {migration.customer(1, 400).activated_on}
-    await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=TODAY))
+    await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=today()))
     await life.until(lambda view: view.risk == "medium")
     assert await migration.written() == Counter()
     assert await migration.told() == [], "subscribers hear nothing of a shadow"
@@ -121,7 +120,7 @@ async def test_promoted_it_acts_from_then_on_each_thing_once(migration: Migratio
     await migration.bring(await migration.old(1, 100))
     life = await migration.life()
     await life.until(rests)
-    assert await migration.promotion.promote(await migration.row(), "ops") == f"live since {TODAY}"
+    assert await migration.promotion.promote(await migration.row(), "ops") == f"live since {today()}"
     view = await life.until(lambda view: view.mode == "live" and rests(view) and not view.withheld)
     assert await migration.written() == Counter({"update_opportunity": 1, "set_health": 1})
     assert await migration.imports.counts() == {"promoted": 1}
@@ -258,7 +257,7 @@ async def test_events_reach_a_shadow_and_its_cases_are_nobodys_until_it_is_live(
     await life.until(lambda view: view.cases)
     assert await Cases(house.database).list() == []
     with pytest.raises(Mistake):
-        await migration.promotion.promote(await migration.row(), "ops", cut_over=TODAY + timedelta(days=3650))
+        await migration.promotion.promote(await migration.row(), "ops", cut_over=today() + timedelta(days=3650))
 
 
 async def test_a_line_that_should_be_billed_long_since_is_reported_and_asked(migration: Migration) -> None:
@@ -282,7 +281,7 @@ async def test_contracts_come_from_an_erp_that_can_list_them(migration: Migratio
     assert page.cursor is None
     shared = {"terms": {"zone": "Europe/Berlin", "auto_renew": True}}
     entries = [(each.id, {**each.order, "existing": each.existing}) for each in page.subscriptions]
-    rows = to_rows(entries, crm="crm", cut_over=TODAY, defaults=shared)
+    rows = to_rows(entries, crm="crm", cut_over=today(), defaults=shared)
     assert [row.contract for row in rows] == [migration.customer(number).contract for number in (1, 2)]
     assert not await migration.importer.run(rows)
     assert await migration.imports.counts() == {"shadow": 2}, [

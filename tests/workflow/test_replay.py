@@ -1,7 +1,7 @@
 """Delivering recorded events once more: harmless to what has heard them, and healing for what has not."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from store.streams import Answer, finish, lease, number
 from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
 from tests.dispatch import Post
 from tests.house import House, Life
+from tests.workflow.lives import today
 
-TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)
 
 
@@ -50,7 +50,7 @@ async def pretend_delivered(post: Post, life: Life) -> None:
 async def test_everything_replayed_on_a_live_house_changes_nothing(post: Post) -> None:
     life, other = await post.win("006-ra"), await post.win("006-rb")
     await post.milestone(life, "go-live")
-    await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
+    await post.invoice(life, "overdue", 1, today() - 3 * DAY)
     await post.upsell("006-rup", 25, to="006-ra")
     await post.settle()
     await life.until(lambda view: not view.pending and "amendment" in str(view.effects))
@@ -89,10 +89,10 @@ async def test_what_a_server_forgot_is_told_in_order(post: Post) -> None:
 
 async def test_a_level_that_a_server_forgot_is_told_again(post: Post) -> None:
     life = await post.win("006-rd")
-    await post.invoice(life, "overdue", 1, TODAY - 3 * DAY)
+    await post.invoice(life, "overdue", 1, today() - 3 * DAY)
     await post.settle()
     await life.until(lambda view: view.risk != "low")
-    paid = await post.desk.row(await post.invoice(life, "paid", 2, TODAY - 3 * DAY))
+    paid = await post.desk.row(await post.invoice(life, "paid", 2, today() - 3 * DAY))
     await pretend_delivered(post, life)
 
     def believe(session: Session) -> None:

@@ -1,14 +1,14 @@
 """What the ERP says of a subscription: nobody is woken by what follows from our own writes; anything else is told."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 
 from tests.dispatch import Post
 from tests.house import House, Life
+from tests.workflow.lives import today
 
-TODAY = datetime.now(UTC).date()
 UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 
 
@@ -19,7 +19,7 @@ def post(house: House) -> Post:
 
 async def report(post: Post, life: Life, version: int, status: str = "active", **fields: object) -> None:
     data = {"subscription": (await life.view()).effects[f"subscription:{life.contract}"], "status": status}
-    said = {"entitled": True, "ends": (TODAY + timedelta(days=300)).isoformat(), "version": version, **fields}
+    said = {"entitled": True, "ends": (today() + timedelta(days=300)).isoformat(), "version": version, **fields}
     await post.desk.receive("subscription.changed", {**data, **said})
     await post.desk.route()
     await post.settle()
@@ -42,5 +42,5 @@ async def test_what_the_erp_suspends_and_ends_by_itself_is_told_once_each(post: 
     assert (await life.view()).last_seq == view.last_seq
     await report(post, life, 3)
     await life.until(lambda view: view.entitlement == "active")
-    await report(post, life, 4, "ended", ends=TODAY.isoformat())
+    await report(post, life, 4, "ended", ends=today().isoformat())
     await life.until(lambda view: view.entitlement == "ended")

@@ -1,12 +1,12 @@
 """Contracts whose terms are not the simple ones: trials, what is delivered once, ramps and free months."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from domain import calendar
 from domain.messages import MilestoneReached
 from domain.view import Stage
 from tests.house import House, Life
-from tests.workflow.lives import ZONE, clock, counts, done, onboarding, records, rests, serving, to_day, to_end
+from tests.workflow.lives import ZONE, clock, counts, done, onboarding, records, rests, serving, to_day, to_end, today
 from tests.workflow.test_billing import PLATFORM, SETUP, SUPPORT, billed
 from tests.workflow.test_renewals import erp_ending
 
@@ -67,7 +67,7 @@ async def test_what_is_delivered_once_ends_with_its_term_and_nobody_is_asked(hou
 
 
 async def test_a_line_of_a_ramp_is_billed_from_its_own_first_day(house: House) -> None:
-    later = datetime.now(UTC).date() + 40 * DAY
+    later = today() + 40 * DAY
     life = await onboarding(house, **{"lines[2].starts": later.isoformat()})
     assert await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date())) == ["applied"]
     view = await life.until(lambda view: len([line for line in view.lines if line.billing_starts]) == 2 and rests(view))
