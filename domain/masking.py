@@ -23,7 +23,7 @@ _ANYWHERE = (
     re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"),  # an e-mail address
     re.compile(r"\b(?:Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE),
     re.compile(r"\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?"),  # a JSON web token
-    re.compile(r"\b(?:sk|pk|rk|whsec|xox[a-z]|ghp|pat)[_-][\w-]{8,}"),
+    re.compile(r"\b(?:sk|pk|rk|tnr|whsec|xox[a-z]|ghp|pat)[_-][\w-]{8,}"),
     re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),  # an IBAN
     re.compile(r"(?<![\w-])\d{4}([ -])\d{4}\1\d{4}\1\d{3,4}(?![\w-])"),  # a card's number, as people write it
     re.compile(rf"\b(?:{_VAT_COUNTRIES})U?\d{{8,12}}\b"),  # a European VAT id

@@ -3,8 +3,11 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import store.audit
 import store.limits
+import store.sessions
 import store.tables
+import store.tokens
 import store.transit  # noqa: F401 (fills the metadata)
 
 context.configure(
