@@ -13,6 +13,7 @@ COPY pyproject.toml README.md LICENSE vendors.py wiring.py worker.py ./
 COPY activities activities
 COPY adapters adapters
 COPY domain domain
+COPY experience experience
 COPY sandbox sandbox
 COPY starter starter
 COPY store store

@@ -122,9 +122,10 @@ def _one_line(error: Exception) -> str:
     return "; ".join(str(error).split("\n"))[:500]
 
 
-async def connect(settings: Settings) -> Client:
-    """A client of the Temporal server that the environment names, else of the local stack's."""
-    return await Client.connect(**connect_config(settings), data_converter=pydantic_data_converter)
+async def connect(settings: Settings, *, lazy: bool = False) -> Client:
+    """A client of the Temporal server that the environment names, else of the local stack's. `lazy`: it connects with
+    its first call."""
+    return await Client.connect(**connect_config(settings), data_converter=pydantic_data_converter, lazy=lazy)
 
 
 @asynccontextmanager

@@ -88,6 +88,7 @@ async def open_town(
             state_dir=home / "state",
             store_url=SecretStr(store_url) if store_url else None,
             gateway={"port": ports[0]},
+            experience={"port": free_port()},
             sandbox={"port": free_port()},
             temporal={"port": free_port(), "ui_port": free_port()},
             tuning={"grace": 5.0},

@@ -65,6 +65,13 @@ class Gateway(Section):
     port: int = Field(8700, ge=1, le=65535)
 
 
+class Experience(Section):
+    """Where the capability API and the console listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8704, ge=1, le=65535)
+
+
 class Sandbox(Section):
     """The company in a box that stands in for the outside systems until connections name real ones."""
 

@@ -15,6 +15,7 @@ from starter.mistakes import Mistake
 from starter.sections import (
     KINDS,
     Connection,
+    Experience,
     Feed,
     Gateway,
     Kind,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     temporal: Temporal = Temporal()
     gateway: Gateway = Gateway()
+    experience: Experience = Experience()
     sandbox: Sandbox = Sandbox()
     erp: LocalErp = LocalErp()
     connections: dict[Annotated[str, Field(pattern=NAME)], Connection] = Field(default_factory=_sandbox_connections)
@@ -135,6 +137,7 @@ class Settings(BaseSettings):
             "temporal.ui_port": self.temporal.ui_port,
             "sandbox.port": self.sandbox.port,
             "gateway.port": self.gateway.port,
+            "experience.port": self.experience.port,
             **({"erp.port": self.erp.port} if self.erp.keep_tryton else {}),
         }
 
@@ -170,6 +173,10 @@ class Settings(BaseSettings):
     @property
     def gateway_url(self) -> str:
         return f"http://{self.gateway.host}:{self.gateway.port}"
+
+    @property
+    def experience_url(self) -> str:
+        return f"http://{self.experience.host}:{self.experience.port}"
 
     @property
     def sandbox_url(self) -> str:
@@ -275,6 +282,7 @@ class Settings(BaseSettings):
             "TENURE_COMPANY": str(self.company_path),
             "TENURE_LOG_LEVEL": self.log_level,
             "TENURE_GATEWAY__HOST": self.gateway.host,
+            "TENURE_EXPERIENCE__HOST": self.experience.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
             "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
             "TENURE_ERP__KEEP_TRYTON": str(self.erp.keep_tryton).lower(),

@@ -80,7 +80,7 @@ def local_specs(settings: Settings, *, time_travel: bool) -> tuple[ProcessSpec, 
     own_server = uses_local_server(settings)
     after_temporal = ("temporal",) if own_server else ()
     specs = [_temporal(settings, time_travel)] if own_server else []
-    specs += [_sandbox(settings), *_erp(settings), _gateway(settings)]
+    specs += [_sandbox(settings), *_erp(settings), _gateway(settings), _experience(settings)]
     specs += [_without_port(settings, name, module, after_temporal) for name, module in _WITHOUT_PORT.items()]
     return tuple(specs)
 
@@ -159,6 +159,17 @@ def _gateway(settings: Settings) -> ProcessSpec:
         ready=answers(f"{settings.gateway_url}/readyz"),
         ports=(Port(settings.gateway.port, "gateway.port", settings.gateway.host),),
         url=settings.gateway_url,
+        environment=settings.environment(),
+    )
+
+
+def _experience(settings: Settings) -> ProcessSpec:
+    return ProcessSpec(
+        name="experience",
+        command=(sys.executable, "-m", "experience"),
+        ready=answers(f"{settings.experience_url}/readyz"),
+        ports=(Port(settings.experience.port, "experience.port", settings.experience.host),),
+        url=settings.experience_url,
         environment=settings.environment(),
     )
 

@@ -85,6 +85,8 @@ port = {temporal}
 ui_port = {ui}
 [gateway]
 port = {gateway}
+[experience]
+port = {experience}
 [sandbox]
 port = {box}
 token = {{ env = "TENURE_SECRET_BOX" }}

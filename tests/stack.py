@@ -185,6 +185,7 @@ async def open_stack(home: Path) -> AsyncIterator[RunningStack]:
             ROOT / "tenure.toml",
             state_dir=home / "state",
             gateway={"port": free_port()},
+            experience={"port": free_port()},
             sandbox={"port": free_port()},
             temporal={"port": free_port(), "ui_port": free_port()},
             tuning={"grace": 3.0},

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) -> None:
-    """Start the local stack: Temporal, the sandbox, gateway, dispatcher, worker. Harmless when it is up.
+    """Start the local stack: Temporal, the sandbox, gateway, experience, dispatcher, worker. Harmless when it is up.
 
     With `--erp tryton` a real ERP, too: Tryton on PostgreSQL, which new orders then go to.
     """
@@ -37,7 +37,8 @@ def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) 
         {"started": started},
         lambda: print(
             f"{'started ' + ', '.join(started) if started else 'it was up already'}\n"
-            f"Temporal UI  http://127.0.0.1:{settings.temporal.ui_port}\nGateway      {settings.gateway_url}"
+            f"Temporal UI  http://127.0.0.1:{settings.temporal.ui_port}\nGateway      {settings.gateway_url}\n"
+            f"Console      {settings.experience_url}"
         ),
     )
 

@@ -28,7 +28,7 @@ class Shell:
     """Runs `tenure` as a user would, on a stack of its own."""
 
     def __init__(self, state: Path) -> None:
-        temporal, ui, gateway, self.sandbox = free_ports(4)
+        temporal, ui, gateway, experience, self.sandbox = free_ports(5)
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "TEMPORAL_"))}
         self.environment = {
             **ours,
@@ -36,6 +36,7 @@ class Shell:
             "TENURE_TEMPORAL__PORT": str(temporal),
             "TENURE_TEMPORAL__UI_PORT": str(ui),
             "TENURE_GATEWAY__PORT": str(gateway),
+            "TENURE_EXPERIENCE__PORT": str(experience),
             "TENURE_SANDBOX__PORT": str(self.sandbox),
         }
 

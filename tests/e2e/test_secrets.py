@@ -107,7 +107,7 @@ async def house(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPa
     variables = environment(url.set(password=password).render_as_string(hide_password=False))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    ports = {name: free_port() for name in ("temporal", "ui", "gateway", "box")}
+    ports = {name: free_port() for name in ("temporal", "ui", "gateway", "experience", "box")}
     async with AsyncExitStack() as stack:
         subscriber = await stack.enter_async_context(open_subscriber())
         (tmp_path / "tenure.toml").write_text(configuration(ROOT, subscriber=subscriber.url, **ports))

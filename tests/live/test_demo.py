@@ -12,7 +12,7 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TENURE = str(Path(sys.executable).with_name("tenure"))
-PORTS = ("TEMPORAL__PORT", "TEMPORAL__UI_PORT", "GATEWAY__PORT", "SANDBOX__PORT", "ERP__PORT")
+PORTS = ("TEMPORAL__PORT", "TEMPORAL__UI_PORT", "GATEWAY__PORT", "EXPERIENCE__PORT", "SANDBOX__PORT", "ERP__PORT")
 
 
 @pytest.mark.timeout(600)

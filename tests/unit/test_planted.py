@@ -10,7 +10,7 @@ from tests.planted import configuration, decoded, environment, everything, plant
 
 VARIABLES = environment(f"postgresql://tenure:{plant('store')}@db/tenure")
 PLANTED = everything(VARIABLES, plant("store"))
-TEXT = configuration(Path("/nowhere"), temporal=1, ui=2, gateway=3, box=4, subscriber="http://x")
+TEXT = configuration(Path("/nowhere"), temporal=1, ui=2, gateway=3, experience=5, box=4, subscriber="http://x")
 
 
 @pytest.mark.parametrize("before", ["", "x", "xy", "Bearer "])

@@ -31,6 +31,7 @@ def settings(tmp_path: Path, free_port: FreePort, monkeypatch: pytest.MonkeyPatc
     return load_settings(
         state_dir=tmp_path / "state",
         gateway={"port": free_port()},
+        experience={"port": free_port()},
         sandbox={"port": free_port()},
         temporal={"port": free_port(), "ui_port": free_port()},
         tuning={"grace": 2.0},

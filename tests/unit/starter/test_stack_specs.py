@@ -15,7 +15,7 @@ def specs(settings: Settings, *, time_travel: bool = False) -> dict[str, Process
 
 def test_the_whole_stack_in_order_of_dependency(settings: Settings) -> None:
     stack = specs(settings)
-    assert list(stack) == ["temporal", "sandbox", "gateway", "dispatcher", "worker"]
+    assert list(stack) == ["temporal", "sandbox", "gateway", "experience", "dispatcher", "worker"]
     assert {name for name, spec in stack.items() if "temporal" in spec.after} == {"dispatcher", "worker"}
     assert {port.number for spec in stack.values() for port in spec.ports} == set(settings.ports().values())
 
@@ -40,13 +40,13 @@ def test_time_is_skipped_only_when_asked(settings: Settings) -> None:
 def test_no_server_is_started_when_another_one_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "cluster.example:7233")
     stack = specs(settings)
-    assert list(stack) == ["sandbox", "gateway", "dispatcher", "worker"]
+    assert list(stack) == ["sandbox", "gateway", "experience", "dispatcher", "worker"]
     assert not any(spec.after for spec in stack.values())
 
 
 def test_our_processes_get_these_settings_and_tell_when_they_are_ready(settings: Settings) -> None:
     stack = specs(settings)
-    for name in ("gateway", "dispatcher", "worker"):
+    for name in ("gateway", "experience", "dispatcher", "worker"):
         assert settings.environment().items() <= stack[name].environment.items()
     for name in ("dispatcher", "worker"):
         spec = stack[name]

@@ -1,0 +1,62 @@
+"""The app: the capability API below /api/v1, the console beside it."""
+
+from http import HTTPStatus
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from domain.errors import SourceUnavailable
+from experience.access import admit
+from experience.api import API, router
+from experience.endpoints import PUBLIC, endpoint, undeclared
+from experience.places import STATIC
+from experience.services import Served, Services
+from starter.mistakes import Mistake, Refusal
+from starter.openapi import NOT_READY
+from starter.problems import answer_with_problems, problem
+
+RETRY_AFTER_SECONDS = "5"
+
+
+def create_app(services: Services) -> FastAPI:
+    """The app as ASGI. Raises LookupError for a route that declares no endpoint."""
+    app = FastAPI(title="Tenure", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
+    app.state.services = services
+    _answer_mistakes(app)
+    app.include_router(router, prefix=API)
+    app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.add_api_route("/readyz", readyz, include_in_schema=False, responses=NOT_READY)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    if forgotten := undeclared(app):
+        raise LookupError(f"declare with @endpoint: {', '.join(forgotten)}")
+    return app
+
+
+@endpoint(owner="operations", permission=PUBLIC, since="1.0")
+async def healthz() -> dict[str, str]:
+    """Whether the process lives."""
+    return {"status": "ok"}
+
+
+@endpoint(owner="operations", permission=PUBLIC, since="1.0")
+async def readyz(services: Served) -> dict[str, str]:
+    """Whether the store can be read; commands say themselves when no worker answers."""
+    await services.database.read(lambda session: session.connection().exec_driver_sql("SELECT 1 FROM views LIMIT 1"))
+    return {"status": "ok"}
+
+
+def _answer_mistakes(app: FastAPI) -> None:
+    answer_with_problems(app)
+
+    @app.exception_handler(Refusal)
+    async def _refused(_: Request, error: Refusal) -> JSONResponse:
+        return problem(HTTPStatus.CONFLICT, str(error))
+
+    @app.exception_handler(Mistake)
+    async def _mistaken(_: Request, error: Mistake) -> JSONResponse:
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(SourceUnavailable)
+    async def _away(_: Request, error: SourceUnavailable) -> JSONResponse:
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": RETRY_AFTER_SECONDS})

@@ -1,0 +1,36 @@
+"""What every endpoint works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from starter.office import Office
+from starter.settings import Settings
+from store.database import Database
+from store.tables import utc_now
+
+
+@dataclass(frozen=True)
+class Services:
+    """Reads come from `database` and never wake a workflow; commands go through `office`.
+
+    `clock` is technical time (UTC): a contract's own time stands in its view.
+    """
+
+    database: Database
+    office: Office
+    settings: Settings
+    clock: Callable[[], datetime] = utc_now
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app that was asked."""
+    found: Services = request.app.state.services
+    return found
+
+
+Served = Annotated[Services, Depends(services_of)]
+"""The type of an endpoint's parameter: `services: Served`."""
