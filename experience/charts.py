@@ -69,7 +69,7 @@ def columns(chart: Chart) -> Markup:
     slot = (WIDTH - 60) / max(1, len(chart.bars))
     parts = [_axis(top)]
     for n, bar in enumerate(chart.bars):
-        left, bottom = 56 + n * slot, HEAD + PLOT
+        left, bottom = 56 + n * slot, float(HEAD + PLOT)
         drawn = []
         for series, value in zip(chart.series, bar.values, strict=True):
             if height := value / top * PLOT:

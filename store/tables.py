@@ -58,6 +58,7 @@ class InboxRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "event_id", name="uq_inbox_event"),
         Index("ix_inbox_state", "state", "id"),
+        Index("ix_inbox_received", "received_at", "source"),
         Index("ix_inbox_dead", "source", "type", sqlite_where=DEAD, postgresql_where=DEAD),
     )
 
@@ -88,6 +89,7 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("inbox_id", "stream", "kind", name="uq_deliveries_event"),
         UniqueConstraint("stream", "seq", name="uq_deliveries_seq"),
         Index("ix_deliveries_state", "state", "stream"),
+        Index("ix_deliveries_settled", "settled_at", "inbox_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
@@ -244,6 +246,7 @@ class EffectRow(SQLModel, table=True):
     """
 
     __tablename__ = "effects"
+    __table_args__ = (Index("ix_effects_updated", "updated_at"),)
 
     key: str = Field(primary_key=True)
     contract: str = Field(index=True)
