@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from domain.errors import NotFound
+from store.board import name_on_board
 from store.database import Database, insert_once
 from store.tables import OrderRow
 
@@ -45,6 +46,7 @@ def add_order(session: Session, contract: str, document: dict[str, Any], author:
         revision = (session.exec(newest).one() or 0) + 1
         row = OrderRow(contract=contract, revision=revision, document=document, author=author)
         if insert_once(session, row, keys=("contract", "revision")):
+            name_on_board(session, contract, document)
             return revision
         # On PostgreSQL another author took this revision in the meantime: take the next.
 

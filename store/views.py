@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, or_, select
 from domain.announcements import announce
 from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
+from store.board import put_on_board
 from store.cases import project_cases
 from store.database import Database, insert_once
 from store.lifecycles import close_lifecycle
@@ -91,6 +92,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         if before.selling_entity != view.selling_entity:  # it has moved: facts of the customer there are its own now
             session.get_one(LifecycleRow, row.contract).selling_entity = view.selling_entity
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
+    put_on_board(session, view)
     project_cases(session, row.contract, view.account, cases, utc_now())
     if view.stage in OVER:
         close_lifecycle(session, row.contract)

@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import store.audit
+import store.board
 import store.limits
 import store.sessions
 import store.tables

@@ -1,0 +1,89 @@
+"""The board says what the views say, and is filled from the views that were there before it."""
+
+import runpy
+from datetime import UTC, date, datetime
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlmodel import Session, select
+
+from domain.books import ViewRow
+from store.board import BoardRow
+from store.database import Database
+from store.migrate import MIGRATIONS
+from store.orders import add_order
+from store.tables import LifecycleRow
+from store.views import publish_view
+
+OPENED = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def view(contract: str, **changes: Any) -> dict[str, Any]:
+    return {"contract": contract, "stage": "serving", "account": "acc-board", "deal": "d-board", **changes}
+
+
+def case(opened_at: datetime) -> dict[str, Any]:
+    return {"id": "order", "kind": "invalid_order", "title": "no tax id", "opened_at": opened_at.isoformat()}
+
+
+def publish(session: Session, seen: dict[str, Any], sequence: int = 1) -> None:
+    contract = seen["contract"]
+    if session.get(LifecycleRow, contract) is None:
+        life = LifecycleRow(
+            contract=contract, tenant="acme", account="a", deal="d", selling_entity="", workflow_id=f"w/{contract}"
+        )
+        session.add(life)
+        session.flush()
+    publish_view(session, ViewRow(contract=contract, run_started=OPENED, sequence=sequence, view=seen))
+
+
+async def test_it_says_where_a_lifecycle_stands_and_whose_it_is(database: Database) -> None:
+    def live(session: Session) -> list[BoardRow]:
+        add_order(session, "b/1/1", {"account": {"id": "a", "name": "Hooli GmbH"}}, "test")
+        publish(session, view("b/1/1", renewal_date="2027-11-20", risk="high", cases=[case(OPENED)]))
+        first = session.get_one(BoardRow, "b/1/1").model_copy()
+        publish(session, view("b/1/1", stage="renewal", hold="inv-7"), sequence=2)
+        add_order(session, "b/1/1", {"account": {"id": "a", "name": "Hooli SE"}}, "test")
+        session.expire_all()
+        return [first, session.get_one(BoardRow, "b/1/1")]
+
+    first, then = await database.write(live)
+    assert (first.stage, first.customer, first.risk) == ("serving", "Hooli GmbH", "high")
+    assert (first.attention, first.attention_since, first.renewal_date) == (True, OPENED, date(2027, 11, 20))
+    assert (then.stage, then.customer, then.attention, then.standing) == ("renewal", "Hooli SE", False, "on_hold")
+
+
+async def test_a_shadow_needs_nobody(database: Database) -> None:
+    def live(session: Session) -> bool:
+        publish(session, view("b/2/1", mode="shadow", cases=[case(OPENED)]))
+        return session.get_one(BoardRow, "b/2/1").attention
+
+    assert not await database.write(live)
+
+
+async def test_it_is_filled_from_what_was_there(database: Database) -> None:
+    def refill(session: Session) -> list[BoardRow]:
+        add_order(session, "b/3/1", {"account": {"name": "Old"}}, "test")
+        add_order(session, "b/3/1", {"account": {"name": "Pied Piper"}}, "test")
+        publish(session, view("b/3/1", renewal_date="2027-01-31", cases=[case(OPENED)], paused="audit"))
+        publish(session, view("b/4/1"))
+        before = [row.model_dump(exclude={"updated_at"}) for row in session.exec(select(BoardRow)).all()]
+        script = _script("board")
+        with Operations.context(MigrationContext.configure(session.connection())):
+            script["downgrade"]()
+            script["upgrade"]()
+        session.expunge_all()
+        after = session.exec(select(BoardRow)).all()
+        assert [row.model_dump(exclude={"updated_at"}) for row in after] == before
+        return list(after)
+
+    rows = {row.contract: row for row in await database.write(refill)}
+    assert rows["b/3/1"].customer == "Pied Piper"
+    assert rows["b/3/1"].standing == "paused"
+
+
+def _script(name: str) -> dict[str, Any]:
+    """A migration's functions, whatever its number is."""
+    (file,) = (MIGRATIONS / "versions").glob(f"*_{name}.py")
+    return runpy.run_path(str(file))
