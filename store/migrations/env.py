@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 import store.audit
 import store.board
+import store.difference_tables
 import store.limits
 import store.sessions
 import store.tables
