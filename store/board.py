@@ -18,7 +18,8 @@ PAUSED, ON_HOLD = "paused", "on_hold"
 class BoardRow(SQLModel, table=True):
     """Where a lifecycle stands. `standing`: paused, on_hold, or empty. `attention_since`: its oldest open case.
 
-    `customer` is the account's name as the newest order says; empty where it says none.
+    `customer` is the account's name as the newest order says; empty where it says none. `forecast`: the category of
+    its renewal. `decision`: what was decided on it, in a word.
     """
 
     __tablename__ = "board"
@@ -35,6 +36,8 @@ class BoardRow(SQLModel, table=True):
     attention: bool = False
     attention_since: datetime | None = Field(default=None, sa_type=Moment)
     renewal_date: date | None = Field(default=None, index=True)
+    forecast: str = ""
+    decision: str = ""
     next_due: datetime | None = Field(default=None, sa_type=Moment)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=Moment, index=True)
 
@@ -68,6 +71,8 @@ def board_values(view: LifecycleView) -> dict[str, Any]:
         "attention": bool(cases),
         "attention_since": min((case.opened_at for case in cases), default=None),
         "renewal_date": view.renewal_date,
+        "forecast": view.forecast.category if view.forecast else "",
+        "decision": (view.decision or "").partition(" ")[0],
         "next_due": view.next_due,
         "updated_at": utc_now(),
     }

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column("attention", sa.Boolean(), nullable=False),
         sa.Column("attention_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("renewal_date", sa.Date(), nullable=True),
+        sa.Column("forecast", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
         sa.Column("next_due", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
     )
@@ -61,6 +63,8 @@ def _row(contract: str, view: dict[str, Any], customer: str) -> dict[str, Any]:
         "attention": bool(since),
         "attention_since": min(map(_moment, since), default=None),
         "renewal_date": datetime.fromisoformat(view["renewal_date"]).date() if view.get("renewal_date") else None,
+        "forecast": (view.get("forecast") or {}).get("category", ""),
+        "decision": (view.get("decision") or "").partition(" ")[0],
         "next_due": _moment(view["next_due"]) if view.get("next_due") else None,
         "updated_at": datetime.now(UTC),
     }

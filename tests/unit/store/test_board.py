@@ -17,6 +17,7 @@ from store.tables import LifecycleRow
 from store.views import publish_view
 
 OPENED = datetime(2026, 11, 20, 9, tzinfo=UTC)
+FORECAST = {"term": 1, "category": "commit", "computed": "commit"}
 
 
 def view(contract: str, **changes: Any) -> dict[str, Any]:
@@ -67,7 +68,7 @@ async def test_it_is_filled_from_what_was_there(database: Database) -> None:
         add_order(session, "b/3/1", {"account": {"name": "Old"}}, "test")
         add_order(session, "b/3/1", {"account": {"name": "Pied Piper"}}, "test")
         publish(session, view("b/3/1", renewal_date="2027-01-31", cases=[case(OPENED)], paused="audit"))
-        publish(session, view("b/4/1"))
+        publish(session, view("b/4/1", forecast=FORECAST, decision="renew (csm)"))
         before = [row.model_dump(exclude={"updated_at"}) for row in session.exec(select(BoardRow)).all()]
         script = _script("board")
         with Operations.context(MigrationContext.configure(session.connection())):
@@ -81,6 +82,7 @@ async def test_it_is_filled_from_what_was_there(database: Database) -> None:
     rows = {row.contract: row for row in await database.write(refill)}
     assert rows["b/3/1"].customer == "Pied Piper"
     assert rows["b/3/1"].standing == "paused"
+    assert (rows["b/4/1"].forecast, rows["b/4/1"].decision) == ("commit", "renew")
 
 
 def _script(name: str) -> dict[str, Any]:
