@@ -8,17 +8,31 @@ from typing import Literal, TypeVar
 from domain import calendar
 from domain.base import Frozen
 from domain.company import CollectionsPolicy, RiskPolicy
+from domain.measures import delays, forecasts, leakage, money, retention, value
 from domain.policies.collections import is_delinquent
 from domain.policies.risk import Risk, Signals, assess_risk
 from domain.terms import ContractTerms
-from domain.view import Stage
+from domain.view import SERVED, Stage
 
 _Rule = TypeVar("_Rule", bound=Callable[..., object])
-_TERMS: dict[str, Callable[..., object]] = {}
-
-_SERVED = frozenset(
-    {Stage.ONBOARDING, Stage.BILLING_ACTIVATION, Stage.SERVING, Stage.RENEWAL, Stage.ENDING, Stage.OUT_OF_TERM}
-)
+_TERMS: dict[str, Callable[..., object]] = {
+    "annual recurring value": value.annual_value,
+    "billed before the rule allowed": leakage.billed_too_early,
+    "billing not started": leakage.billing_not_started,
+    "expired but served": leakage.expired_but_served,
+    "forecast against what came": forecasts.what_came,
+    "gross revenue retention": retention.gross_retention,
+    "leakage": leakage.leakage,
+    "leakage recovered": leakage.recovered,
+    "logo churn": retention.logo_churn,
+    "net revenue retention": retention.net_retention,
+    "reporting currency": money.money,
+    "time to activation": delays.time_to_activation,
+    "time to first invoice": delays.time_to_first_invoice,
+    "time to go-live": delays.time_to_go_live,
+    "time to onboarding": delays.time_to_onboarding,
+    "under-billed quantity": leakage.under_billed,
+}
 
 
 class Entry(Frozen):
@@ -42,7 +56,7 @@ def active_customer(stages: Iterable[Stage]) -> bool:
     """An account with at least one contract whose order the ERP has activated and which has neither ended nor been
     cancelled. A contract that is out of term still counts: nobody has ended it.
     """
-    return any(stage in _SERVED for stage in stages)
+    return any(stage in SERVED for stage in stages)
 
 
 @_defines("renewal date")
@@ -111,7 +125,7 @@ def renewal_eligible(terms: ContractTerms, term: calendar.Term, stage: Stage, to
     can still be renewed.
     """
     opens = calendar.window_opens(terms, term)
-    return stage in _SERVED - {Stage.ENDING} and opens is not None and opens <= today
+    return stage in SERVED - {Stage.ENDING} and opens is not None and opens <= today
 
 
 def glossary() -> tuple[Entry, ...]:

@@ -24,6 +24,12 @@ class Stage(StrEnum):
     CANCELLED = "cancelled"
 
 
+SERVED = frozenset(
+    {Stage.ONBOARDING, Stage.BILLING_ACTIVATION, Stage.SERVING, Stage.RENEWAL, Stage.ENDING, Stage.OUT_OF_TERM}
+)
+"""Activated, and neither ended nor cancelled."""
+
+
 class CaseView(Tolerant):
     """An open exception case: what is wrong, since when, who acts, and how (`mend` is a command line to type).
 

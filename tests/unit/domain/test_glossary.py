@@ -33,12 +33,28 @@ def test_every_word_is_defined() -> None:
     assert list(entries) == [
         "account hierarchy",
         "active customer",
+        "annual recurring value",
+        "billed before the rule allowed",
+        "billing not started",
         "customer health",
+        "expired but served",
+        "forecast against what came",
+        "gross revenue retention",
         "implementation complete",
         "invoice delinquent",
+        "leakage",
+        "leakage recovered",
+        "logo churn",
+        "net revenue retention",
         "renewal date",
         "renewal eligibility",
+        "reporting currency",
         "revenue status",
+        "time to activation",
+        "time to first invoice",
+        "time to go-live",
+        "time to onboarding",
+        "under-billed quantity",
     ]
     assert entries["renewal date"].rule_name == "domain.glossary.renewal_date"
     for entry in entries.values():
