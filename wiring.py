@@ -4,7 +4,7 @@ it."""
 import asyncio
 import inspect
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -139,14 +139,18 @@ async def open_limits(database: Database) -> AsyncIterator[Limits]:
 
 
 @asynccontextmanager
-async def connect_systems(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Systems]:
-    """Every connection that the settings name, each with an adapter and an HTTP client of its own."""
-    for kind in KINDS:
+async def connect_systems(
+    settings: Settings, limits: Limits | None = None, kinds: Collection[Kind] = KINDS
+) -> AsyncIterator[Systems]:
+    """Every connection of these kinds that the settings name, each with an adapter and an HTTP client of its own."""
+    for kind in kinds:
         if not settings.connections_of(kind):
             raise SettingsError(f"connections: one of kind {kind!r} is needed")
     async with AsyncExitStack() as clients:
         systems = {}
         for name, connection in settings.connections.items():
+            if connection.kind not in kinds:
+                continue
             client = await clients.enter_async_context(_http_client(settings, name, limits))
             port = open_adapter(Opening(name, connection, client, settings))
             if close := getattr(port, "close", None):

@@ -4,7 +4,7 @@ import tomllib
 from decimal import Decimal
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from domain.base import Frozen
 from domain.policies.stages import Policy, StageName
@@ -113,6 +113,16 @@ class PeriodsPolicy(Frozen):
     closed: Literal["redate", "case"] = "case"
 
 
+class ReportingPolicy(Frozen):
+    """The currency in which amounts of all contracts are added up; None: they stay apart. `rates`: a table of rates as
+    the European Central Bank publishes it (CSV), beside the company file; `source`: who has published it.
+    """
+
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    rates: str | None = None
+    source: str = "European Central Bank, euro foreign exchange reference rates"
+
+
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
     a lifecycle run off, or observe; what is not named acts."""
@@ -131,6 +141,7 @@ class Company(Frozen):
     entitlement: EntitlementPolicy = EntitlementPolicy()
     purchase_orders: PurchaseOrderPolicy = PurchaseOrderPolicy()
     periods: PeriodsPolicy = PeriodsPolicy()
+    reporting: ReportingPolicy = ReportingPolicy()
     early_event_days: int = 3
     stages: dict[StageName, Policy] = {}
 

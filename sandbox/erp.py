@@ -62,7 +62,8 @@ def read_subscription(box: Box, call: Call) -> dict[str, Any]:
 
 @api.operation("GET", "/subscriptions/{subscription}/state")
 def subscription_state(box: Box, call: Call) -> dict[str, Any]:
-    """What the customer may use today, what is billed, and how far the revenue that acceptance triggered has come."""
+    """What the customer may use today, what is billed and at what price, and how far the revenue that acceptance
+    triggered has come. `amount` is net, for one billing period of the line; of usage it says nothing."""
     subscription, today = subscription_of(box, call), box.clock.today().isoformat()
     starts, ends = subscription["starts"], subscription["ends"]
     runs = starts is not None and starts <= today and (ends is None or today < ends)
@@ -75,10 +76,13 @@ def subscription_state(box: Box, call: Call) -> dict[str, Any]:
             "starts": line.get("starts"),
             "ends": line.get("ends"),
             "revenue": _revenue(line, line.get("ends") or ends, today),
+            "charge": line.get("charge", "recurring"),
+            "frequency": line.get("frequency", "annual"),
+            "amount": _amount(line),
         }
         for line in subscription["lines"]
     ]
-    said = {name: subscription[name] for name in ("id", "status", "starts", "ends")}
+    said = {name: subscription[name] for name in ("id", "status", "starts", "ends", "currency")}
     return {**said, "entitled": runs and subscription["status"] in ("active", "ended"), "lines": lines}
 
 
@@ -142,6 +146,12 @@ def _revenue(line: Record, ends: str | None, today: str) -> str:
         return "scheduled"
     delivered = line.get("charge") == "one_time" or (ends is not None and ends <= today)
     return "complete" if delivered else "running"
+
+
+def _amount(line: Record) -> str | None:
+    if line.get("unit_price") is None or line.get("charge") == "usage":
+        return None
+    return str((Decimal(line["quantity"]) * Decimal(line["unit_price"])).quantize(Decimal("0.01")))
 
 
 def change(box: Box, subscription: Record, **changes: Any) -> None:

@@ -3,15 +3,18 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 import structlog
 
 from domain.company import Company
 from domain.errors import TenureError
 from starter.delivery import Deliverer, Unreachable, undeliverable
+from starter.erp_reading import ErpReading
 from starter.hints import Hints
 from starter.logs import where
+from starter.measuring import measure
 from starter.process import connected, pause, run_process
 from starter.publishing import Publisher
 from starter.ready import announce_ready
@@ -36,7 +39,7 @@ CASE_AFTER = 5  # failures in a row
 
 class Dispatcher:
     """Routes, delivers, sweeps and reads hints back, until told to stop. A failure of Temporal or the store is waited
-    out, never lost."""
+    out, never lost. `beside`: what else is done every second, and returns how much of it there was."""
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Dispatcher:
         poll: float,
         hints: Hints | None = None,
         thawing: Thawing | None = None,
+        beside: Sequence[Callable[[], Awaitable[int]]] = (),
     ):
         self._db = database
         self._deliverer = deliverer
@@ -55,6 +59,7 @@ class Dispatcher:
         self._company = company
         self._hints = hints
         self._thawing = thawing
+        self._beside = beside
         self._streams = Streams(database)
         self._poll = poll
         self._away: dict[str, float] = {}
@@ -68,10 +73,12 @@ class Dispatcher:
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
             if self._thawing is not None:
                 tasks.create_task(self._repeat(self._thawing.tell, SWEEP_EVERY, stop))
+            asking = [tasks.create_task(self._repeat(work, SWEEP_EVERY, stop)) for work in self._beside]
             if self._hints is not None:
-                reading = tasks.create_task(self._repeat(self._hints.read_back, self._poll, stop))
-                await stop.wait()
-                reading.cancel()  # a CRM that hangs must not hold up the end; the hints are due again after their lease
+                asking.append(tasks.create_task(self._repeat(self._hints.read_back, self._poll, stop)))
+            await stop.wait()
+            for task in asking:  # a system that hangs must not hold up the end; what was asked of it is due again
+                task.cancel()
         await self.finish()
 
     async def route_and_deliver(self) -> int:
@@ -167,12 +174,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         async with (
             wiring.open_limits(database) as limits,
             wiring.connect_readers(settings, limits) as readers,
+            wiring.connect_systems(settings, limits, ["erp"]) as erps,
             asyncio.TaskGroup() as loops,
         ):
             hints = Hints(database, readers)
             thawing = Thawing(database, client, settings.landscape)
+            asked = {name: system.port for name, system in erps.items()}
+            reading = ErpReading(database, asked, every=timedelta(seconds=settings.figures.every))
             dispatcher = Dispatcher(
-                database, deliverer, router, company, poll=settings.tuning.poll, hints=hints, thawing=thawing
+                database,
+                deliverer,
+                router,
+                company,
+                poll=settings.tuning.poll,
+                hints=hints,
+                thawing=thawing,
+                beside=[reading.read, lambda: measure(database, company)],
             )
             announce_ready()
             loops.create_task(publisher.run(stop))

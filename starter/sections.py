@@ -243,6 +243,14 @@ def _is_loopback(host: str | None) -> bool:
         return False
 
 
+class Figures(Section):
+    """`every`: for how many seconds what the ERP said of a subscription, or of a customer's invoices, is good where
+    nothing is known to have changed.
+    """
+
+    every: float = Field(6 * 3600, ge=60)
+
+
 class Tuning(Section):
     """Times that trade latency for load, in seconds.
 

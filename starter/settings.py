@@ -17,6 +17,7 @@ from starter.sections import (
     Connection,
     Experience,
     Feed,
+    Figures,
     Gateway,
     Kind,
     Limits,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
+    figures: Figures = Figures()
 
     _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
     _config_file: Path | None = PrivateAttr(default=None)

@@ -56,7 +56,9 @@ def leaks_between(session: Session, since: date, until: date) -> Sequence[LeakRo
 def keep_leak(session: Session, contract: str, account: str, leak: Leak, today: date) -> LeakRow:
     """Note a finding, or what it amounts to today. One that comes back on the day on which it was settled is open
     again."""
-    row = next((each for each in open_leaks(session, contract) if (each.kind, each.line) == (leak.kind, leak.line)), None)
+    row = next(
+        (each for each in open_leaks(session, contract) if (each.kind, each.line) == (leak.kind, leak.line)), None
+    )
     if row is None:
         name = _name(contract, leak.kind, leak.line, today)
         row = session.get(LeakRow, name) or LeakRow(

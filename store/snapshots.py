@@ -1,66 +1,19 @@
-"""What the ERP said of each contract when it was last asked, and where each contract stood, day by day.
+"""Where each contract stood, day by day, and when its first steps were made.
 
-A snapshot is written where it differs from the one before: where a contract stood on any day is its last one until then.
+A snapshot is written where it differs from the one before: where a contract stood on a day is its last one until then.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Text, tuple_
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlalchemy import tuple_
+from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 
 from domain.measures.delays import Beginning
 from domain.measures.forecasts import Snapshot
-from store.tables import Json, Moment
-
-
-class ErpStateRow(SQLModel, table=True):
-    """A contract's subscription as the ERP had it at `read_at`. `problem`: why the last try, at `tried_at`, read
-    nothing new; empty when it did. `state` None: it was never read.
-    """
-
-    __tablename__ = "erp_states"
-
-    contract: str = Field(primary_key=True)
-    connection: str
-    subscription: str
-    state: dict[str, Any] | None = Field(default=None, sa_type=Json)
-    read_at: datetime | None = Field(default=None, sa_type=Moment)
-    tried_at: datetime = Field(sa_type=Moment, index=True)
-    problem: str = Field(default="", sa_type=Text)
-
-
-class ErpInvoiceRow(SQLModel, table=True):
-    """An invoice as the ERP had it at `read_at`. Amounts are texts of decimals, with tax, in `currency`; `contract` is
-    None where it bills several, or none that is known."""
-
-    __tablename__ = "erp_invoices"
-
-    connection: str = Field(primary_key=True)
-    invoice: str = Field(primary_key=True)
-    customer: str = Field(index=True)
-    contract: str | None = Field(default=None, index=True)
-    number: str | None = None
-    status: str
-    currency: str
-    total: str
-    open_amount: str
-    issued_on: date | None = None
-    due_on: date | None = None
-    read_at: datetime = Field(sa_type=Moment)
-
-
-class ErpCustomerRow(SQLModel, table=True):
-    """When the invoices of a customer were last read, to the end of its list."""
-
-    __tablename__ = "erp_customers"
-
-    connection: str = Field(primary_key=True)
-    customer: str = Field(primary_key=True)
-    read_at: datetime | None = Field(default=None, sa_type=Moment)
-    tried_at: datetime = Field(sa_type=Moment)
-    problem: str = Field(default="", sa_type=Text)
+from store.erp_states import ErpStateRow
+from store.tables import Json, LifecycleRow, LifecycleViewRow, Moment
 
 
 class SnapshotRow(SQLModel, table=True):
@@ -87,7 +40,9 @@ class BeginningRow(SQLModel, table=True):
 
 
 class MeasuredRow(SQLModel, table=True):
-    """What of a contract the figures were last made of: its view, the ERP's state, on which business day."""
+    """What of a contract the figures were last made of: which view, which reading of the ERP, which shift of its clock.
+    `again_at`: when its next day begins; None where no day changes anything any more.
+    """
 
     __tablename__ = "measured"
 
@@ -95,7 +50,29 @@ class MeasuredRow(SQLModel, table=True):
     run_started: datetime = Field(sa_type=Moment)
     sequence: int
     read_at: datetime | None = Field(default=None, sa_type=Moment)
-    day: date
+    clock_shift: float
+    again_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+def to_measure(session: Session, moment: datetime, limit: int) -> list[str]:
+    """The contracts of which there is something new to measure, or for which a new day has begun."""
+    view, measured, erp, life = LifecycleViewRow, MeasuredRow, ErpStateRow, LifecycleRow
+    news = or_(
+        col(measured.contract).is_(None),
+        col(measured.run_started) != col(view.run_started),
+        col(measured.sequence) != col(view.sequence),
+        col(measured.read_at).is_distinct_from(col(erp.read_at)),
+        col(measured.clock_shift) != col(life.clock_shift),
+        col(measured.again_at) <= moment,
+    )
+    query = (
+        select(view.contract)
+        .join(life, col(life.contract) == col(view.contract))
+        .outerjoin(measured, col(measured.contract) == col(view.contract))
+        .outerjoin(erp, col(erp.contract) == col(view.contract))
+        .where(news)
+    )
+    return list(session.exec(query.order_by(col(view.contract)).limit(limit)))
 
 
 def take_snapshot(session: Session, snapshot: Snapshot) -> bool:

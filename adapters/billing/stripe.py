@@ -40,6 +40,7 @@ from domain.ports import (
     SubscriptionState,
     TermChange,
 )
+from domain.ports.prices import PricedLine, PricedState
 from domain.terms import ChargeType
 
 DEADLINE = timedelta(seconds=5)
@@ -245,6 +246,14 @@ class StripeBilling:
                 lines=tuple(lines),
             )
 
+    async def priced_state(self, subscription: str) -> PricedState:
+        """domain.ports.prices.ErpPrices. A line without a price of its own has the product's, which is not told."""
+        state = await self.subscription_state(subscription)
+        async with self._calls.operation("priced_state") as op:
+            contract, today = await self._contract(op, subscription), self._days.today(op.at)
+        lines = tuple(_priced(contract.line(line.line), line, today) for line in state.lines)
+        return PricedState(**dict(state) | {"lines": lines}, currency=contract.currency)
+
     # ── what they share ──
 
     async def _change(
@@ -329,6 +338,18 @@ def _line_state(line: Line, schedules: Mapping[str, Json], ends: date | None, to
             "accepted_on": billed.accepted_on,
             "revenue": "scheduled" if today < billed.accepted_on else "complete" if delivered else "running",
         }
+    )
+
+
+def _priced(line: Line, state: LineState, today: date) -> PricedLine:
+    usage = line.charge is ChargeType.USAGE or line.unit_price is None
+    coming = [quantity for since, quantity in line.quantities if since > today]
+    return PricedLine(
+        **dict(state),
+        charge=line.charge,
+        frequency=line.frequency,
+        amount=None if usage or line.unit_price is None else line.unit_price * state.quantity,
+        target=coming[-1] if coming else None,
     )
 
 

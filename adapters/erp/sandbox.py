@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import httpx
+from pydantic import BaseModel
 
 from adapters.erp.sandbox_listing import existing
 from adapters.http import Json, segment
@@ -34,6 +35,7 @@ from domain.ports import (
     TermChange,
 )
 from domain.ports.existing import ExistingPage
+from domain.ports.prices import PricedLine, PricedState
 
 
 class SandboxErp:
@@ -133,8 +135,15 @@ class SandboxErp:
     async def subscription_state(self, subscription: str) -> SubscriptionState:
         answer = await self._api.read("subscription_state", f"subscriptions/{segment(subscription)}/state")
         with self._api.shape("subscription_state"):
-            lines = tuple(LineState(**line) for line in answer["lines"])
-            return SubscriptionState(**{**answer, "lines": lines})
+            lines = tuple(LineState(**_known(line, LineState)) for line in answer["lines"])
+            return SubscriptionState(**{**_known(answer, SubscriptionState), "lines": lines})
+
+    async def priced_state(self, subscription: str) -> PricedState:
+        """domain.ports.prices.ErpPrices."""
+        answer = await self._api.read("priced_state", f"subscriptions/{segment(subscription)}/state")
+        with self._api.shape("priced_state"):
+            lines = tuple(PricedLine(**line) for line in answer["lines"])
+            return PricedState(**{**answer, "lines": lines})
 
     async def balance(self, customer: str) -> Balance:
         answer = await self._api.read("balance", f"customers/{segment(customer)}/balance")
@@ -163,6 +172,10 @@ class SandboxErp:
     def _ref(self, operation: str, answer: Json) -> Ref:
         with self._api.shape(operation):
             return Ref(id=answer["id"])
+
+
+def _known(answer: Json, model: type[BaseModel]) -> Json:
+    return {name: value for name, value in answer.items() if name in model.model_fields}
 
 
 def _history(answer: Json) -> BillingHistory:

@@ -32,6 +32,7 @@ from domain.ports import (
     SubscriptionState,
     TermChange,
 )
+from domain.ports.prices import PricedState
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -117,6 +118,10 @@ class TrytonErp:
 
     async def subscription_state(self, subscription: str) -> SubscriptionState:
         return await self._read("subscription_state", {"subscription": subscription}, SubscriptionState)
+
+    async def priced_state(self, subscription: str) -> PricedState:
+        """domain.ports.prices.ErpPrices."""
+        return await self._read("priced_state", {"subscription": subscription}, PricedState)
 
     async def balance(self, customer: str) -> Balance:
         return await self._read("balance", {"customer": customer}, Balance)

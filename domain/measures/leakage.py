@@ -154,6 +154,11 @@ def expired_but_served(watched: Watched, over: date, line: PricedLine) -> Leak |
     )
 
 
+def amount_until(leak: Leak, held: PricedLine, day: date) -> Decimal | None:
+    """What a finding has come to by the day on which it is settled."""
+    return amount_for(held, leak.since, day) if leak.kind in ("not_started", "expired_served") else leak.amount
+
+
 def recovered(leak: Leak, held: PricedLine | None, state: PricedState, closed_on: date) -> Decimal:
     """Leakage recovered: the part of a finding's amount that the ERP bills after all, once it is settled: of the days
     since the one from which it now bills the line, or of those that a new term now covers. What was billed too early is

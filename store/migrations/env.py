@@ -6,8 +6,11 @@ from sqlmodel import SQLModel
 import store.audit
 import store.board
 import store.difference_tables
+import store.erp_states
+import store.leaks
 import store.limits
 import store.sessions
+import store.snapshots
 import store.tables
 import store.tokens
 import store.transit  # noqa: F401 (fills the metadata)

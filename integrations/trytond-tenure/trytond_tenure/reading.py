@@ -96,6 +96,15 @@ class Command(metaclass=PoolMeta):
         }
 
     @classmethod
+    def read_priced_state(cls, given):
+        """The state of a subscription with what each line is charged in a billing period, net of tax."""
+        subscription, state = cls.subscription_of(given), cls.read_subscription_state(given)
+        today = subscription.tenure_today()
+        prices = {line.tenure_line: line.tenure_price(today) for line in subscription.lines if line.tenure_line}
+        lines = [{**line, **prices[line["line"]]} for line in state["lines"]]
+        return {**state, "currency": subscription.currency.code, "lines": lines}
+
+    @classmethod
     def read_probe(cls, given):
         """What would make a command fail that has nothing wrong with it, and how to mend it."""
         pool = Pool()

@@ -3,6 +3,7 @@
 start, periods counted from the first billed day, quantities that change from a day on."""
 
 import datetime as dt
+from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
 from trytond.model import ModelSQL, Unique, fields
@@ -235,6 +236,19 @@ class Line(metaclass=PoolMeta):
         """Its own days, as far as it has any."""
         days = {"starts": self.tenure_starts, "ends": self.tenure_ends}
         return {name: day.isoformat() for name, day in days.items() if day}
+
+    def tenure_price(self, today):
+        """What a billing period is charged, net of tax, where not only usage tells; and the quantity to come."""
+        amount, target = None, None
+        if self.tenure_charge != "usage" and self.unit_price is not None:
+            quantity = Decimal(self.tenure_quantity_text(today))
+            amount = str(self.subscription.currency.round(quantity * self.unit_price))
+        coming = [change.effective for change in self.tenure_quantities if change.effective > today]
+        if coming:
+            target = self.tenure_quantity_text(max(coming))
+        return {
+            "charge": self.tenure_charge, "frequency": self.tenure_frequency, "amount": amount, "target": target,
+        }  # fmt: skip
 
     def tenure_revenue(self, today):
         """How far the schedule that the acceptance triggered has come."""

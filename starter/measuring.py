@@ -1,0 +1,213 @@
+"""Measuring: from a contract's view, its order and what the ERP said to its snapshot, its first steps and its leakage.
+
+It reads the store alone. The same facts measured twice change nothing.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+import structlog
+from sqlmodel import Session
+
+from domain import keys
+from domain.calendar import civil_date, start_of_day
+from domain.company import Company
+from domain.facts import USAGE
+from domain.measures.delays import Beginning
+from domain.measures.forecasts import Snapshot
+from domain.measures.leakage import Watched, amount_until, leakage, recovered
+from domain.measures.value import annual_value
+from domain.order import ContractSheet
+from domain.policies.validation import parse_order, sheet
+from domain.ports.prices import PricedState
+from domain.standins import is_real
+from domain.view import LifecycleView, Stage
+from store.database import Database, take_turn
+from store.erp_states import ErpStateRow, first_invoice
+from store.facts import facts_of
+from store.leaks import LeakRow, close_leak, keep_leak, open_leaks
+from store.orders import newest_order
+from store.snapshots import BeginningRow, MeasuredRow, take_snapshot, to_measure
+from store.tables import EffectRow, LifecycleRow, LifecycleViewRow, utc_now
+from store.transit import ImportRow
+from store.views import OVER
+
+log = structlog.get_logger()
+
+TURN = "measuring"
+BATCH = 100
+
+
+class Known(NamedTuple):
+    """What the store knows of a contract. `state`: the ERP's, None where it was never read; `current`: it was read
+    after the view was published, so that the two can be held against each other. `today`: the contract's business day.
+    """
+
+    life: LifecycleRow
+    shown: LifecycleViewRow
+    view: LifecycleView
+    erp: ErpStateRow | None
+    state: PricedState | None
+    current: bool
+    today: date
+
+
+async def measure(database: Database, company: Company) -> int:
+    """Measure a batch of the contracts that have news, or a new day; returns how many."""
+    return await database.write(lambda session: measure_due(session, company, utc_now()))
+
+
+def measure_due(session: Session, company: Company, moment: datetime) -> int:
+    take_turn(session, TURN)
+    due = to_measure(session, moment, BATCH)
+    for contract in due:
+        measure_one(session, contract, company, moment)
+    return len(due)
+
+
+def measure_one(session: Session, contract: str, company: Company, moment: datetime) -> None:
+    """Everything that is measured of one contract, and that it was. One contract's absurd dates must not keep the
+    others from being measured."""
+    known = _known(session, contract, moment)
+    try:
+        take_snapshot(session, _snapshot(known))
+        ordered = _sheet(session, known, company)
+        if ordered is not None:
+            _begin(session, known, ordered, company)
+            if known.state is not None and known.current:
+                _look_for_leakage(session, known, ordered, known.state)
+    except (ArithmeticError, ValueError) as error:
+        log.error("a contract can't be measured", contract=contract, error=type(error).__name__)
+    _measured(session, known)
+
+
+def _known(session: Session, contract: str, moment: datetime) -> Known:
+    life, shown = session.get_one(LifecycleRow, contract), session.get_one(LifecycleViewRow, contract)
+    view, erp = LifecycleView.model_validate(shown.view), session.get(ErpStateRow, contract)
+    state = PricedState.model_validate(erp.state) if erp is not None and erp.state is not None else None
+    read_at = erp.read_at if erp is not None else None
+    today = civil_date(moment + timedelta(seconds=life.clock_shift), view.zone)
+    return Known(life, shown, view, erp, state, read_at is not None and read_at >= shown.updated_at, today)
+
+
+def _snapshot(known: Known) -> Snapshot:
+    view, state = known.view, known.state
+    return Snapshot(
+        contract=view.contract,
+        day=known.today,
+        account=view.account,
+        selling_entity=view.selling_entity,
+        stage=view.stage,
+        term=view.term,
+        term_ends=view.term_ends,
+        category=view.forecast.category if view.forecast else None,
+        by=view.forecast.by if view.forecast else "",
+        decision=_decision(view),
+        currency=state.currency if state is not None else None,
+        annual=annual_value(state, known.today) if state is not None else None,
+    )
+
+
+def _sheet(session: Session, known: Known, company: Company) -> ContractSheet | None:
+    """The order as it is now; None while it is being corrected, before anything was made of it."""
+    row = newest_order(session, known.view.contract)
+    if row is None or known.view.stage is Stage.ORDER_ACTIVATION:
+        return None
+    try:
+        return sheet(parse_order(row.document)[0], company)
+    except ValueError:
+        return None
+
+
+def _begin(session: Session, known: Known, ordered: ContractSheet, company: Company) -> None:
+    """When the first steps were made, of a contract that was won while Tenure was there."""
+    view = known.view
+    if view.stage is Stage.CANCELLED or session.get(ImportRow, view.contract) is not None:
+        return
+    found = Beginning(
+        signed_on=ordered.signed_on,
+        activated_on=_activated_on(session, view.contract),
+        launched_on=_performed_on(session, known, keys.onboarding(view.contract)),
+        live_on=view.milestones.get(company.go_live_milestone),
+        invoiced_on=first_invoice(session, view.contract),
+    )
+    row = session.get(BeginningRow, view.contract)
+    if row is None:
+        session.add(BeginningRow(contract=view.contract, **found.model_dump()))
+    else:
+        row.sqlmodel_update({name: day for name, day in found.model_dump(exclude={"launched_on"}).items() if day})
+        row.launched_on = row.launched_on or found.launched_on
+
+
+def _activated_on(session: Session, contract: str) -> date | None:
+    """The day on which the ERP activated the order, as it confirmed it; or as it was imported."""
+    imported = session.get(ImportRow, contract)
+    effect = session.get(EffectRow, keys.activation(contract))
+    done = (effect.result if effect is not None else None) or {}
+    said = imported.existing.get("activated_on") if imported is not None else done.get("on")
+    return date.fromisoformat(said) if said else None
+
+
+def _performed_on(session: Session, known: Known, key: str) -> date | None:
+    """The business day on which a step was done."""
+    effect = session.get(EffectRow, key)
+    if effect is None or effect.state != "DONE" or not is_real(known.view.effects.get(key)):
+        return None
+    moment = datetime.fromtimestamp(effect.updated_at, UTC) + timedelta(seconds=known.life.clock_shift)
+    return civil_date(moment, known.view.zone)
+
+
+def _look_for_leakage(session: Session, known: Known, ordered: ContractSheet, state: PricedState) -> None:
+    view, today = known.view, known.today
+    before = open_leaks(session, view.contract)
+    watched = Watched(
+        today=today,
+        sheet=ordered,
+        view=view,
+        state=state,
+        activated_on=_activated_on(session, view.contract),
+        used_on=_used_on(session, view.contract),
+        low_since={row.line: row.since for row in before if row.kind == "under_billed"},
+    )
+    found = leakage(watched)
+    for leak in found:
+        keep_leak(session, view.contract, view.account, leak, today)
+    still = {(leak.kind, leak.line) for leak in found}
+    for row in before:
+        if (row.kind, row.line) not in still:
+            _settle(row, state, today)
+
+
+def _settle(row: LeakRow, state: PricedState, today: date) -> None:
+    leak = row.leak
+    held = next((line for line in state.lines if line.line == leak.line), None)
+    amount = leak.amount if held is None else amount_until(leak, held, today)
+    back = recovered(leak, held, state, today)
+    close_leak(row, today, amount, min(back, amount or Decimal(0)))
+
+
+def _used_on(session: Session, contract: str) -> date | None:
+    """The last day for which usage was reported."""
+    reports = [fact for fact in facts_of(session, contract, [USAGE]) if Decimal(fact.data["active"]) > 0]
+    return max((date.fromisoformat(fact.version[:10]) for fact in reports), default=None)
+
+
+def _decision(view: LifecycleView) -> Literal["renew", "end"] | None:
+    said = (view.decision or "").partition(" ")[0]
+    return "renew" if said == "renew" else "end" if said == "end" else None
+
+
+def _measured(session: Session, known: Known) -> None:
+    over = known.view.stage in OVER and (known.erp is None or known.erp.settled)
+    begins = start_of_day(known.today + timedelta(days=1), known.view.zone)
+    session.merge(
+        MeasuredRow(
+            contract=known.view.contract,
+            run_started=known.shown.run_started,
+            sequence=known.shown.sequence,
+            read_at=known.erp.read_at if known.erp is not None else None,
+            clock_shift=known.life.clock_shift,
+            again_at=None if over else begins - timedelta(seconds=known.life.clock_shift),
+        )
+    )
