@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from domain.errors import SourceUnavailable
 from experience.access import admit
 from experience.api import API, router
+from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.places import STATIC
 from experience.services import Served, Services
@@ -28,6 +29,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/readyz", readyz, include_in_schema=False, responses=NOT_READY)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_console(app)
     if forgotten := undeclared(app):
         raise LookupError(f"declare with @endpoint: {', '.join(forgotten)}")
     return app

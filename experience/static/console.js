@@ -63,10 +63,19 @@ document.addEventListener("change", (event) => {
   for (const button of bulk.querySelectorAll("button")) button.disabled = chosen === 0;
 });
 
-/* Somebody who types, or has chosen rows, is not disturbed: their region is brought up to date when they are done. */
+/* Nobody looks at a hidden page: it asks for nothing. Somebody who types, or has chosen rows, is not disturbed: what
+   has changed in the meantime comes with the next change, or when they come back to the page. */
 document.addEventListener("htmx:confirm", (event) => {
-  if (!event.detail.triggeringEvent?.type.startsWith("sse:")) return;
+  const asked = event.detail.triggeringEvent?.type;
   const region = event.detail.elt;
-  const busy = document.hidden || region.querySelector("input[type=checkbox]:checked") || region.contains(document.activeElement) && typing(document.activeElement);
-  if (busy) event.preventDefault();
+  const changed = asked === "changed";
+  if (region.id === "pulse" ? document.hidden : changed && busy(region)) event.preventDefault();
+});
+
+const busy = (region) =>
+  region.querySelector("input[type=checkbox]:checked") !== null ||
+  (region.contains(document.activeElement) && typing(document.activeElement));
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) htmx.trigger("#pulse", "again");
 });

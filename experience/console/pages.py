@@ -1,0 +1,19 @@
+"""The console as a whole: every page's router, and how it is put beside the API."""
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from experience.console import frame, portfolio
+from experience.console.assets import VENDOR
+
+router = APIRouter(dependencies=[Depends(frame.from_our_page)], include_in_schema=False)
+for page in (frame, portfolio):
+    router.include_router(page.router)
+
+
+def add_console(app: FastAPI) -> None:
+    """Serve the pages. To be called when the app has its handlers of errors: they answer in pages from now on."""
+    app.include_router(router)
+    app.mount("/vendor", StaticFiles(packages=[VENDOR]), name="vendor")
+    for kind, handler in list(app.exception_handlers.items()):
+        app.add_exception_handler(kind, frame.paged(handler))
