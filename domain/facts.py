@@ -65,6 +65,14 @@ def facts_of(event: EventData) -> tuple[Fact, ...]:
     return ()
 
 
+class Owed(NamedTuple):
+    """An invoice, what it demands, and what of that is still open, in the invoice's own currency."""
+
+    status: InvoiceStatus
+    amount: Decimal
+    open: Decimal
+
+
 def newer(version: str, data: dict[str, Any], than: Fact) -> bool:
     """Whether a snapshot replaces another. Two that differ within one version are ordered too, by what they say."""
     return (version, _canonical(data)) > (than.version, _canonical(than.data))
@@ -77,6 +85,11 @@ def stamp(version: int) -> str:
 
 def invoices(facts: Iterable[Fact]) -> list[InvoiceStatus]:
     """Where each invoice stands whose demand is known. One that only movements speak of demands nothing yet."""
+    return [each.status for each in owed(facts)]
+
+
+def owed(facts: Iterable[Fact]) -> list[Owed]:
+    """The same, with the amounts."""
     demands: dict[str, dict[str, Any]] = {}
     movements: dict[str, list[Fact]] = {}
     disputed: set[str] = set()
@@ -88,14 +101,16 @@ def invoices(facts: Iterable[Fact]) -> list[InvoiceStatus]:
         elif fact.kind == DISPUTE and fact.data["open"]:
             disputed.add(fact.entity)
     return [
-        InvoiceStatus(
-            id=invoice,
-            due_on=date.fromisoformat(demand["due_on"]),
-            paid=_settled(Decimal(demand["amount"]), movements.get(invoice, [])),
-            disputed=invoice in disputed,
-        )
+        _owed(invoice, demand, movements.get(invoice, []), disputed=invoice in disputed)
         for invoice, demand in sorted(demands.items())
     ]
+
+
+def _owed(invoice: str, demand: dict[str, Any], movements: list[Fact], *, disputed: bool) -> Owed:
+    amount, settled = Decimal(demand["amount"]), _settled(movements)
+    paid = settled is None or (bool(settled) and sum(settled) >= amount)
+    status = InvoiceStatus(id=invoice, due_on=date.fromisoformat(demand["due_on"]), paid=paid, disputed=disputed)
+    return Owed(status, amount, Decimal(0) if paid else amount - sum(settled or (), Decimal(0)))
 
 
 def _of_invoice(event: OfInvoice) -> tuple[Fact, ...]:
@@ -131,8 +146,8 @@ def _movement(event: OfInvoice, what: str, name: str, data: dict[str, Any]) -> F
     )
 
 
-def _settled(amount: Decimal, movements: list[Fact]) -> bool:
-    """Nothing of the invoice is open: it ended, was paid in full, or payments and credits add up to it.
+def _settled(movements: list[Fact]) -> list[Decimal] | None:
+    """The payments and credits that count; None: it ended, or was paid in full, whatever it demands.
 
     A reversal takes back the payment that it names. One that names none of ours takes back a payment in full whose name
     the source did not tell, the oldest first.
@@ -141,15 +156,14 @@ def _settled(amount: Decimal, movements: list[Fact]) -> bool:
     for movement in movements:
         by.setdefault(movement.data["what"], {})[movement.data["name"]] = movement.data
     if END in by:
-        return True
+        return None
     payments, reversals = by.get(PAYMENT, {}), by.get(REVERSAL, {})
     unnamed = sorted(name for name in payments if name.startswith(UNNAMED))
     taken_back = {*reversals, *unnamed[: sum(name not in payments for name in reversals)]}
     counting = [data for name, data in payments.items() if name not in taken_back]
     if any(data.get("full") for data in counting):
-        return True
-    paid = [Decimal(data["amount"]) for data in (*counting, *by.get(CREDIT, {}).values())]
-    return bool(paid) and sum(paid) >= amount
+        return None
+    return [Decimal(data["amount"]) for data in (*counting, *by.get(CREDIT, {}).values())]
 
 
 def _canonical(data: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ PAUSED, ON_HOLD = "paused", "on_hold"
 
 
 class BoardRow(SQLModel, table=True):
-    """Where a lifecycle stands. `standing`: paused, on_hold, or empty. `attention_since`: its oldest open case.
+    """Where a lifecycle stands. `standing`: paused, on_hold, or empty. `attention_since`: its oldest open case. `forecast`:
+    the category of its renewal.
 
     `customer` is the account's name as the newest order says; empty where it says none. `forecast`: the category of
     its renewal. `decision`: what was decided on it, in a word.
@@ -26,6 +27,7 @@ class BoardRow(SQLModel, table=True):
 
     contract: str = Field(primary_key=True)
     account: str = Field(default="", index=True)
+    parent_account: str | None = Field(default=None, index=True)
     customer: str = ""
     deal: str = ""
     selling_entity: str = ""
@@ -33,6 +35,8 @@ class BoardRow(SQLModel, table=True):
     mode: str = "live"
     standing: str = ""
     risk: str = "low"
+    forecast: str | None = None
+    entitlement: str = ""
     attention: bool = False
     attention_since: datetime | None = Field(default=None, sa_type=Moment)
     renewal_date: date | None = Field(default=None, index=True)
@@ -62,12 +66,15 @@ def board_values(view: LifecycleView) -> dict[str, Any]:
     cases = [] if view.mode == "shadow" else view.cases  # what a shadow stumbles over is for its report
     return {
         "account": view.account,
+        "parent_account": view.parent_account,
         "deal": view.deal,
         "selling_entity": view.selling_entity,
         "stage": view.stage.value,
         "mode": view.mode,
         "standing": PAUSED if view.paused is not None else ON_HOLD if view.hold else "",
         "risk": view.risk,
+        "forecast": view.forecast.category if view.forecast else None,
+        "entitlement": view.entitlement,
         "attention": bool(cases),
         "attention_since": min((case.opened_at for case in cases), default=None),
         "renewal_date": view.renewal_date,

@@ -58,6 +58,7 @@ class InboxRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "event_id", name="uq_inbox_event"),
         Index("ix_inbox_state", "state", "id"),
+        Index("ix_inbox_source", "source", "id"),
         Index("ix_inbox_received", "received_at", "source"),
         Index("ix_inbox_dead", "source", "type", sqlite_where=DEAD, postgresql_where=DEAD),
     )
