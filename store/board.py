@@ -16,8 +16,7 @@ PAUSED, ON_HOLD = "paused", "on_hold"
 
 
 class BoardRow(SQLModel, table=True):
-    """Where a lifecycle stands. `standing`: paused, on_hold, or empty. `attention_since`: its oldest open case. `forecast`:
-    the category of its renewal.
+    """Where a lifecycle stands. `standing`: paused, on_hold, or empty. `attention_since`: its oldest open case.
 
     `customer` is the account's name as the newest order says; empty where it says none. `forecast`: the category of
     its renewal. `decision`: what was decided on it, in a word.
@@ -35,8 +34,7 @@ class BoardRow(SQLModel, table=True):
     mode: str = "live"
     standing: str = ""
     risk: str = "low"
-    forecast: str | None = None
-    entitlement: str = ""
+    entitlement: str = "none"
     attention: bool = False
     attention_since: datetime | None = Field(default=None, sa_type=Moment)
     renewal_date: date | None = Field(default=None, index=True)
@@ -73,7 +71,6 @@ def board_values(view: LifecycleView) -> dict[str, Any]:
         "mode": view.mode,
         "standing": PAUSED if view.paused is not None else ON_HOLD if view.hold else "",
         "risk": view.risk,
-        "forecast": view.forecast.category if view.forecast else None,
         "entitlement": view.entitlement,
         "attention": bool(cases),
         "attention_since": min((case.opened_at for case in cases), default=None),

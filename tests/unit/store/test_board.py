@@ -67,13 +67,17 @@ async def test_it_is_filled_from_what_was_there(database: Database) -> None:
     def refill(session: Session) -> list[BoardRow]:
         add_order(session, "b/3/1", {"account": {"name": "Old"}}, "test")
         add_order(session, "b/3/1", {"account": {"name": "Pied Piper"}}, "test")
-        publish(session, view("b/3/1", renewal_date="2027-01-31", cases=[case(OPENED)], paused="audit"))
-        publish(session, view("b/4/1", forecast=FORECAST, decision="renew (csm)"))
+        publish(
+            session, view("b/3/1", renewal_date="2027-01-31", cases=[case(OPENED)], paused="audit", entitlement="grace")
+        )
+        publish(session, view("b/4/1", forecast=FORECAST, decision="renew (csm)", parent_account="acc-group"))
         before = [row.model_dump(exclude={"updated_at"}) for row in session.exec(select(BoardRow)).all()]
-        script = _script("board")
+        scripts = [_script("board"), _script("board_columns")]
         with Operations.context(MigrationContext.configure(session.connection())):
-            script["downgrade"]()
-            script["upgrade"]()
+            for script in reversed(scripts):
+                script["downgrade"]()
+            for script in scripts:
+                script["upgrade"]()
         session.expunge_all()
         after = session.exec(select(BoardRow)).all()
         assert [row.model_dump(exclude={"updated_at"}) for row in after] == before

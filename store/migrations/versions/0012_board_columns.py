@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -12,21 +12,19 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("board") as batch:
         batch.add_column(sa.Column("parent_account", sa.String(), nullable=True))
-        batch.add_column(sa.Column("forecast", sa.String(), nullable=True))
-        batch.add_column(sa.Column("entitlement", sa.String(), nullable=False, server_default=""))
-    columns = ("contract", "parent_account", "forecast", "entitlement")
+        batch.add_column(sa.Column("entitlement", sa.String(), nullable=False, server_default="none"))
+    columns = ("contract", "parent_account", "entitlement")
     board = sa.table("board", *(sa.column(name, sa.String()) for name in columns))
     views = sa.table("views", sa.column("contract", sa.String()), sa.column("view", sa.JSON()))
 
-    def said(*path: str) -> sa.ScalarSelect[str]:
-        text = views.c.view[path].as_string()
+    def said(field: str) -> sa.ScalarSelect[str]:
+        text = views.c.view[field].as_string()
         return sa.select(text).where(views.c.contract == board.c.contract).scalar_subquery()
 
     op.execute(
         board.update().values(
             parent_account=said("parent_account"),
-            forecast=said("forecast", "category"),
-            entitlement=sa.func.coalesce(said("entitlement"), ""),
+            entitlement=sa.func.coalesce(said("entitlement"), "none"),
         )
     )
     with op.batch_alter_table("board") as batch:
@@ -39,5 +37,5 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_source", "inbox")
     with op.batch_alter_table("board") as batch:
         batch.drop_index("ix_board_parent_account")
-        for name in ("parent_account", "forecast", "entitlement"):
+        for name in ("parent_account", "entitlement"):
             batch.drop_column(name)
