@@ -16,6 +16,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.access import Principal
 from domain.company import Company
 from domain.document import apply_fixes
 from domain.mapping import Mapping
@@ -48,7 +49,8 @@ IDENTITY = ("deal_id", "account", "account.id")
 
 
 class Office:
-    """The client side of lifecycles. `crm` is the CRM connection's name."""
+    """The client side of lifecycles. `crm` is the CRM connection's name. `principal`: for whom it looks; it finds what
+    that one serves."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Office:
         mapping: Mapping,
         crm: str,
         sources: Sources | None = None,
+        principal: Principal | None = None,
     ) -> None:
         self.database = database
         self.client = client
@@ -66,12 +69,13 @@ class Office:
         self.crm = crm
         self._inbox = Inbox(database)
         self._sources = sources
+        self._principal = principal
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def find(self, name: str) -> LifecycleRow:
         """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
-        return await find_life(self.database, name)
+        return await find_life(self.database, name, self._principal)
 
     def handle(self, life: LifecycleRow) -> Handle:
         return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
@@ -141,11 +145,15 @@ class Office:
 
     async def again(self, inbox_id: int, by: str, payload: dict[str, Any] | None = None) -> None:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
-        await CaseDesk(self.database, self._sources).again(inbox_id, by, json.dumps(payload) if payload else None)
+        await self.event(inbox_id)
+        await CaseDesk(self.database, self._sources, self._principal).again(
+            inbox_id, by, json.dumps(payload) if payload else None
+        )
 
     async def event(self, inbox_id: int) -> InboxRow:
         row = await self._inbox.get(inbox_id)
-        if row is None:
+        # whose region an event is of, nobody knows before it is used
+        if row is None or (self._principal is not None and self._principal.entities is not None):
             raise Mistake(f"there is no event {inbox_id}")
         return row
 

@@ -135,7 +135,7 @@ class Connection(Section):
     @field_validator("base_url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
-        if url is not None and not _is_address(url):
+        if url is not None and not is_address(url):
             raise ValueError(
                 "write it as https://host, https://host:port or https://host/path, without user or password"
             )
@@ -214,7 +214,7 @@ class Subscriber(Section):
         usable = parts.hostname and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
         if parts.scheme not in ("https", "http") or not usable or "@" in parts.netloc:
             raise ValueError("write it as https://host/path, without a user or password")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("plain http goes to this machine only; use https")
         return url
 
@@ -228,7 +228,8 @@ class Subscriber(Section):
         return types
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Whether it is the address of an HTTP server, without a user or a password."""
     try:
         port = urlsplit(url).port
     except ValueError:
@@ -236,7 +237,8 @@ def _is_address(url: str) -> bool:
     return port != 0 and re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url) is not None
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Whether only this machine reaches it."""
     try:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:

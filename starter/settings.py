@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.routes import Landscape, Route, route_mistakes
+from starter.access import Access
 from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
 from starter.sections import (
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     webhooks: dict[str, WebhookSource] = Field(default_factory=dict)
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
     subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
+    access: Access = Access()
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
     figures: Figures = Figures()

@@ -13,10 +13,12 @@ from domain.access.policy import Principal
 
 @dataclass(frozen=True)
 class Seen:
-    """An answer as its reader sees it, as plain JSON, and which classes of sensitive data it really shows."""
+    """An answer as its reader sees it, as plain JSON; which classes of sensitive data it really shows, and which it
+    hides."""
 
     data: Any
     shown: frozenset[FieldClass]
+    hidden: frozenset[FieldClass]
 
 
 def visible(principal: Principal, model: BaseModel) -> dict[str, Any]:
@@ -28,48 +30,56 @@ def visible(principal: Principal, model: BaseModel) -> dict[str, Any]:
 def see(principal: Principal, answer: Any) -> Seen:
     """The same of a model, or of anything that JSON can hold with models in it; it also says what it shows: a read that
     shows something sensitive is audited before it is answered."""
-    shown: set[FieldClass] = set()
-    return Seen(_seen(principal, answer, shown), frozenset(shown))
+    masking = _Masking(principal)
+    data = masking.of(answer)
+    return Seen(data, frozenset(masking.shown), frozenset(masking.hidden))
 
 
-def _seen(principal: Principal, value: Any, shown: set[FieldClass]) -> Any:
-    if isinstance(value, BaseModel):
-        return _masked(principal, value, value.model_dump(mode="json"), shown)
-    if isinstance(value, Mapping):
-        return {str(name): _seen(principal, inner, shown) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_seen(principal, inner, shown) for inner in value]
-    return to_jsonable_python(value)
+class _Masking:
+    """One answer on its way to one reader."""
 
+    def __init__(self, principal: Principal) -> None:
+        self._sees = principal.sees
+        self.shown: set[FieldClass] = set()
+        self.hidden: set[FieldClass] = set()
 
-def _masked(principal: Principal, value: Any, dumped: Any, shown: set[FieldClass]) -> Any:
-    """`dumped`, the JSON of `value`, masked in place."""
-    if isinstance(value, RootModel):
-        return _masked(principal, value.root, dumped, shown)
-    if isinstance(value, BaseModel) and isinstance(dumped, dict):
-        _mask_fields(principal, value, dumped, shown)
-    elif isinstance(value, Mapping) and isinstance(dumped, dict):
-        for name, inner in zip(dumped, value.values(), strict=True):
-            dumped[name] = _masked(principal, inner, dumped[name], shown)
-    elif isinstance(value, Sequence) and isinstance(dumped, list):
-        for number, inner in enumerate(value):
-            dumped[number] = _masked(principal, inner, dumped[number], shown)
-    return dumped
+    def of(self, value: Any) -> Any:
+        if isinstance(value, BaseModel):
+            return self._masked(value, value.model_dump(mode="json"))
+        if isinstance(value, Mapping):
+            return {str(name): self.of(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.of(inner) for inner in value]
+        return to_jsonable_python(value)
 
+    def _masked(self, value: Any, dumped: Any) -> Any:
+        """`dumped`, the JSON of `value`, masked in place."""
+        if isinstance(value, RootModel):
+            return self._masked(value.root, dumped)
+        if isinstance(value, BaseModel) and isinstance(dumped, dict):
+            self._mask_fields(value, dumped)
+        elif isinstance(value, Mapping) and isinstance(dumped, dict):
+            for name, inner in zip(dumped, value.values(), strict=True):
+                dumped[name] = self._masked(inner, dumped[name])
+        elif isinstance(value, Sequence) and isinstance(dumped, list):
+            for number, inner in enumerate(value):
+                dumped[number] = self._masked(inner, dumped[number])
+        return dumped
 
-def _mask_fields(principal: Principal, model: BaseModel, dumped: dict[str, Any], shown: set[FieldClass]) -> None:
-    # what only a newer version of us knows has no class that we know: it is not shown
-    for name in model.model_extra or ():
-        dumped.pop(name, None)
-    classes, hidden = sensitive_fields(type(model)), []
-    for name in dumped:
-        kind, inner = classes.get(name), getattr(model, name)
-        if kind is not None and kind not in principal.sees:
-            dumped[name] = None
-            hidden.append(name)
-            continue
-        dumped[name] = _masked(principal, inner, dumped[name], shown)
-        if kind is not None and inner not in (None, "", (), [], {}):
-            shown.add(kind)
-    if hidden:
-        dumped["masked"] = sorted({*(dumped.get("masked") or ()), *hidden})
+    def _mask_fields(self, model: BaseModel, dumped: dict[str, Any]) -> None:
+        # what only a newer version of us knows has no class that we know: it is not shown
+        for name in model.model_extra or ():
+            dumped.pop(name, None)
+        classes, masked = sensitive_fields(type(model)), []
+        for name in dumped:
+            kind, inner = classes.get(name), getattr(model, name)
+            if kind is not None and kind not in self._sees:
+                dumped[name] = None
+                masked.append(name)
+                self.hidden.add(kind)
+                continue
+            dumped[name] = self._masked(inner, dumped[name])
+            if kind is not None and inner not in (None, "", (), [], {}):
+                self.shown.add(kind)
+        if masked:
+            dumped["masked"] = sorted({*(dumped.get("masked") or ()), *masked})
