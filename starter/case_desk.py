@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import true
 from sqlmodel import Session, col, select
 
-from domain.access import Principal
 from domain.events import UnusableEvent
 from starter.case_list import Listed, Wanted, find_case, listed
 from starter.mistakes import Mistake
@@ -21,7 +19,6 @@ from starter.sources.reading import Sources, Usable
 from store.cases import REFUSED, note, resolve_case
 from store.database import Database
 from store.dead_letters import mend, put_away, put_back, unused
-from store.reach import serves
 from store.tables import CaseNoteRow, CaseRow, InboxRow, utc_now
 
 T = TypeVar("T")
@@ -39,25 +36,23 @@ class Shown:
 
 
 class CaseDesk:
-    """`sources` read a payload as the router would, so that an edited one is known to be usable. `principal`: for whom
-    it is; the cases of contracts that are another's are none."""
+    """`sources` read a payload as the router would, so that an edited one is known to be usable."""
 
-    def __init__(self, database: Database, sources: Sources | None = None, principal: Principal | None = None) -> None:
+    def __init__(self, database: Database, sources: Sources | None = None) -> None:
         self._db = database
-        self._principal = principal
         self._sources = sources or Sources()
 
     async def find(self, name: str) -> CaseRow:
         """The case of an id, an event's number, or a unique part of an open case's id. Raises Mistake."""
-        return await self._db.read(lambda session: find_case(session, name, self._principal))
+        return await self._db.read(lambda session: find_case(session, name))
 
     async def list(self, wanted: Wanted, limit: int = 200) -> Listed:
         """The newest first; the groups count everything that is wanted, not what the limit lets through."""
-        return await self._db.read(lambda session: listed(session, wanted, limit, self._principal))
+        return await self._db.read(lambda session: listed(session, wanted, limit))
 
     async def show(self, name: str) -> Shown:
         def read(session: Session) -> Shown:
-            case = find_case(session, name, self._principal)
+            case = find_case(session, name)
             history = select(CaseNoteRow).where(CaseNoteRow.case_id == case.id).order_by(col(CaseNoteRow.id))
             row = session.get(InboxRow, case.inbox_id) if case.inbox_id else None
             return Shown(case, received(session, row) if row else None, session.exec(history).all())
@@ -100,7 +95,6 @@ class CaseDesk:
                 .join(InboxRow, col(InboxRow.id) == col(CaseRow.inbox_id))
                 .where(CaseRow.state == "open", CaseRow.problem == case.problem, CaseRow.kind == case.kind)
                 .where(InboxRow.type == row.type)
-                .where(serves(self._principal, CaseRow.contract) if self._principal else true())
                 .order_by(col(InboxRow.id))
             )
             done: list[int] = []
@@ -134,7 +128,7 @@ class CaseDesk:
             raise Mistake("a case is resolved for a reason; give it with --reason")
 
         def close(session: Session) -> CaseRow:
-            case = self._open(session, name)
+            case = _open(session, name)
             how = f"{reason} ({by})"
             row = session.get(InboxRow, case.inbox_id, with_for_update=True) if case.inbox_id else None
             if row is not None and row.state == "received":
@@ -194,7 +188,7 @@ class CaseDesk:
         """Do something about an open case, and note it."""
 
         def done(session: Session) -> CaseRow:
-            case = self._open(session, name)
+            case = _open(session, name)
             note(session, case.id, by, act(session, case))
             return case
 
@@ -204,7 +198,7 @@ class CaseDesk:
         """Do something about the event of an open case, which must be one that can be mended or repeated."""
 
         def done(session: Session) -> T:
-            case = self._open(session, name)
+            case = _open(session, name)
             if case.inbox_id is None:
                 raise Mistake(
                     f"{case.id} is about no received event: there is nothing to retry; {case.mend or 'see it'}"
@@ -216,13 +210,6 @@ class CaseDesk:
 
         return await self._db.write(done)
 
-    def _open(self, session: Session, name: str) -> CaseRow:
-        found = find_case(session, name, self._principal)
-        case = session.get_one(CaseRow, found.id, with_for_update=True, populate_existing=True)
-        if case.state != "open":
-            raise Mistake(f"{case.id} is resolved already{f': {case.resolution}' if case.resolution else ''}")
-        return case
-
     def _rewrite(self, row: InboxRow, payload: str) -> None:
         try:
             reading = self._sources.read(row.source, payload)
@@ -231,6 +218,13 @@ class CaseDesk:
         mend(row, payload)
         if isinstance(reading, Usable):
             row.type = reading.event.type
+
+
+def _open(session: Session, name: str) -> CaseRow:
+    case = session.get_one(CaseRow, find_case(session, name).id, with_for_update=True, populate_existing=True)
+    if case.state != "open":
+        raise Mistake(f"{case.id} is resolved already{f': {case.resolution}' if case.resolution else ''}")
+    return case
 
 
 def _id(row: InboxRow) -> int:

@@ -1,6 +1,7 @@
 """What a person can do with lifecycles, from whatever client: look, start, command, fix, send an event, repeat one."""
 
 import asyncio
+import copy
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from starter.sources.reading import Sources
 from store.database import Database, take_turn
 from store.inbox import ROUTING, Inbox
 from store.orders import SqlOrders
+from store.reach import serving
 from store.subjects import of_customer
 from store.tables import InboxRow, LifecycleRow
 from store.views import SqlViews
@@ -49,8 +51,7 @@ IDENTITY = ("deal_id", "account", "account.id")
 
 
 class Office:
-    """The client side of lifecycles. `crm` is the CRM connection's name. `principal`: for whom it looks; it finds what
-    that one serves."""
+    """The client side of lifecycles. `crm` is the CRM connection's name."""
 
     def __init__(
         self,
@@ -60,7 +61,6 @@ class Office:
         mapping: Mapping,
         crm: str,
         sources: Sources | None = None,
-        principal: Principal | None = None,
     ) -> None:
         self.database = database
         self.client = client
@@ -69,13 +69,19 @@ class Office:
         self.crm = crm
         self._inbox = Inbox(database)
         self._sources = sources
-        self._principal = principal
+
+    def serving(self, principal: Principal) -> "Office":
+        """The same office for somebody who finds what is of their regions alone."""
+        narrowed = copy.copy(self)
+        narrowed.database = serving(self.database, principal)
+        narrowed._inbox = Inbox(narrowed.database)
+        return narrowed
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def find(self, name: str) -> LifecycleRow:
         """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
-        return await find_life(self.database, name, self._principal)
+        return await find_life(self.database, name)
 
     def handle(self, life: LifecycleRow) -> Handle:
         return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
@@ -145,15 +151,11 @@ class Office:
 
     async def again(self, inbox_id: int, by: str, payload: dict[str, Any] | None = None) -> None:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
-        await self.event(inbox_id)
-        await CaseDesk(self.database, self._sources, self._principal).again(
-            inbox_id, by, json.dumps(payload) if payload else None
-        )
+        await CaseDesk(self.database, self._sources).again(inbox_id, by, json.dumps(payload) if payload else None)
 
     async def event(self, inbox_id: int) -> InboxRow:
         row = await self._inbox.get(inbox_id)
-        # whose region an event is of, nobody knows before it is used
-        if row is None or (self._principal is not None and self._principal.entities is not None):
+        if row is None:
             raise Mistake(f"there is no event {inbox_id}")
         return row
 

@@ -137,6 +137,7 @@ class Database:
         self.url = url
         self.engine = _engine(url, pool_size=readers + 2, lasting=lasting)
         self._for_writes = self.engine.execution_options(tenure_writes=True)
+        self.session_info: dict[str, Any] = {}
         self._readers = ThreadPoolExecutor(readers, "store-read")
         self._writers = ThreadPoolExecutor(1 if _is_sqlite(url) else readers, "store-write")
 
@@ -165,7 +166,7 @@ class Database:
 
     def _in_session(self, engine: Engine, fn: Callable[[Session], T], *, commit: bool) -> T:
         try:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(engine, expire_on_commit=False, info=self.session_info) as session:
                 result = fn(session)
                 if commit:
                     session.commit()

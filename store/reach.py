@@ -1,33 +1,76 @@
-"""Which contracts somebody serves, as a condition of a query: the one place where regions narrow a list."""
+"""Which contracts somebody serves. A database that `serving` gives finds nothing of other regions, whatever the query:
+no reader has to think of it."""
 
-from typing import Any
+import copy
+from collections.abc import Iterator
+from functools import cache
 
-from sqlalchemy import ColumnElement, true
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, event, false, inspect, or_
+from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlmodel import Session, SQLModel, col, select
 
 from domain.access import Principal
-from store.tables import LifecycleRow
+from store.database import Database
+from store.tables import CaseNoteRow, CaseRow, DeliveryRow, InboxRow, LifecycleRow
+
+REACH = "reach"
+OF_EVERYBODY = frozenset({"feeds", "limits", "rolled_up_risks", "sessions", "settings", "streams", "tokens", "turns"})
+"""Tables that tell nothing of a contract."""
+OF_NO_REGION = frozenset({"audit"})
+"""Tables whose rows can't be told apart by region: only who serves every region reads them."""
 
 
-def serves(principal: Principal, contract: Any) -> ColumnElement[bool]:
-    """The condition on a column of contracts. What is of no contract is of no region: only who serves all sees it."""
+def serving(database: Database, principal: Principal) -> Database:
+    """The database as the principal finds it: itself for who serves every region."""
     if principal.entities is None:
-        return true()
-    own = select(LifecycleRow.contract).where(col(LifecycleRow.selling_entity).in_(sorted(principal.entities)))
-    return col(contract).in_(own)
+        return database
+    narrowed = copy.copy(database)
+    narrowed.session_info = {REACH: principal.entities}
+    return narrowed
 
 
-def serves_account(principal: Principal, account: Any) -> ColumnElement[bool]:
-    """The condition on a column of accounts: those with at least one contract that is served."""
-    if principal.entities is None:
-        return true()
-    own = select(LifecycleRow.account).where(col(LifecycleRow.selling_entity).in_(sorted(principal.entities)))
-    return col(account).in_(own)
+def tables() -> Iterator[type[SQLModel]]:
+    """Every table of the store."""
+    return (mapper.class_ for mapper in SQLModel._sa_registry.mappers)
 
 
-def reaches(session: Session, principal: Principal, contract: str) -> bool:
-    """Whether the principal serves this one contract; one that is unknown has nothing to hide."""
-    if principal.entities is None:
-        return True
-    entity = session.exec(select(LifecycleRow.selling_entity).where(LifecycleRow.contract == contract)).one_or_none()
-    return entity is None or principal.serves(entity)
+@event.listens_for(Session, "do_orm_execute")
+def _narrow(execution: ORMExecuteState) -> None:
+    entities = execution.session.info.get(REACH)
+    if entities is not None and execution.is_select:
+        execution.statement = execution.statement.options(*_criteria(entities, len(list(tables()))))
+
+
+@cache
+def _criteria(entities: frozenset[str], number_of_tables: int) -> tuple[LoaderCriteriaOption, ...]:
+    conditions = ((table, condition(table, entities)) for table in tables())
+    return tuple(with_loader_criteria(table, found) for table, found in conditions if found is not None)
+
+
+def condition(table: type[SQLModel], entities: frozenset[str]) -> ColumnElement[bool] | None:
+    """Which rows of a table are of these selling entities. None: the table is everybody's. LookupError for one that
+    nobody has thought of."""
+    own = col(LifecycleRow.selling_entity).in_(sorted(entities))
+    contracts, accounts = select(LifecycleRow.contract).where(own), select(LifecycleRow.account).where(own)
+    cases = select(CaseRow.id).where(col(CaseRow.contract).in_(contracts))
+    if table is LifecycleRow:
+        return own
+    if table is CaseNoteRow:
+        return col(CaseNoteRow.case_id).in_(cases)
+    if table is DeliveryRow:
+        return col(DeliveryRow.stream).in_(contracts)
+    if table is InboxRow:
+        about = select(CaseRow.inbox_id).where(col(CaseRow.contract).in_(contracts))
+        delivered = select(DeliveryRow.inbox_id).where(col(DeliveryRow.stream).in_(contracts))
+        return or_(col(InboxRow.id).in_(about), col(InboxRow.id).in_(delivered))
+    columns = inspect(table).columns
+    for name, mine in (("contract", contracts), ("account", accounts)):
+        if name in columns:
+            found: ColumnElement[bool] = columns[name].in_(mine)
+            return found
+    if table.__tablename__ in OF_NO_REGION:
+        return false()
+    if table.__tablename__ in OF_EVERYBODY:
+        return None
+    raise LookupError(f"{table.__tablename__} tells of which region? name the table in store/reach.py")

@@ -12,7 +12,7 @@ from domain.access.policy import (
     default_policy,
     demo_principal,
 )
-from domain.access.visible import Seen, see, visible
+from domain.access.visible import Veiled, see, veiled, visible
 
 __all__ = [
     "EVERYWHERE",
@@ -24,10 +24,11 @@ __all__ = [
     "Principal",
     "Role",
     "RolePolicy",
-    "Seen",
     "Sensitive",
+    "Veiled",
     "default_policy",
     "demo_principal",
     "see",
+    "veiled",
     "visible",
 ]

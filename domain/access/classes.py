@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -46,7 +46,14 @@ class Guarded(BaseModel):
 
 @cache
 def sensitive_fields(model: type[BaseModel]) -> dict[str, FieldClass]:
-    """The classes of a model's own fields, by name; a field without one is open to whoever may read the model."""
-    marked = {name: tuple(field.metadata) for name, field in model.model_fields.items()}
-    marked |= {name: get_args(field.return_type) for name, field in model.model_computed_fields.items()}
-    return {name: mark.kind for name, marks in marked.items() for mark in marks if isinstance(mark, Sensitive)}
+    """The classes of a model's own fields, by name; a field without one is open to whoever may read the model.
+    TypeError for a model that can't say what of it is hidden."""
+    found = {
+        name: mark.kind
+        for name, field in model.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, Sensitive)
+    }
+    if found and not issubclass(model, Guarded):
+        raise TypeError(f"{model.__name__} has sensitive fields ({', '.join(found)}): let it be Guarded")
+    return found

@@ -1,85 +1,94 @@
 """The one place where sensitive fields are masked: for the API, the console, the CLI and exports alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from domain.access.classes import FieldClass, sensitive_fields
 from domain.access.policy import Principal
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Seen:
-    """An answer as its reader sees it, as plain JSON; which classes of sensitive data it really shows, and which it
-    hides."""
+class Veiled(Generic[T]):
+    """An answer as its reader sees it: what must not be seen is None, and named in `masked` beside it. `shown`: the
+    classes of sensitive data that it really shows; `hidden`: those that it would."""
 
-    data: Any
+    answer: T
     shown: frozenset[FieldClass]
     hidden: frozenset[FieldClass]
 
 
+def veiled(principal: Principal, answer: T) -> Veiled[T]:
+    """The answer, with its models as models: for a page. A read that shows something sensitive is audited before it is
+    answered."""
+    veil = _Veil(principal)
+    return Veiled(veil.over(answer), frozenset(veil.shown), frozenset(veil.hidden))
+
+
+def see(principal: Principal, answer: Any) -> Veiled[Any]:
+    """The same as plain JSON: of a model, or of anything that JSON can hold with models in it."""
+    found = veiled(principal, answer)
+    return Veiled(_plain(found.answer), found.shown, found.hidden)
+
+
 def visible(principal: Principal, model: BaseModel) -> dict[str, Any]:
-    """The model as plain JSON; what the principal must not see is null and named in `masked` beside it."""
-    data: dict[str, Any] = see(principal, model).data
+    """One model as plain JSON, as the principal sees it."""
+    data: dict[str, Any] = see(principal, model).answer
     return data
 
 
-def see(principal: Principal, answer: Any) -> Seen:
-    """The same of a model, or of anything that JSON can hold with models in it; it also says what it shows: a read that
-    shows something sensitive is audited before it is answered."""
-    masking = _Masking(principal)
-    data = masking.of(answer)
-    return Seen(data, frozenset(masking.shown), frozenset(masking.hidden))
-
-
-class _Masking:
-    """One answer on its way to one reader."""
+class _Veil:
+    """What is laid over one answer for one reader."""
 
     def __init__(self, principal: Principal) -> None:
         self._sees = principal.sees
         self.shown: set[FieldClass] = set()
         self.hidden: set[FieldClass] = set()
 
-    def of(self, value: Any) -> Any:
+    def over(self, value: Any) -> Any:
+        """The value itself where nothing of it is hidden."""
         if isinstance(value, BaseModel):
-            return self._masked(value, value.model_dump(mode="json"))
+            return self._over_model(value)
         if isinstance(value, Mapping):
-            return {str(name): self.of(inner) for name, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.of(inner) for inner in value]
-        return to_jsonable_python(value)
+            inside = {name: self.over(inner) for name, inner in value.items()}
+            return inside if any(inside[name] is not value[name] for name in inside) else value
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            items = [self.over(inner) for inner in value]
+            return type(value)(items) if any(new is not old for new, old in zip(items, value, strict=True)) else value
+        return value
 
-    def _masked(self, value: Any, dumped: Any) -> Any:
-        """`dumped`, the JSON of `value`, masked in place."""
-        if isinstance(value, RootModel):
-            return self._masked(value.root, dumped)
-        if isinstance(value, BaseModel) and isinstance(dumped, dict):
-            self._mask_fields(value, dumped)
-        elif isinstance(value, Mapping) and isinstance(dumped, dict):
-            for name, inner in zip(dumped, value.values(), strict=True):
-                dumped[name] = self._masked(inner, dumped[name])
-        elif isinstance(value, Sequence) and isinstance(dumped, list):
-            for number, inner in enumerate(value):
-                dumped[number] = self._masked(inner, dumped[number])
-        return dumped
-
-    def _mask_fields(self, model: BaseModel, dumped: dict[str, Any]) -> None:
-        # what only a newer version of us knows has no class that we know: it is not shown
-        for name in model.model_extra or ():
-            dumped.pop(name, None)
-        classes, masked = sensitive_fields(type(model)), []
-        for name in dumped:
+    def _over_model(self, model: BaseModel) -> BaseModel:
+        classes, masked = sensitive_fields(type(model)), list[str]()
+        changes: dict[str, Any] = {}
+        for name in type(model).model_fields:
             kind, inner = classes.get(name), getattr(model, name)
             if kind is not None and kind not in self._sees:
-                dumped[name] = None
+                changes[name] = None
                 masked.append(name)
                 self.hidden.add(kind)
                 continue
-            dumped[name] = self._masked(inner, dumped[name])
             if kind is not None and inner not in (None, "", (), [], {}):
                 self.shown.add(kind)
+            if (over := self.over(inner)) is not inner:
+                changes[name] = over
         if masked:
-            dumped["masked"] = sorted({*(dumped.get("masked") or ()), *masked})
+            changes["masked"] = tuple(masked)
+        if model.model_extra:  # what only a newer version of us knows has no class that we know
+            model = model.model_copy()
+            (model.model_extra or {}).clear()
+        return model.model_copy(update=changes) if changes else model
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", warnings=False)  # a hidden field is None, whatever its type
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return to_jsonable_python(value)
