@@ -23,6 +23,7 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
+from activities.observing import Observed
 from activities.occasions import Told
 from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
@@ -31,6 +32,8 @@ from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
 from adapters.recording.world import RecordingWorld
+from adapters.seen import SeenTransport
+from adapters.timing import Times
 from adapters.turns import Limits
 from domain.company import Company, load_company
 from domain.limits import Turns
@@ -40,8 +43,10 @@ from domain.ports import ChangeFeed, CrmReader
 from domain.routes import Landscape, foreign_words
 from starter.sections import KINDS, Kind, Reader
 from starter.settings import Settings, SettingsError
+from starter.telling import Telling
 from starter.temporal import connect_config
 from store.account_health import SqlAccountHealth
+from store.call_times import SqlCallTimes
 from store.database import Database
 from store.feeds import SqlFeeds
 from store.ledger import SqlLedger
@@ -50,6 +55,7 @@ from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
 from vendors import FEEDS, READERS, TOKEN_PATHS, Opening, open_adapter
+from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
@@ -125,17 +131,20 @@ def _one_line(error: Exception) -> str:
 async def connect(settings: Settings, *, lazy: bool = False) -> Client:
     """A client of the Temporal server that the environment names, else of the local stack's. `lazy`: it connects with
     its first call."""
-    return await Client.connect(**connect_config(settings), data_converter=pydantic_data_converter, lazy=lazy)
+    told, converter = [] if settings.tracing.endpoint is None else [Telling()], pydantic_data_converter
+    return await Client.connect(**connect_config(settings), data_converter=converter, lazy=lazy, interceptors=told)
 
 
 @asynccontextmanager
 async def open_limits(database: Database) -> AsyncIterator[Limits]:
-    """The limits of this process's connections, shared with every other process over the store."""
-    limits = Limits(SqlLimits(database))
+    """The limits of this process's connections, and their times, shared with every process over the store."""
+    times = Times(SqlCallTimes(database))
+    limits = Limits(SqlLimits(database), times)
     try:
         yield limits
     finally:
         await limits.close()
+        await times.close()
 
 
 @asynccontextmanager
@@ -257,7 +266,9 @@ def _http_client(settings: Settings, connection: str, limits: Limits | None = No
 
 def _transport(settings: Settings, connection: str, limits: Limits | None) -> httpx.AsyncBaseTransport:
     """The way out, within the connection's limits. Only who has no store has none, and may not need any."""
-    out, limit = httpx.AsyncHTTPTransport(trust_env=False), settings.connections[connection].limits
+    limit = settings.connections[connection].limits
+    times = None if limits is None else limits.times
+    out = SeenTransport(httpx.AsyncHTTPTransport(trust_env=False), connection, times)
     if limits is None and not limit.none:
         raise SettingsError(f"connections.{connection}.limits: they need the store, which is not open here")
     return out if limits is None else LimitedTransport(out, limits.of(connection, limit))
@@ -280,7 +291,7 @@ def workers(
 
     `begun` is told of each request to a connected system before it is carried out.
     """
-    told = [Told(begun)] if begun else []
+    told = [Observed(), *([Told(begun)] if begun else [])]
     effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
 
     def activities(system: System) -> object:
@@ -303,6 +314,7 @@ def workers(
         task_queue=task_queue,
         workflows=[CustomerLifecycle],
         activities=activities_of(DeskActivities(SqlViews(database), company)),
+        interceptors=[CarriesTraces(), Observed()],
         max_cached_workflows=max_cached_workflows,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),
         graceful_shutdown_timeout=grace,
@@ -380,6 +392,7 @@ def feed_workers(
         task_queue=f"{task_queue}-feeds",
         workflows=[ReadChangeFeed],
         activities=activities_of(FeedActivities(feeds, SqlFeeds(database))),
+        interceptors=[CarriesTraces(), Observed()],
         graceful_shutdown_timeout=timedelta(seconds=graceful),
     )
     return [worker]

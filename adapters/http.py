@@ -30,6 +30,9 @@ Json = dict[str, Any]
 DEADLINE = "deadline"
 """A request's extension: its asyncio.Timeout, which adapters.limits stops while the call waits for its turn."""
 
+OPERATION = "operation"
+"""A request's extension: what is asked, in our words, for adapters.seen; a URL may name a customer."""
+
 _LONGEST_WAIT = timedelta(days=1)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _DEFINITE: dict[int, type[TenureError]] = {
@@ -150,7 +153,9 @@ class JsonApi:
         try:
             # httpx bounds each read and write, never the whole call: a dripping answer would outlive its ledger lease.
             async with asyncio.timeout(deadline.total_seconds()) as bound:
-                response = await self._client.request(method, path, extensions={DEADLINE: bound}, **request)
+                response = await self._client.request(
+                    method, path, extensions={DEADLINE: bound, OPERATION: operation}, **request
+                )
         except TimeoutError:
             raise doubt(f"{name}: no answer within {deadline.total_seconds():g} s") from None
         except _NOT_SENT as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from adapters.seen import Timekeeper
 from domain.errors import RateLimited, SourceUnavailable, TenureError
 from domain.limits import STALE, Ended, Limit, LimitBook, Standing
 
@@ -48,10 +49,14 @@ _patience: ContextVar[float] = ContextVar("patience", default=PATIENCE)
 
 
 class Limits:
-    """The limiters of a process, one for each connection, over one book that all processes share."""
+    """The limiters of a process, one for each connection, over one book that all processes share.
 
-    def __init__(self, book: LimitBook) -> None:
+    `times`: who keeps the time of the calls that are made within them.
+    """
+
+    def __init__(self, book: LimitBook, times: Timekeeper | None = None) -> None:
         self._book = book
+        self.times = times
         self._limiters: dict[str, Limiter] = {}
         self._standings: Mapping[str, Standing] = {}
         self._known_until = 0.0

@@ -4,6 +4,10 @@ import re
 import uuid
 from datetime import datetime
 
+TRACE_HEADER = "_tracer-data"  # as the SDK's own OpenTelemetry interceptors name it
+LIFE_HEADER = "_tracer-life"
+"""Headers of Temporal messages: what somebody does belongs to, and what the lifecycle was begun by."""
+
 
 def contract_id(connection: str, deal_id: str, part: int = 1) -> str:
     """Our own id of a contract: the CRM connection, the deal it was won with, and its part when a deal is split."""

@@ -23,6 +23,7 @@ from domain.facts import facts_of as facts_of_event
 from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
+from starter.arrivals import Origin, arriving, origins_of
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
@@ -53,7 +54,8 @@ class Unreachable(Exception):
 class Mediated:
     """One batch, ready to go: what is to be told, which levels that is, and what needs no telling.
 
-    `levels` by kind, with the seq that tells it. `stale`: seqs that the lifecycle had seen before.
+    `levels` by kind, with the seq that tells it. `stale`: seqs that the lifecycle had seen before. `origins`: where the
+    rows come from, by seq.
     """
 
     lifecycle: LifecycleRow
@@ -64,6 +66,7 @@ class Mediated:
     levels: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     stale: set[int] = field(default_factory=set)
     answers: dict[int, Answer] = field(default_factory=dict)
+    origins: dict[int, Origin] = field(default_factory=dict)
 
 
 class Deliverer:
@@ -104,11 +107,13 @@ class Deliverer:
             batch = await self._db.write(lambda session: self._mediate(session, stream, fence))
             if batch is None:
                 return 0
-            if batch.start is not None:
-                await self._start(batch)
-            if batch.events:
-                await self._tell(batch)
-            await self._db.write(lambda session: self._settle(session, stream, fence, batch))
+            told = [batch.start.seq] if batch.start else [event.seq for event in batch.events]
+            with arriving(stream, batch.origins, told):
+                if batch.start is not None:
+                    await self._start(batch)
+                if batch.events:
+                    await self._tell(batch)
+                await self._db.write(lambda session: self._settle(session, stream, fence, batch))
             return len(batch.answers)
         finally:
             await self._streams.release(stream, fence)
@@ -122,6 +127,7 @@ class Deliverer:
         if not lifecycle.started and (start := _pending_start(session, stream)) and start not in rows:
             rows.insert(0, start)  # what waited for the contract came first, and may fill the batch
         batch = Mediated(lifecycle, revision=_revision(session, stream), former=former_of(session, stream))
+        batch.origins = origins_of(session, rows)
         touched: dict[str, int] = {}
         for row in rows:
             if lifecycle.closed and row.kind == FACT:

@@ -35,6 +35,16 @@ from starter.signatures import Signatures
 from starter.sources.reading import Sources
 from starter.sources.taking import NotTaken, rows_of
 from starter.temporal import connect_config
+from starter.tracing import (
+    SpanKind,
+    configure_tracing,
+    correlation,
+    fresh_traceparent,
+    given_traceparent,
+    span,
+    stop_tracing,
+    traceparent,
+)
 from store.group_commit import Received
 
 log = structlog.get_logger("tenure.gateway")
@@ -87,23 +97,32 @@ class Gateway:
 
     async def receive(self, source: str, request: Request) -> Response:
         """Store the events of one request. Raises Problem when it is refused or can't be stored."""
-        began = time.monotonic()
+        began, moment = time.monotonic(), time.time_ns()
         signatures = self._signatures.get(source)
         if signatures is None:
             raise Problem(HTTPStatus.NOT_FOUND, "no such webhook source")
         body, headers = await self._read(source, request), request.headers
         if refusal := signatures.refusal(body, headers, method=request.method, url=str(request.url)):
             raise self._refuse(source, refusal, HTTPStatus.UNAUTHORIZED, "the signature is missing, wrong or too old")
+        # Whose trace it belongs to is believed of none but a known sender.
+        with span(f"webhook {source}", SpanKind.SERVER, parent=given_traceparent(headers), began=moment, source=source):
+            taken = await self._take(source, body, request, signatures.message_id(headers))
+        self.metrics.seconds.labels(source).observe(time.monotonic() - began)
+        answer = taken[0] if len(taken) == 1 else TakenEvents(status="accepted", events=taken)
+        return JSONResponse(answer.model_dump(), status_code=HTTPStatus.ACCEPTED)
+
+    async def _take(self, source: str, body: bytes, request: Request, message_id: str) -> list[TakenEvent]:
         try:
-            rows = rows_of(self._sources[source], body, headers, signatures.message_id(headers))
+            rows = rows_of(self._sources[source], body, request.headers, message_id)
         except NotTaken as error:
             too_many = error.reason == "too_many"
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
             raise self._refuse(source, error.reason, status, str(error)) from None
-        taken = await self._store(source, rows) if rows else []
-        self.metrics.seconds.labels(source).observe(time.monotonic() - began)
-        answer = taken[0] if len(taken) == 1 else TakenEvents(status="accepted", events=taken)
-        return JSONResponse(answer.model_dump(), status_code=HTTPStatus.ACCEPTED)
+        trace = traceparent() or fresh_traceparent()
+        for row in rows:
+            row.trace = trace
+        with structlog.contextvars.bound_contextvars(correlation=correlation(trace)):
+            return await self._store(source, rows) if rows else []
 
     async def _store(self, source: str, rows: Sequence[Received]) -> list[TakenEvent]:
         try:
@@ -235,6 +254,7 @@ def main() -> int:
 
     settings = load_settings()
     configure_logging("gateway", settings.log_level)
+    configure_tracing("gateway", settings.tracing)
     # uvicorn raises the signal again when it is done; it must not end the process before the store is closed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     database = open_store(settings)
@@ -255,6 +275,7 @@ def main() -> int:
             server.run()
     finally:
         database.close()
+        stop_tracing()
     return 0
 
 

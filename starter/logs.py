@@ -5,18 +5,20 @@ import sys
 import traceback
 
 import structlog
-from structlog.typing import Processor
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor
 
 
 def configure_logging(process: str, level: str = "INFO") -> None:
     """Set up structlog and the standard library's logging. `process` names the process in every line."""
 
-    def name_process(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def name_process(_: object, __: str, event: EventDict) -> EventDict:
         event["process"] = process
         return event
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _correlate,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,6 +46,15 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     root.setLevel(level)
     # One line for every request to an outside system is noise, and its URL may name a customer.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _correlate(_: object, __: str, event: EventDict) -> EventDict:
+    """The trace that a line belongs to, as its correlation id, unless whoever wrote it knows another."""
+    ids = trace.get_current_span().get_span_context()
+    if ids.is_valid:
+        event.setdefault("correlation", trace.format_trace_id(ids.trace_id))
+        event["span"] = trace.format_span_id(ids.span_id)
+    return event
 
 
 def where(error: BaseException) -> str:

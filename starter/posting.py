@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 
 from starter.sections import Subscriber
 from starter.settings import Settings, SettingsError
+from starter.tracing import HEADER, SpanKind, StatusCode, span, traceparent
 from store.outgoing import Letter
 
 MOST_OF_AN_ANSWER = 65_536  # bytes that are read so that the connection can be used again; nobody looks at them
@@ -44,6 +45,14 @@ class Postman:
 
     async def send(self, letter: Letter) -> Reply:
         """One try, within the time-out. Whatever goes wrong with it is the reply: nothing is raised."""
+        kind, at = str(letter.body.get("type", "")), SpanKind.PRODUCER
+        with span(f"send {self.name}", at, parent=letter.trace, contract=letter.contract, type=kind) as sending:
+            reply = await self._post(letter)
+            if reply.outcome != "delivered":
+                sending.set_status(StatusCode.ERROR, reply.problem)
+        return reply
+
+    async def _post(self, letter: Letter) -> Reply:
         body = to_json(letter.body)
         reply = Reply("failed", f"no answer within {self._timeout:g} seconds")
         try:
@@ -70,6 +79,7 @@ class Postman:
             "webhook-id": letter.event_id,
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": " ".join(signer.sign(letter.event_id, at, text) for signer in self._signers),
+            **({HEADER: trace} if (trace := traceparent()) else {}),
         }
 
 

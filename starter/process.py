@@ -15,6 +15,7 @@ from domain.errors import SourceUnavailable
 from starter.logs import configure_logging
 from starter.ready import beat, withdraw_ready
 from starter.settings import Settings, SettingsError, load_settings
+from starter.tracing import configure_tracing, stop_tracing
 
 RECONNECT_AFTER = 2.0
 
@@ -26,12 +27,14 @@ def run_process(name: str, serve: Callable[[Settings, asyncio.Event], Awaitable[
     try:
         settings = load_settings()
         configure_logging(name, settings.log_level)
+        configure_tracing(name, settings.tracing)
         asyncio.run(_until_signalled(serve, settings))
     except SettingsError as error:
         sys.stderr.write(f"tenure {name}: {error}\n")
         sys.exit(2)
     except SourceUnavailable as error:  # while it begins; later it waits, and tries again
         sys.exit(f"tenure {name}: {error}")
+    stop_tracing()
     # a process that ends right after its Temporal client can abort (sdk-python #300); everything is written by now
     sys.stdout.flush()
     sys.stderr.flush()

@@ -267,3 +267,13 @@ class Tuning(Section):
     grace: float = Field(10.0, gt=0)
     max_cached_workflows: int = Field(500, ge=1)
     keep_outgoing_days: float = Field(30.0, gt=0)
+
+
+class Tracing(Section):
+    """Where spans go: the base URL of an OTLP collector over HTTP (`http://tempo:4318`); nowhere without one.
+
+    `ratio`: how many of the traces that begin here are recorded.
+    """
+
+    endpoint: str | None = Field(None, pattern=r"^https?://[^/\s@]+(/\S*)?$")
+    ratio: float = Field(1.0, ge=0, le=1)

@@ -26,6 +26,7 @@ from starter.sections import (
     Secret,
     Subscriber,
     Temporal,
+    Tracing,
     Tuning,
     WebhookSource,
 )
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
     figures: Figures = Figures()
+    tracing: Tracing = Tracing()
 
     _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
     _config_file: Path | None = PrivateAttr(default=None)
@@ -291,6 +293,9 @@ class Settings(BaseSettings):
             "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
             "TENURE_ERP__KEEP_TRYTON": str(self.erp.keep_tryton).lower(),
         }
+        if self.tracing.endpoint is not None:
+            variables["TENURE_TRACING__ENDPOINT"] = self.tracing.endpoint
+            variables["TENURE_TRACING__RATIO"] = str(self.tracing.ratio)
         for name, port in self.ports().items():
             variables[PREFIX + name.upper().replace(".", "__")] = str(port)
         if self._config_file is not None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache, partial
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
@@ -143,14 +144,14 @@ class Database:
 
     async def read(self, fn: Callable[[Session], T]) -> T:
         """`fn` in a transaction that is rolled back: what it writes is lost."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.read_sync, fn))
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _with_context(self.read_sync, fn))
 
     async def write(self, fn: Callable[[Session], T]) -> T:
         """`fn` in a transaction that commits when it returns and rolls back when it raises.
 
         A cancelled caller does not take the write back: it may commit a moment later.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writers, partial(self.write_sync, fn))
+        return await asyncio.get_running_loop().run_in_executor(self._writers, _with_context(self.write_sync, fn))
 
     def read_sync(self, fn: Callable[[Session], T]) -> T:
         return self._in_session(self.engine, fn, commit=False)
@@ -176,6 +177,11 @@ class Database:
                 raise
             reason = str(error.orig).partition("\n")[0]
             raise SourceUnavailable(f"the store does not answer: {reason}") from error
+
+
+def _with_context(work: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> Callable[[], T]:
+    """For a thread of a pool: what is logged and written there belongs to the trace of whoever asked."""
+    return partial(copy_context().run, work, fn)
 
 
 def _is_sqlite(url: str) -> bool:

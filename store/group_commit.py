@@ -39,6 +39,7 @@ class Received:
     problem: str = ""
     attempts: int = 0
     received_at: datetime = field(default_factory=utc_now)
+    trace: str = ""
 
 
 _COLUMNS = tuple(each.name for each in fields(Received))

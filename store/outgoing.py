@@ -18,19 +18,21 @@ from domain.events import LifecycleSaid
 from store.cases import open_case, resolve_case
 from store.database import change, db_now, insert_once, now
 from store.tables import CaseRow, LifecycleRow, OutgoingDeliveryRow, OutgoingRow, StreamRow
+from store.tracing import traceparent
 
 WAITING = ("pending", "held")
 GONE = "the subscriber is gone (410)"
 
 
 class Letter(NamedTuple):
-    """One event, due for one subscriber. `attempts`: how often it was tried in vain."""
+    """One event, due for one subscriber. `attempts`: how often it was tried in vain. `trace`: what it follows from."""
 
     delivery: int
     contract: str
     event_id: str
     body: dict[str, Any]
     attempts: int
+    trace: str = ""
 
 
 class Result(NamedTuple):
@@ -64,7 +66,13 @@ def append(session: Session, row: ViewRow, turns: Sequence[LifecycleSaid], at: d
     for n, said in enumerate(turns):
         body = cloud_event(said, row, n, tenant=life.tenant if life else None, at=at)
         event = OutgoingRow(
-            event_id=body["id"], contract=row.contract, type=said.type, body=body, created_at=moment, relayed=False
+            event_id=body["id"],
+            contract=row.contract,
+            type=said.type,
+            body=body,
+            created_at=moment,
+            relayed=False,
+            trace=traceparent(),
         )
         insert_once(session, event, keys=("event_id",))
 
@@ -118,7 +126,7 @@ def heads(session: Session, subscriber: str, limit: int, *, busy: Collection[str
         .limit(limit)
     )
     return [
-        Letter(delivery.id or 0, delivery.contract, event.event_id, event.body, delivery.attempts)
+        Letter(delivery.id or 0, delivery.contract, event.event_id, event.body, delivery.attempts, event.trace)
         for delivery, event in session.exec(query).all()
     ]
 

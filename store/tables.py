@@ -51,7 +51,8 @@ class InboxRow(SQLModel, table=True):
 
     `state`: received, hint (the record that it names is to be read back first), routed, parked (for a foreign id), dead
     or ignored. `reason` says why in words, `problem` in one of a few, by which dead letters are alike. `original`: the
-    payload before its first correction. `next_try_at` is on the database's clock.
+    payload before its first correction. `next_try_at` is on the database's clock. `trace`: the W3C traceparent of what
+    took it in.
     """
 
     __tablename__ = "inbox"
@@ -77,6 +78,7 @@ class InboxRow(SQLModel, table=True):
     original: str | None = Field(default=None, sa_type=Text)
     attempts: int = 0
     next_try_at: float = 0.0
+    trace: str = ""
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -294,6 +296,7 @@ class OutgoingRow(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=Json)
     created_at: float
     relayed: bool = False
+    trace: str = ""
 
 
 class OutgoingDeliveryRow(SQLModel, table=True):
