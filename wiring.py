@@ -284,6 +284,7 @@ def workers(
     landscape: Landscape | None = None,
     sticky_timeout: float = 2.0,
     max_cached_workflows: int = 500,
+    workflow_tasks: int = 8,
     graceful: float = 10.0,
     begun: Callable[[object], None] | None = None,
 ) -> Sequence[Worker]:
@@ -316,6 +317,7 @@ def workers(
         activities=activities_of(DeskActivities(SqlViews(database), company)),
         interceptors=[CarriesTraces(), Observed()],
         max_cached_workflows=max_cached_workflows,
+        max_concurrent_workflow_tasks=workflow_tasks,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),
         graceful_shutdown_timeout=grace,
     )

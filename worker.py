@@ -37,6 +37,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 landscape=landscape,
                 sticky_timeout=settings.tuning.sticky_timeout,
                 max_cached_workflows=settings.tuning.max_cached_workflows,
+                workflow_tasks=settings.tuning.workflow_tasks,
                 graceful=settings.tuning.grace,
             ):
                 await stack.enter_async_context(worker)

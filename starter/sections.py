@@ -258,7 +258,9 @@ class Tuning(Section):
 
     `sticky_timeout`: how long a workflow waits for a worker that was killed. `lease`: how long a dispatcher holds a
     stream without renewing. `poll`: pause between two looks at an empty inbox. `grace`: from SIGTERM to SIGKILL.
-    `keep_outgoing_days`: how long a published event is kept after everybody has got it.
+    `keep_outgoing_days`: how long a published event is kept after everybody has got it. `workflow_tasks`: how many
+    workflow tasks a worker takes at once. Their work is Python's, one at a time: those that a worker took and can't get
+    at run out of their ten seconds in its hands, and are all done again.
     """
 
     sticky_timeout: float = Field(2.0, gt=0)
@@ -266,6 +268,7 @@ class Tuning(Section):
     poll: float = Field(0.2, gt=0)
     grace: float = Field(10.0, gt=0)
     max_cached_workflows: int = Field(500, ge=1)
+    workflow_tasks: int = Field(8, ge=2)
     keep_outgoing_days: float = Field(30.0, gt=0)
 
 

@@ -157,7 +157,7 @@ async def test_ten_years_with_thirty_changes_are_one_run_under_4000_events(tempo
 
 async def test_what_nothing_mends_is_given_up_and_says_so(temporal: Client, company: Company, monkeypatch: Any) -> None:
     """A refusal for good is tried again every few hours for ever, as in production; a simulation stops there."""
-    monkeypatch.setattr("starter.simulation.life.TOO_MUCH", 400)
+    monkeypatch.setattr("starter.simulation.life.TOO_MUCH", 250)
     begun = signed(document("annual_saas"), company, Landscape(), "crm")
     held = """
     [[at]]
