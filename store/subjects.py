@@ -62,6 +62,16 @@ def surviving(session: Session, account: str) -> str:
     return _ancestors(session, account)[-1]
 
 
+def merged_accounts(session: Session) -> dict[str, str]:
+    """Every account's id that is gone, with the account that it is part of now."""
+    into = {row.account: row.into for row in session.exec(select(AccountAliasRow))}
+
+    def last(account: str, steps: int = DEEPEST) -> str:
+        return last(into[account], steps - 1) if account in into and steps else account
+
+    return {account: last(account) for account in into}
+
+
 def ended_of_account(session: Session, account: str) -> Sequence[LifecycleRow]:
     """The ended contracts of an account, and of those that were merged with it, the latest first."""
     query = (
