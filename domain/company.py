@@ -7,8 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from domain.base import Frozen
+from domain.hours import BusinessHours
+from domain.ownership import Ownership, Team
 from domain.policies.stages import Policy, StageName
 from domain.ports import OnboardingTask
+from domain.targets import TEAM_HOURS, SlaTarget
 
 StandardTerm = Literal["payment_terms_days", "notice_days", "initial_months", "renewal_months", "free_months"]
 
@@ -125,7 +128,8 @@ class ReportingPolicy(Frozen):
 
 class Company(Frozen):
     """`early_event_days`: how long an event may wait for its contract before that is a case. `stages`: which stages of
-    a lifecycle run off, or observe; what is not named acts."""
+    a lifecycle run off, or observe; what is not named acts. `hours`: business hours by name. `ownership`: which team's
+    turn it is. `sla`: what is promised, where that is other than domain/sla.py's own targets."""
 
     tenant: str
     entities: tuple[LegalEntity, ...]
@@ -144,6 +148,10 @@ class Company(Frozen):
     reporting: ReportingPolicy = ReportingPolicy()
     early_event_days: int = 3
     stages: dict[StageName, Policy] = {}
+    hours: dict[str, BusinessHours] = {}
+    teams: tuple[Team, ...] = ()
+    ownership: Ownership = Ownership()
+    sla: tuple[SlaTarget, ...] = ()
 
     @model_validator(mode="after")
     def _limits_cover_every_currency(self) -> Self:
@@ -151,6 +159,28 @@ class Company(Frozen):
         if self.approval.limits and (missing := sold_in - self.approval.limits.keys()):
             raise ValueError(f"approval.limits names no limit for {', '.join(sorted(missing))}")
         return self
+
+    @model_validator(mode="after")
+    def _teams_and_hours_are_there(self) -> Self:
+        teams = {team.id for team in self.teams}
+        named = self.ownership.named() | {team.escalate.to for team in self.teams if team.escalate}
+        if missing := named - teams:
+            known = ", ".join(sorted(teams)) or "none"
+            raise ValueError(f"there is no team {', '.join(sorted(missing))}; known: {known}")
+        if len(teams) < len(self.teams):
+            raise ValueError("two teams have one id")
+        used = {team.hours for team in self.teams} | {target.hours for target in self.sla} - {TEAM_HOURS}
+        if unknown := sorted({name for name in used if name} - self.hours.keys()):
+            raise ValueError(f"hours: there are no hours {', '.join(unknown)}")
+        return self
+
+    def team(self, id: str) -> Team | None:
+        return next((team for team in self.teams if team.id == id), None)
+
+    def hours_of(self, team: str) -> BusinessHours | None:
+        """None is around the clock."""
+        found = self.team(team)
+        return self.hours.get(found.hours or "") if found else None
 
     @property
     def milestones(self) -> frozenset[str]:

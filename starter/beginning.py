@@ -13,14 +13,16 @@ from domain.facts import DEAL, Fact
 from domain.intake import Deal
 from domain.messages import OrderCorrected, Succession
 from domain.splitting import Document, Placed, place, split
+from domain.targets import ClockKind
 from starter.slips import Slip
 from store.cases import resolve_case
+from store.clocks import start_clock
 from store.facts import known_fact, learn
 from store.inbox import mark_ignored, unpark
 from store.lifecycles import add_lifecycle, follow, link
 from store.orders import add_order, newest_order
 from store.subjects import ended_of_account, open_of_account
-from store.tables import CaseRow, EffectRow, LifecycleRow
+from store.tables import CaseRow, EffectRow, LifecycleRow, utc_now
 
 NO_NEWS = {"deal_version", "beside"}  # it moves with every save in the CRM; what the other contracts sell is theirs
 ONE_OFF = "one_off"
@@ -71,6 +73,7 @@ def add_contract(session: Session, tenant: str, contract: str, document: Documen
     )
     add_lifecycle(session, lifecycle)
     add_order(session, contract, document, author)
+    start_clock(session, ClockKind.ORDER_ACTIVATED, lifecycle, "", starts=utc_now(), at=utc_now())
     if contract.endswith("/1"):  # it finds the other parts as well
         link(session, "crm", "deal", deal, contract)
     for waits_for in (f"tenure:contract:{contract}", f"crm:account:{account}", f"crm:deal:{deal}"):

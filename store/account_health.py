@@ -6,6 +6,7 @@ from sqlmodel import Session, select
 from domain.books import RolledUp
 from domain.policies.account_risk import roll_up
 from domain.ports import Health
+from store.clocks import risk_was_told
 from store.database import Database, insert_once
 from store.tables import ContractRiskRow, RolledUpRow
 
@@ -45,19 +46,21 @@ def _assess(session: Session, contract: str, health: Health, subject: str) -> Ro
     amounts_to = roll_up({each.contract: Health.model_validate(each.health) for each in contracts})
     if (now := amounts_to.model_dump(mode="json")) != row.health:
         row.health, row.version = now, row.version + 1
-    return _what_to_show(row, contract, _seen(row))
+    return _what_to_show(session, row, contract, _seen(row))
 
 
 def _shown(session: Session, contract: str, rolled: RolledUp, subject: str) -> RolledUp:
     row = _locked(session, subject)
     others = [each for each in _seen(row).under_way if each != contract]
-    return _what_to_show(row, contract, _Shown(health=rolled.health, under_way=others))
+    return _what_to_show(session, row, contract, _Shown(health=rolled.health, under_way=others))
 
 
-def _what_to_show(row: RolledUpRow, contract: str, seen: _Shown) -> RolledUp:
+def _what_to_show(session: Session, row: RolledUpRow, contract: str, seen: _Shown) -> RolledUp:
     """Where there is news, the write counts as under way from here on: nobody knows what becomes of it."""
     health = Health.model_validate(row.health)
     news = seen.health != health or contract in seen.under_way
+    if not news:
+        risk_was_told(session, contract)
     if news and contract not in seen.under_way:
         seen.under_way.append(contract)
     row.shown = seen.model_dump(mode="json")

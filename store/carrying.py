@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, func, or_, select, update
 
+from store.clocks import SlaClockRow
 from store.database import change, db_now, insert_once
 from store.tables import (
     AccountAliasRow,
@@ -41,6 +42,7 @@ OF_CONTRACT: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
     (StreamRow, ("stream",)),
     (LifecycleViewRow, ("contract",)),
     (TimelineRow, ("contract", "ref")),
+    (SlaClockRow, ("id",)),
     (ContractRiskRow, ("contract",)),
     (FormerRow, ("contract", "former")),
     (ImportRow, ("contract",)),

@@ -11,6 +11,7 @@ from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
 from store.board import put_on_board
 from store.cases import project_cases
+from store.clocks import keep_clocks
 from store.database import Database, insert_once
 from store.lifecycles import close_lifecycle
 from store.outgoing import append
@@ -94,6 +95,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     put_on_board(session, view)
     project_cases(session, row.contract, view.account, cases, utc_now())
+    keep_clocks(session, before, view, view.as_of)
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
     append(session, row, announce(before, view), view.as_of)

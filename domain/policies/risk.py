@@ -1,6 +1,6 @@
 """How much a customer is at risk, and how urgent its renewal is: explained, and monotone in what goes wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -14,6 +14,7 @@ Concern = tuple[Level, str]
 
 URGENT_WITHIN_DAYS = 30
 CONCERNS_FOR_HIGH = 3
+OVERDUE = "days overdue"
 
 
 class Signals(Frozen):
@@ -71,7 +72,12 @@ def _assess(signals: Signals, policy: RiskPolicy) -> Risk:
 def _billing(signals: Signals, policy: RiskPolicy) -> Iterator[Concern]:
     if signals.overdue_since is not None:
         days = (signals.as_of - signals.overdue_since).days
-        yield "high" if days >= policy.high_after_days_overdue else "medium", f"an invoice is {days} days overdue"
+        yield "high" if days >= policy.high_after_days_overdue else "medium", f"an invoice is {days} {OVERDUE}"
+
+
+def names_overdue(reasons: Iterable[str]) -> bool:
+    """Whether an assessment was made with an overdue invoice known."""
+    return any(reason.endswith(OVERDUE) for reason in reasons)
 
 
 def _support(signals: Signals) -> Iterator[Concern]:

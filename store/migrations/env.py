@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 import store.audit
 import store.board
 import store.call_times
+import store.clocks
 import store.difference_tables
 import store.erp_states
 import store.leaks

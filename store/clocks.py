@@ -1,0 +1,194 @@
+"""SLA clocks: started, held and stopped in the transaction of what tells so; `starter.sla` reckons when one is due."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, col, select, update
+
+from domain.calendar import start_of_day
+from domain.policies.risk import names_overdue
+from domain.sla import Occasion, SlaClock, occasions
+from domain.targets import ClockKind
+from domain.view import LifecycleView
+from store.database import change, insert_once
+from store.tables import ContractRiskRow, Json, LifecycleRow, Moment, utc_now
+
+AT_ONCE = 0.0
+
+
+class SlaClockRow(SQLModel, table=True):
+    """One clock (domain/sla.py says what its fields mean). Instants are of the contract's business time.
+
+    `since`: the instant from which what holds it up has not changed. `planned`: a due instant that is fixed in itself.
+    `holds`: stretches that do not count, as [from, until] in ISO form, the last without an end while it is held.
+    `next_at` is on the machine's clock, in epoch seconds: when the sweep looks at it, None where only news can matter.
+    """
+
+    __tablename__ = "sla_clocks"
+
+    id: str = Field(primary_key=True)
+    kind: str = Field(index=True)
+    contract: str | None = Field(default=None, index=True)
+    account: str | None = None
+    subject: str = Field(default="", index=True)
+    about: str = ""
+    team: str = ""
+    since: datetime = Field(sa_type=Moment)
+    started: datetime | None = Field(default=None, sa_type=Moment)
+    planned: datetime | None = Field(default=None, sa_type=Moment)
+    due: datetime | None = Field(default=None, sa_type=Moment, index=True)
+    warn_at: datetime | None = Field(default=None, sa_type=Moment)
+    warned: datetime | None = Field(default=None, sa_type=Moment)
+    breached: datetime | None = Field(default=None, sa_type=Moment)
+    stopped: datetime | None = Field(default=None, sa_type=Moment)
+    outcome: str = ""
+    holds: list[list[str | None]] = Field(default_factory=list, sa_type=Json)
+    next_at: float | None = Field(default=AT_ONCE, index=True)
+
+
+def clock_of(row: SlaClockRow) -> SlaClock:
+    fields: dict[str, Any] = row.model_dump(include=set(SlaClock.model_fields))
+    return SlaClock(**fields, held=is_held(row))
+
+
+def is_held(row: SlaClockRow) -> bool:
+    return bool(row.holds) and row.holds[-1][1] is None
+
+
+def breaks_of(row: SlaClockRow) -> list[tuple[datetime, datetime]]:
+    """The stretches that do not count and are over."""
+    return [(datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in row.holds if a and b]
+
+
+def clock_id(kind: ClockKind, contract: str, subject: str) -> str:
+    return f"{kind.value}:{contract}:{subject}" if subject else f"{kind.value}:{contract}"
+
+
+def start_clock(
+    session: Session,
+    kind: ClockKind,
+    life: LifecycleRow,
+    subject: str,
+    *,
+    starts: datetime | None,
+    at: datetime,
+    planned: datetime | None = None,
+) -> bool:
+    """False when this occasion has had its clock."""
+    row = SlaClockRow(
+        id=clock_id(kind, life.contract, subject),
+        kind=kind.value,
+        contract=life.contract,
+        account=life.account,
+        subject=subject,
+        about=subject if kind in (ClockKind.MILESTONE_REACHED, ClockKind.BILLING_STARTED) else "",
+        since=at,
+        started=starts,
+        planned=planned,
+    )
+    return insert_once(session, row, keys=("id",))
+
+
+def stop_clock(row: SlaClockRow, at: datetime, *, void: bool = False) -> None:
+    """Stop it; the sweep judges how it ended."""
+    row.stopped, row.next_at = max(at, row.started or at), AT_ONCE
+    row.outcome = "void" if void else ""
+
+
+def stop_running(session: Session, contract: str, kind: ClockKind, at: datetime, *, void: bool = False) -> None:
+    """Stop whatever of a kind runs for a contract."""
+    for row in running(session, contract, kind):
+        stop_clock(row, at, void=void)
+
+
+def running(session: Session, contract: str, kind: ClockKind | None = None) -> Sequence[SlaClockRow]:
+    """The clocks of a contract that have not stopped, those of cases left out."""
+    query = select(SlaClockRow).where(SlaClockRow.contract == contract, col(SlaClockRow.stopped).is_(None))
+    if kind is not None:
+        return session.exec(query.where(SlaClockRow.kind == kind.value)).all()
+    return session.exec(query.where(SlaClockRow.kind != ClockKind.CASE_ANSWERED.value)).all()
+
+
+def look_again(session: Session, contract: str) -> None:
+    """Have the sweep look at every clock of a contract, whose business time was moved."""
+    mine = (col(SlaClockRow.contract) == contract, col(SlaClockRow.next_at).is_not(None))
+    change(session, update(SlaClockRow).where(*mine).values(next_at=AT_ONCE))
+
+
+def keep_clocks(session: Session, before: LifecycleView | None, after: LifecycleView, at: datetime) -> None:
+    """Make a contract's clocks follow its newest view, in the transaction of that view."""
+    life = session.get(LifecycleRow, after.contract)
+    if life is None:
+        return
+    known = {(row.kind, row.subject): row for row in running(session, after.contract)}
+    said = {(each.kind.value, each.subject): each for each in occasions(after, at)}
+    former = {(each.kind, each.subject) for each in occasions(before, at) if each.met} if before else set()
+    news = before is None or _news(before) != _news(after)
+    for name, row in known.items():
+        if row.kind == ClockKind.MILESTONE_REACHED:
+            _milestone(row, after, at, over=not said)
+        elif row.kind != ClockKind.RISK_TOLD or not said:
+            _follow(row, said.get(name), at, news=news)
+    for name, occasion in said.items():
+        if name not in known and (before is not None if occasion.met else True) and occasion[:2] not in former:
+            _begin(session, life, occasion, at)
+    for row in known.values():
+        _hold(row, after, at)
+
+
+def _begin(session: Session, life: LifecycleRow, occasion: Occasion, at: datetime) -> None:
+    """What was due before the view first told of it counts from the view on."""
+    starts = None if occasion.starts is None else max(occasion.starts, at)
+    if start_clock(session, occasion.kind, life, occasion.subject, starts=starts, at=at) and occasion.met:
+        stop_clock(session.get_one(SlaClockRow, clock_id(occasion.kind, life.contract, occasion.subject)), at)
+
+
+def _follow(row: SlaClockRow, occasion: Occasion | None, at: datetime, *, news: bool) -> None:
+    if occasion is None:
+        stop_clock(row, at, void=True)
+    elif occasion.met:
+        stop_clock(row, at)
+    elif row.started is None and news:
+        row.since, row.next_at = at, AT_ONCE
+    elif row.started is not None and occasion.starts is not None and row.started > at:
+        moved = max(occasion.starts, at)  # a window that has not opened yet may be moved
+        if moved != row.started:
+            row.started, row.next_at = moved, AT_ONCE
+
+
+def _milestone(row: SlaClockRow, view: LifecycleView, at: datetime, *, over: bool) -> None:
+    """It stops on the day on which it was reached, however much later that was told."""
+    reached = view.milestones.get(row.subject)
+    if reached is not None:
+        end_of_day = start_of_day(reached + timedelta(days=1), view.zone) - timedelta(seconds=1)
+        stop_clock(row, min(at, end_of_day))
+    elif over:
+        stop_clock(row, at, void=True)
+
+
+def _hold(row: SlaClockRow, view: LifecycleView, at: datetime) -> None:
+    """While a lifecycle is paused nothing is late; nor is the activation while credit is withheld."""
+    activating = row.kind == ClockKind.ORDER_ACTIVATED and view.hold is not None
+    holds = row.stopped is None and (view.paused is not None or activating)
+    if holds and not is_held(row):
+        row.holds, row.next_at = [*row.holds, [at.isoformat(), None]], AT_ONCE
+    elif not holds and is_held(row):
+        row.holds, row.next_at = [*row.holds[:-1], [row.holds[-1][0], at.isoformat()]], AT_ONCE
+
+
+def _news(view: LifecycleView) -> tuple[Any, ...]:
+    """What may let the billing of a line start."""
+    return view.term, view.term_starts, view.milestones, view.paused, [(each.id, each.waits_for) for each in view.lines]
+
+
+def risk_was_told(session: Session, contract: str) -> None:
+    """CS shows what a contract's risk amounts to. Its clock stops where that was assessed with the overdue invoice."""
+    life, risk = session.get(LifecycleRow, contract), session.get(ContractRiskRow, contract)
+    if life is not None and risk is not None and names_overdue(risk.health.get("reasons", ())):
+        stop_running(session, contract, ClockKind.RISK_TOLD, business_now(life))
+
+
+def business_now(life: LifecycleRow) -> datetime:
+    """The lifecycle's business time: the machine's, unless its clock was moved."""
+    return utc_now() + timedelta(seconds=life.clock_shift)
