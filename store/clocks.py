@@ -12,16 +12,18 @@ from domain.sla import Occasion, SlaClock, occasions
 from domain.targets import ClockKind
 from domain.view import LifecycleView
 from store.database import change, insert_once
-from store.tables import ContractRiskRow, Json, LifecycleRow, Moment, utc_now
+from store.tables import ContractRiskRow, Json, LifecycleRow, Moment, SettingRow, utc_now
 
 AT_ONCE = 0.0
+SWEPT = "sla_swept_at"
 
 
 class SlaClockRow(SQLModel, table=True):
     """One clock (domain/sla.py says what its fields mean). Instants are of the contract's business time.
 
-    `since`: the instant from which what holds it up has not changed. `planned`: a due instant that is fixed in itself.
-    `holds`: stretches that do not count, as [from, until] in ISO form, the last without an end while it is held.
+    `since`: the instant from which what it waits for has not changed. `planned`: fixed in advance, the instant at which
+    a milestone is due, or at which a readiness clock starts. `holds`: stretches that do not count, as [from, until] in
+    ISO form, the last without an end while it is `held`.
     `next_at` is on the machine's clock, in epoch seconds: when the sweep looks at it, None where only news can matter.
     """
 
@@ -43,17 +45,13 @@ class SlaClockRow(SQLModel, table=True):
     breached: datetime | None = Field(default=None, sa_type=Moment)
     stopped: datetime | None = Field(default=None, sa_type=Moment)
     outcome: str = ""
+    held: bool = False
     holds: list[list[str | None]] = Field(default_factory=list, sa_type=Json)
     next_at: float | None = Field(default=AT_ONCE, index=True)
 
 
 def clock_of(row: SlaClockRow) -> SlaClock:
-    fields: dict[str, Any] = row.model_dump(include=set(SlaClock.model_fields))
-    return SlaClock(**fields, held=is_held(row))
-
-
-def is_held(row: SlaClockRow) -> bool:
-    return bool(row.holds) and row.holds[-1][1] is None
+    return SlaClock.model_validate(row.model_dump(include=set(SlaClock.model_fields)))
 
 
 def breaks_of(row: SlaClockRow) -> list[tuple[datetime, datetime]]:
@@ -139,8 +137,12 @@ def keep_clocks(session: Session, before: LifecycleView | None, after: Lifecycle
 
 def _begin(session: Session, life: LifecycleRow, occasion: Occasion, at: datetime) -> None:
     """What was due before the view first told of it counts from the view on."""
-    starts = None if occasion.starts is None else max(occasion.starts, at)
-    if start_clock(session, occasion.kind, life, occasion.subject, starts=starts, at=at) and occasion.met:
+    later = occasion.starts if occasion.starts is not None and occasion.starts > at else None
+    starts = None if occasion.starts is None or later else at
+    if (
+        start_clock(session, occasion.kind, life, occasion.subject, starts=starts, at=at, planned=later)
+        and occasion.met
+    ):
         stop_clock(session.get_one(SlaClockRow, clock_id(occasion.kind, life.contract, occasion.subject)), at)
 
 
@@ -149,12 +151,10 @@ def _follow(row: SlaClockRow, occasion: Occasion | None, at: datetime, *, news: 
         stop_clock(row, at, void=True)
     elif occasion.met:
         stop_clock(row, at)
+    elif row.started is None and occasion.starts is not None and occasion.starts != row.planned:
+        row.planned, row.next_at = max(occasion.starts, at), AT_ONCE  # a window that has not opened may be moved
     elif row.started is None and news:
         row.since, row.next_at = at, AT_ONCE
-    elif row.started is not None and occasion.starts is not None and row.started > at:
-        moved = max(occasion.starts, at)  # a window that has not opened yet may be moved
-        if moved != row.started:
-            row.started, row.next_at = moved, AT_ONCE
 
 
 def _milestone(row: SlaClockRow, view: LifecycleView, at: datetime, *, over: bool) -> None:
@@ -171,10 +171,11 @@ def _hold(row: SlaClockRow, view: LifecycleView, at: datetime) -> None:
     """While a lifecycle is paused nothing is late; nor is the activation while credit is withheld."""
     activating = row.kind == ClockKind.ORDER_ACTIVATED and view.hold is not None
     holds = row.stopped is None and (view.paused is not None or activating)
-    if holds and not is_held(row):
-        row.holds, row.next_at = [*row.holds, [at.isoformat(), None]], AT_ONCE
-    elif not holds and is_held(row):
-        row.holds, row.next_at = [*row.holds[:-1], [row.holds[-1][0], at.isoformat()]], AT_ONCE
+    if holds and not row.held:
+        row.held, row.holds, row.next_at = True, [*row.holds, [at.isoformat(), None]], AT_ONCE
+    elif not holds and row.held:
+        over = [*row.holds[:-1], [row.holds[-1][0], at.isoformat()]]
+        row.held, row.holds, row.next_at = False, over, AT_ONCE
 
 
 def _news(view: LifecycleView) -> tuple[Any, ...]:
@@ -187,6 +188,17 @@ def risk_was_told(session: Session, contract: str) -> None:
     life, risk = session.get(LifecycleRow, contract), session.get(ContractRiskRow, contract)
     if life is not None and risk is not None and names_overdue(risk.health.get("reasons", ())):
         stop_running(session, contract, ClockKind.RISK_TOLD, business_now(life))
+
+
+def swept_at(session: Session) -> datetime | None:
+    """When somebody last looked for clocks that are due; None before the first time."""
+    row = session.get(SettingRow, SWEPT)
+    return datetime.fromisoformat(row.value) if row else None
+
+
+def note_sweep(session: Session, at: datetime) -> None:
+    if not insert_once(session, SettingRow(name=SWEPT, value=at.isoformat()), keys=("name",)):
+        session.get_one(SettingRow, SWEPT).value = at.isoformat()
 
 
 def business_now(life: LifecycleRow) -> datetime:

@@ -25,6 +25,7 @@ def upgrade() -> None:
             for name in ("started", "planned", "due", "warn_at", "warned", "breached", "stopped")
         ),
         sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("holds", sa.JSON(), nullable=False),
         sa.Column("next_at", sa.Float(), nullable=True),
     )

@@ -1,0 +1,178 @@
+"""SLA clocks: which run, which are late, and how the promises were kept week by week."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from sqlmodel import Session, and_, col, func, select, tuple_
+
+from domain.sla import ClockState
+from domain.targets import PROMISES, ClockKind
+from experience.reading.frame import Answer, Page, page_of, position
+from store.clocks import SlaClockRow, clock_of, swept_at
+from store.database import Database
+from store.tables import utc_now
+
+LAST = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
+"""Stands for no due instant, so that clocks without one come last."""
+WEEKS = 12
+
+RUNNING = (ClockState.RUNNING, ClockState.HELD, ClockState.WARNED, ClockState.BREACHED)
+
+
+class Wanted(NamedTuple):
+    """Which clocks to list; None means all. Without `state`: those that run."""
+
+    kind: ClockKind | None = None
+    state: ClockState | None = None
+    contract: str | None = None
+    account: str | None = None
+    team: str | None = None
+    due_before: datetime | None = None
+
+
+class ClockLine(BaseModel):
+    """A clock in a list. `case`: the exception case that a case clock is about."""
+
+    id: str
+    kind: ClockKind
+    what: str
+    contract: str | None
+    account: str | None
+    subject: str
+    about: str
+    case: str | None
+    team: str
+    state: ClockState
+    started: datetime | None
+    due: datetime | None
+    warned: datetime | None
+    breached: datetime | None
+    stopped: datetime | None
+
+
+class KindFigures(BaseModel):
+    """How one promise stands. `late`: breached and still running. `kept`: the share of those that stopped in the last
+    `WEEKS` weeks in time; None where none did."""
+
+    kind: ClockKind
+    promise: str
+    running: int
+    warned: int
+    late: int
+    met: int
+    missed: int
+    kept: float | None
+
+
+class WeekFigures(BaseModel):
+    """What stopped in one week, which begins on the Monday `week` in UTC."""
+
+    week: date
+    kind: ClockKind
+    met: int
+    missed: int
+
+
+class SlaAnswer(Answer):
+    """The promises as they stand, and what became of them by week, the oldest first."""
+
+    kinds: list[KindFigures]
+    weeks: list[WeekFigures]
+
+
+async def clocks(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[ClockLine]:
+    """By when they are due, the most urgent first. Raises Mistake for a cursor that is none."""
+    keys = [func.coalesce(col(SlaClockRow.due), LAST), col(SlaClockRow.id)]
+    query = select(SlaClockRow).where(*_where(wanted)).order_by(*keys).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(tuple_(*keys) > tuple_(*position(cursor, [datetime.fromisoformat, str])))
+
+    def read(session: Session) -> tuple[Sequence[SlaClockRow], datetime | None]:
+        return session.exec(query).all(), swept_at(session)
+
+    rows, fresh = await database.read(read)
+    return page_of(rows, limit, lambda row: [row.due or LAST, row.id], line, {"sla": fresh})
+
+
+async def sla(database: Database, weeks: int = WEEKS) -> SlaAnswer:
+    """Every promise in figures."""
+    monday = utc_now().date() - timedelta(days=utc_now().weekday())
+    first = monday - timedelta(weeks=weeks - 1)
+    since = datetime.fromisoformat(f"{first}T00:00:00+00:00")
+
+    def read(session: Session) -> SlaAnswer:
+        by_week = _by_week(session, since)
+        kinds = [_figures(session, kind, by_week) for kind in ClockKind]
+        return SlaAnswer(kinds=kinds, weeks=by_week, freshness={"sla": swept_at(session)})
+
+    return await database.read(read)
+
+
+def line(row: SlaClockRow) -> ClockLine:
+    clock = clock_of(row)
+    case = clock.subject.rpartition("@")[0] if clock.kind is ClockKind.CASE_ANSWERED else None
+    return ClockLine(
+        **clock.model_dump(include=set(ClockLine.model_fields)), what=clock.sentence(), state=clock.state, case=case
+    )
+
+
+def _figures(session: Session, kind: ClockKind, weeks: Sequence[WeekFigures]) -> KindFigures:
+    def count(state: ClockState) -> int:
+        return session.exec(select(func.count()).where(SlaClockRow.kind == kind.value, *_in_state(state))).one()
+
+    met = sum(week.met for week in weeks if week.kind is kind)
+    missed = sum(week.missed for week in weeks if week.kind is kind)
+    return KindFigures(
+        kind=kind,
+        promise=PROMISES[kind],
+        running=sum(count(state) for state in RUNNING),
+        warned=count(ClockState.WARNED),
+        late=count(ClockState.BREACHED),
+        met=met,
+        missed=missed,
+        kept=met / (met + missed) if met + missed else None,
+    )
+
+
+def _by_week(session: Session, since: datetime) -> list[WeekFigures]:
+    row = SlaClockRow
+    over = select(row.kind, row.stopped, row.outcome).where(col(row.stopped) >= since)
+    found: dict[tuple[date, str], list[int]] = {}
+    for kind, stopped, outcome in session.exec(over.where(col(row.outcome).in_(("met", "missed")))):
+        if stopped is not None:
+            week = stopped.date() - timedelta(days=stopped.weekday())
+            found.setdefault((week, kind), [0, 0])[outcome == "missed"] += 1
+    return [
+        WeekFigures(week=week, kind=ClockKind(kind), met=met, missed=missed)
+        for (week, kind), (met, missed) in sorted(found.items())
+    ]
+
+
+def _where(wanted: Wanted) -> list[Any]:
+    row = SlaClockRow
+    where = _in_state(wanted.state) if wanted.state else [col(row.stopped).is_(None), col(row.started).is_not(None)]
+    equal = {row.kind: wanted.kind, row.contract: wanted.contract, row.account: wanted.account, row.team: wanted.team}
+    where += [col(column) == value for column, value in equal.items() if value is not None]
+    if wanted.due_before is not None:
+        where.append(col(row.due) < wanted.due_before)
+    return where
+
+
+def _in_state(state: ClockState) -> list[Any]:
+    """The state that domain/sla.py reckons, as conditions. Held ones count as what they would be."""
+    row = SlaClockRow
+    if state in (ClockState.MET, ClockState.MISSED, ClockState.VOID):
+        return [col(row.stopped).is_not(None), row.outcome == state.value]
+    runs = and_(col(row.stopped).is_(None), col(row.started).is_not(None))
+    match state:
+        case ClockState.WAITING:
+            return [col(row.stopped).is_(None), col(row.started).is_(None)]
+        case ClockState.BREACHED:
+            return [runs, col(row.breached).is_not(None)]
+        case ClockState.WARNED:
+            return [runs, col(row.breached).is_(None), ~col(row.held), col(row.warned).is_not(None)]
+        case ClockState.HELD:
+            return [runs, col(row.breached).is_(None), col(row.held)]
+    return [runs, col(row.breached).is_(None), ~col(row.held), col(row.warned).is_(None)]
