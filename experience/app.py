@@ -3,12 +3,13 @@
 from http import HTTPStatus
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from domain.errors import SourceUnavailable
-from experience.access import admit
+from experience.access import LoginFirst, admit
 from experience.api import API, router
+from experience.auth.door import Door
 from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.places import STATIC
@@ -24,6 +25,7 @@ def create_app(services: Services) -> FastAPI:
     """The app as ASGI. Raises LookupError for a route that declares no endpoint."""
     app = FastAPI(title="Tenure", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
     app.state.services = services
+    app.state.door = Door(services.settings.access, services.database)
     _answer_mistakes(app)
     app.include_router(router, prefix=API)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
@@ -50,6 +52,12 @@ async def readyz(services: Served) -> dict[str, str]:
 
 def _answer_mistakes(app: FastAPI) -> None:
     answer_with_problems(app)
+
+    @app.exception_handler(LoginFirst)
+    async def _unknown(request: Request, error: LoginFirst) -> Response:
+        if "hx-request" in request.headers:  # a part of a page can't be a login
+            return Response(headers={"HX-Redirect": error.there})
+        return RedirectResponse(error.there, HTTPStatus.SEE_OTHER)
 
     @app.exception_handler(Refusal)
     async def _refused(_: Request, error: Refusal) -> JSONResponse:

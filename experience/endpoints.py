@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
-from typing import Any, TypeVar
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import Mount
+
+from domain.access import Permission
+from experience.answering import answered
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,14 +55,31 @@ def endpoint(
     sunset: date | None = None,
     successor: str | None = None,
 ) -> Callable[[F], F]:
-    """Declare a handler. It stands below the router's decorator, so that the router sees the declared one."""
+    """Declare a handler. It stands below the router's decorator, so that the router sees the declared one.
+
+    Whoever may not ask never reaches it (experience/access.py); what it answers is masked, and told to the trail
+    (experience/answering.py).
+    """
     if sunset is not None and (deprecated is None or sunset < deprecated):
         raise ValueError("what goes was deprecated before")
     declared = Endpoint(owner, permission, since, deprecated, sunset, successor)
 
+    if permission != PUBLIC:
+        Permission(permission)  # ValueError for one that there is not
+
     def mark(handler: F) -> F:
-        handler.__endpoint__ = declared  # type: ignore[attr-defined]
-        return handler
+        if permission == PUBLIC:
+            handler.__endpoint__ = declared  # type: ignore[attr-defined]
+            return handler
+        if not iscoroutinefunction(handler):
+            raise TypeError(f"{handler.__name__} has to be async: what lies around it waits for the store")
+
+        @wraps(handler)
+        async def guarded(**arguments: Any) -> Any:
+            return await answered(handler, arguments)
+
+        guarded.__endpoint__ = declared  # type: ignore[attr-defined]
+        return cast(F, guarded)
 
     return mark
 

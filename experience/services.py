@@ -27,8 +27,8 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the app that was asked."""
-    found: Services = request.app.state.services
+    """The services of the app that was asked; for somebody who was let in, narrowed to what they serve."""
+    found: Services = getattr(request.state, "services", request.app.state.services)
     return found
 
 

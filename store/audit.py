@@ -82,9 +82,16 @@ class Audit:
         return row.request
 
     @asynccontextmanager
-    async def command(self, asked: Asked, refusals: tuple[type[Exception], ...]) -> AsyncIterator[None]:
+    async def command(
+        self,
+        asked: Asked,
+        *,
+        refusals: tuple[type[Exception], ...] = (),
+        named: tuple[type[Exception], ...] = (),
+    ) -> AsyncIterator[None]:
         """Around a command: a line before it, so that it is known even if we die in it, and one that says what became
-        of it. `refusals`: the exceptions by which it is refused, and has changed nothing."""
+        of it. `refusals`: the exceptions by which it is refused, and has changed nothing. `named`: other failures whose
+        words may be kept; of the rest only the kind is, since their words may be anybody's data."""
         request = await self.record(asked, BEGUN)
         try:
             yield
@@ -92,7 +99,8 @@ class Audit:
             await self.record(asked, REFUSED, detail=str(refusal), request=request)
             raise
         except Exception as error:
-            await self.record(asked, FAILED, detail=type(error).__name__, request=request)
+            detail = str(error) if isinstance(error, named) else type(error).__name__
+            await self.record(asked, FAILED, detail=detail, request=request)
             raise
         await self.record(asked, DONE, request=request)
 

@@ -78,7 +78,7 @@ async def open_experience(
     services = Services(database, office, settings)
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://tenure.test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8704") as http:
             yield Experience(services, http)
     finally:
         database.close()

@@ -1,7 +1,7 @@
 """The one place where sensitive fields are masked: for the API, the console, the CLI and exports alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -57,9 +57,15 @@ class _Veil:
         if isinstance(value, Mapping):
             inside = {name: self.over(inner) for name, inner in value.items()}
             return inside if any(inside[name] is not value[name] for name in inside) else value
-        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        if isinstance(value, list | tuple):
             items = [self.over(inner) for inner in value]
-            return type(value)(items) if any(new is not old for new, old in zip(items, value, strict=True)) else value
+            if all(new is old for new, old in zip(items, value, strict=True)):
+                return value
+            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+        if is_dataclass(value) and not isinstance(value, type):
+            parts = {each.name: getattr(value, each.name) for each in fields(value)}
+            over = {name: new for name, part in parts.items() if (new := self.over(part)) is not part}
+            return replace(value, **over) if over else value
         return value
 
     def _over_model(self, model: BaseModel) -> BaseModel:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.access import Principal
+from experience.answering import veil
 from experience.console import words
 from experience.console.assets import asset
 from experience.console.menu import entries
@@ -93,7 +94,7 @@ async def render(
 def fragment(request: Request, template: str, *, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HTMLResponse:
     """A part of a page, for htmx to put in its place."""
     shared = {"now": services_of(request).clock(), "here": here(request), "principal": principal_of(request)}
-    text = _templates.get_template(template).render(**shared, **context)
+    text = _templates.get_template(template).render(**shared, **veil(context))
     return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 

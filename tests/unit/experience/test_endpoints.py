@@ -34,7 +34,7 @@ def test_an_endpoint_tells_of_its_end() -> None:
         sunset=date(2027, 7, 1),
         successor="/api/v1/lifecycles",
     )
-    def old() -> None: ...
+    async def old() -> None: ...
 
     found = declared(old)
     assert found is not None

@@ -18,7 +18,7 @@ DECIDES = Asked(ANN, Permission.RENEWAL_DECIDE, "console", subject="crm/006/1", 
 
 async def test_a_command_is_in_the_trail_before_it_is_done_and_after(database: Database) -> None:
     audit = Audit(database)
-    async with audit.command(DECIDES, (Denied,)):
+    async with audit.command(DECIDES, refusals=(Denied,), named=(TimeoutError,)):
         [begun] = await audit.list(Wanted())
         assert (begun.actor, begun.kind, begun.permission, begun.outcome) == (
             "ann",
@@ -36,14 +36,23 @@ async def test_a_command_is_in_the_trail_before_it_is_done_and_after(database: D
     assert (done.outcome, done.request) == (DONE, begun.request)
 
 
-@pytest.mark.parametrize(("error", "outcome"), [(Denied("not now"), "refused"), (RuntimeError("secret"), "failed")])
-async def test_a_command_that_is_not_done_says_so(database: Database, error: Exception, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "outcome", "detail"),
+    [
+        (Denied("not now"), "refused", "not now"),
+        (TimeoutError("no answer"), "failed", "no answer"),
+        (RuntimeError("secret"), "failed", "RuntimeError"),
+    ],
+)
+async def test_a_command_that_is_not_done_says_so(
+    database: Database, error: Exception, outcome: str, detail: str
+) -> None:
     audit = Audit(database)
     with pytest.raises(type(error)):
-        async with audit.command(DECIDES, (Denied,)):
+        async with audit.command(DECIDES, refusals=(Denied,), named=(TimeoutError,)):
             raise error
     [last, _] = await audit.list(Wanted())
-    assert (last.outcome, last.detail) == (outcome, "not now" if outcome == "refused" else "RuntimeError")
+    assert (last.outcome, last.detail) == (outcome, detail)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'bob'", "DELETE FROM audit"])

@@ -43,7 +43,7 @@ async def test_a_form_of_another_site_is_refused(experience: Experience) -> None
         answer = await experience.http.post("/console/theme", data={"theme": "dark"}, headers=headers)
         assert answer.status_code == 403
     answer = await experience.http.post(
-        "/console/theme", data={"theme": "dark"}, headers={"Origin": "http://tenure.test"}
+        "/console/theme", data={"theme": "dark"}, headers={"Origin": "http://127.0.0.1:8704"}
     )
     assert answer.status_code == 303
 

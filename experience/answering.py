@@ -1,0 +1,107 @@
+"""What lies around every endpoint once somebody was let in: the trail, and a veil over what they must not see."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from domain.access import FieldClass, Permission, Principal, see, veiled
+from starter.mistakes import Mistake, Refusal
+from starter.problems import Problem
+from store.audit import DONE, Asked, Audit
+
+T = TypeVar("T")
+
+NOBODY = Principal(subject="nobody", name="nobody")
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass
+class Asking:
+    """One request of somebody who may ask it. `shown`: the classes of sensitive data that its answer shows."""
+
+    request: Request
+    principal: Principal
+    permission: Permission
+    audit: Audit
+    shown: set[FieldClass] = field(default_factory=set)
+
+    @property
+    def way(self) -> str:
+        return "api" if self.request.url.path.startswith("/api/") else "console"
+
+    def told(self, arguments: Mapping[str, Any]) -> Asked:
+        """As the trail has it: about what, and why, which a command's body or the header Tenure-Reason says."""
+        named = [str(value) for value in self.request.path_params.values()]
+        query = f"?{self.request.url.query}" if self.request.url.query else ""
+        reasons = [arguments.get("reason"), *(getattr(body, "reason", None) for body in arguments.values())]
+        reason = next((each for each in reasons if isinstance(each, str) and each), None)
+        return Asked(
+            self.principal,
+            self.permission,
+            self.way,
+            subject=" ".join(named) or f"{self.request.url.path}{query}",
+            reason=reason or self.request.headers.get("tenure-reason", ""),
+        )
+
+
+_asking: ContextVar[Asking] = ContextVar("asking")
+
+
+def now_asking(asking: Asking) -> None:
+    _asking.set(asking)
+
+
+def veil(answer: T) -> T:
+    """The answer as the asker may see it, for a page; what it shows is told to the trail before the page goes out. On
+    the page of an error that came before anybody was let in, nothing sensitive is shown."""
+    asking = _asking.get(None)
+    if asking is None:
+        return veiled(NOBODY, answer).answer
+    found = veiled(asking.principal, answer)
+    asking.shown |= found.shown
+    return found.answer
+
+
+async def show(answer: Any, *, subject: str = "") -> Any:
+    """The same as plain JSON, told to the trail at once: for an answer that goes out piece by piece."""
+    asking = _asking.get()
+    found = see(asking.principal, answer)
+    if new := found.shown - asking.shown:
+        asking.shown |= new
+        await asking.audit.record(asking.told({"reason": None}), DONE, shown=sorted(asking.shown))
+    return found.answer
+
+
+async def answered(handler: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]) -> Any:
+    """What the endpoint answers: a command between its two lines in the trail, a read that shows something sensitive
+    after its one."""
+    asking = _asking.get()
+    told = asking.told(arguments)
+    if asking.permission.command and asking.request.method not in SAFE:
+        async with asking.audit.command(told, refusals=(Refusal, Problem), named=(Mistake,)):
+            answer = await handler(**arguments)
+    else:
+        answer = await handler(**arguments)
+    if not isinstance(answer, Response):
+        found = see(asking.principal, answer)
+        asking.shown |= found.shown
+        answer = _response(asking.request, found.answer, arguments)
+    if asking.shown:
+        await asking.audit.record(told, DONE, shown=sorted(asking.shown))
+    return answer
+
+
+def _response(request: Request, data: Any, arguments: Mapping[str, Any]) -> Response:
+    status = request.scope["route"].status_code or HTTPStatus.OK
+    beside = [value for value in arguments.values() if isinstance(value, Response)]
+    for given in beside:  # the endpoint has put headers, or another status, on it
+        status = given.status_code or status
+    response = Response(status_code=status) if data is None else JSONResponse(data, status_code=status)
+    for given in beside:
+        response.headers.raw.extend(each for each in given.headers.raw if each[0] != b"content-length")
+    return response
