@@ -38,7 +38,12 @@ async def test_the_theme_is_kept_and_leads_nowhere_else(experience: Experience) 
 
 
 async def test_a_form_of_another_site_is_refused(experience: Experience) -> None:
-    asked = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {})
+    asked: tuple[dict[str, str], ...] = (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {},
+    )
     for headers in asked:
         answer = await experience.http.post("/console/theme", data={"theme": "dark"}, headers=headers)
         assert answer.status_code == 403
