@@ -17,6 +17,7 @@ from sandbox import (
     erp_listing,
     feeds,
     hubspot,
+    records,
     salesforce,
     support,
     usage,
@@ -30,6 +31,7 @@ _APIS = (
     cs.api, support.api, usage.api, salesforce.api, hubspot.api,
     *(feeds.feed_api(system) for system in feeds.SYSTEMS),
     *(access.access_api(system) for system in access.SYSTEMS),
+    *(records.records_api(system) for system in records.SYSTEMS),
 )  # fmt: skip
 
 

@@ -93,6 +93,18 @@ class Store:
     def all(self, system: str, kind: str) -> list[Record]:
         return self._documents("system = ? AND kind = ?", system, kind)
 
+    def page(
+        self, system: str, kind: str, after: int, limit: int, fields: tuple[str, ...], about: str | None
+    ) -> list[tuple[int, Record]]:
+        """Number and content of the documents after a number; only those that say `about` in one of the fields."""
+        said = " OR ".join(f"json_extract(json, '$.{field}') = ?4" for field in fields)
+        query = f"""
+            SELECT n, json FROM documents
+            WHERE system = ?1 AND kind = ?2 AND n > ?3 AND (?4 IS NULL OR id = ?4 OR {said}) ORDER BY n LIMIT ?5
+        """  # noqa: S608
+        rows = self.db.execute(query, (system, kind, after, about, limit))
+        return [(row["n"], json.loads(row["json"])) for row in rows]
+
     def everything(self) -> dict[str, dict[str, list[Record]]]:
         records: dict[str, dict[str, list[Record]]] = {}
         for row in self.db.execute("SELECT system, kind, json FROM documents ORDER BY n"):

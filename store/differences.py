@@ -1,6 +1,7 @@
 """Differences between the systems: found, aged, ignored for a while, closed when they are gone; and who did what."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -163,15 +164,32 @@ class Differences:
         return await self._db.write(end)
 
 
-def record(session: Session, found: Sequence[Found], compared: Collection[str], systems: Collection[str]) -> list[str]:
-    """Keep what was found about these contracts ("": about none), and close what is not there any more, of the systems
-    that could be read. Returns the ids of those that are new, or open again."""
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison was about: of which it can tell that a difference is gone. `systems`: the kinds of system that
+    could be read. `accounts`: those of which everything was compared; `whole`: everything that belongs to no contract.
+    """
+
+    systems: Collection[str]
+    contracts: Collection[str] = ()
+    accounts: Collection[str] = ()
+    whole: bool = False
+
+
+def known(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of the differences that are open, or ignored, already."""
+    there = select(DifferenceRow.id).where(col(DifferenceRow.id).in_(ids), col(DifferenceRow.status).in_(OPEN))
+    return set(session.exec(there).all())
+
+
+def record(session: Session, found: Sequence[Found], compared: Compared) -> tuple[list[str], int]:
+    """Keep what was found, and close what is not there any more. Returns the ids of those that are new, or open again,
+    and how many have closed."""
     at, new = utc_now(), []
     for each in found:
         if _keep(session, each, at):
             new.append(each.id)
-    _close_gone(session, {each.id for each in found}, compared, systems, at)
-    return new
+    return new, _close_gone(session, {each.id for each in found}, compared, at)
 
 
 def _keep(session: Session, found: Found, at: datetime) -> bool:
@@ -196,15 +214,16 @@ def _keep(session: Session, found: Found, at: datetime) -> bool:
     return False
 
 
-def _close_gone(
-    session: Session, ids: Collection[str], compared: Collection[str], systems: Collection[str], at: datetime
-) -> None:
-    named = [contract for contract in compared if contract]
-    about: ColumnElement[bool] = col(DifferenceRow.contract).in_(named)
-    if "" in compared:
+def _close_gone(session: Session, ids: Collection[str], compared: Compared, at: datetime) -> int:
+    about: ColumnElement[bool] = col(DifferenceRow.contract).in_(compared.contracts)
+    if compared.whole:
         about = or_(about, col(DifferenceRow.contract).is_(None))
-    known = select(DifferenceRow).where(about, col(DifferenceRow.status).in_(OPEN))
-    for row in session.exec(known.where(col(DifferenceRow.system).in_(systems)).with_for_update()).all():
+    elif compared.accounts:
+        theirs = col(DifferenceRow.contract).is_(None) & col(DifferenceRow.account).in_(compared.accounts)
+        about = or_(about, theirs & (col(DifferenceRow.klass) != "orphaned"))
+    there = select(DifferenceRow).where(about, col(DifferenceRow.status).in_(OPEN))
+    closed = 0
+    for row in session.exec(there.where(col(DifferenceRow.system).in_(compared.systems)).with_for_update()).all():
         if row.id in ids:
             continue
         done = select(RepairRow.by).where(RepairRow.difference == row.id, RepairRow.state == "done")
@@ -213,6 +232,8 @@ def _close_gone(
         row.status, row.closed_at = ("repaired" if by else "healed"), at
         row.settled = f"repaired by {by}" if by else "it healed by itself"
         note(session, row.id, TENURE, f"closed: {row.settled}")
+        closed += 1
+    return closed
 
 
 def healed_since(session: Session, moment: datetime) -> int:

@@ -7,6 +7,7 @@ import httpx
 
 from adapters.crm.salesforce import outcome_of
 from adapters.http import Json, segment
+from adapters.records.sandbox import MENDS, SandboxRecords
 from adapters.sandbox import LEVEL, LOOKUP, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import NotFound
@@ -32,7 +33,8 @@ class SandboxCrm:
     effects: Mapping[str, EffectClass] = {"write_status": LEVEL, "create_renewal_opportunity": LOOKUP}
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self._api = sandbox_api(client, "crm", self.effects)
+        self._api = sandbox_api(client, "crm", {**self.effects, **MENDS})
+        self.records = SandboxRecords(self._api, "crm")
 
     async def probe(self) -> Probed:
         return await probe_sandbox(self._api, "crm", _FIELDS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from adapters.http import Json, segment
+from adapters.records.sandbox import MENDS, SandboxRecords
 from adapters.sandbox import KEY, LEVEL, LOOKUP, NONE, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import ContractBroken, Rejected
@@ -23,7 +24,8 @@ class SandboxCs:
     }
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self._api = sandbox_api(client, "cs", self.effects)
+        self._api = sandbox_api(client, "cs", {**self.effects, **MENDS})
+        self.records = SandboxRecords(self._api, "cs")
 
     async def probe(self) -> Probed:
         return await probe_sandbox(self._api, "cs", ("external_id", "parent_external_id"))

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from adapters.erp.sandbox_listing import existing
 from adapters.http import Json, segment
+from adapters.records.sandbox import MENDS, SandboxRecords
 from adapters.sandbox import KEY, LEVEL, LOOKUP, probe_sandbox, sandbox_api
 from domain.effects import EffectClass
 from domain.errors import ContractBroken
@@ -55,7 +56,8 @@ class SandboxErp:
     }
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self._api = sandbox_api(client, "erp", self.effects)
+        self._api = sandbox_api(client, "erp", {**self.effects, **MENDS})
+        self.records = SandboxRecords(self._api, "erp")
 
     async def probe(self) -> Probed:
         return await probe_sandbox(self._api, "erp", ("external_id",))

@@ -1,0 +1,1 @@
+"""Reconciliation: every system read in pages, every contract compared, every difference kept, and repaired."""

@@ -1,0 +1,192 @@
+"""A run of reconciliation: read everything, compare contract by contract, look again before anything is said."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from domain.base import Frozen
+from domain.errors import TenureError
+from domain.reconciling.comparing import compare
+from domain.reconciling.difference import Difference, Found, Reconciled
+from domain.reconciling.expected import Expected, expected
+from starter.reconciling.harvest import Harvest
+from starter.reconciling.orphans import orphans
+from starter.reconciling.reading import Sources, read_about, read_all
+from store.database import Database
+from store.differences import Compared, Differences, known, record
+from store.known import KnownContract, of, of_account, page
+from store.tables import utc_now
+
+log = structlog.get_logger()
+
+PAGE = 200
+AT_ONCE = 8
+"""Contracts that are looked at again at once; each system's own limits hold besides."""
+SETTLE = timedelta(seconds=30)
+
+
+class Looked(Frozen):
+    """What one look at some contracts has found. `waiting`: contracts for which something was under way."""
+
+    found: tuple[Found, ...]
+    waiting: int = 0
+
+
+class Reconciler:
+    """`homes`: the connection of each kind that serves contracts which name none. `settle`: how long a contract must
+    have been at rest; one that moves is compared next time.
+
+    Nothing here asks a workflow: what is known comes from the store, and Temporal is only listed.
+    """
+
+    def __init__(
+        self, database: Database, sources: Sources, homes: Mapping[str, str], *, settle: timedelta = SETTLE
+    ) -> None:
+        self._db = database
+        self._sources = sources
+        self._homes = {"workflow": "temporal", **homes}
+        self._settle = settle
+        self._differences = Differences(database)
+
+    async def run(self) -> Reconciled:
+        """Everything, once. A system that can't be read is left out, and what is known of it stays as it is."""
+        run = await self._differences.begin_run()
+        harvest = Harvest()
+        try:
+            fresh = await asyncio.gather(*(read_all(source, harvest) for source in self._sources.values()))
+            readable = {each.source for each in fresh if each.as_of is not None}
+            for each in fresh:
+                if each.problem:
+                    log.warning("a system can't be reconciled now", connection=each.source, error=each.problem)
+            totals = await self._compare_all(harvest, readable)
+            return await self._differences.end_run(
+                run, sources=[each.model_dump(mode="json") for each in fresh], **totals
+            )
+        finally:
+            await asyncio.to_thread(harvest.close)
+
+    async def one(self, contract: str) -> Sequence[Difference]:
+        """One contract, with those of the same account, read now; returns what is open about them. Raises what a
+        system that does not answer raises."""
+        named = await self._db.read(lambda session: of(session, [contract]))
+        if not named:
+            return []
+        account = named[0].life.account
+        contracts = await self._db.read(lambda session: of_account(session, account))
+        here = self._expected(contracts)
+        found = await self._look_again(here.values(), strictly=True)
+        systems = {source.system for source in self._sources.values()}
+        about = Compared(systems, list(here), [account] if len(here) == len(contracts) else [])
+        await self._db.write(lambda session: record(session, found, about))
+        ours = await self._differences.list(status=("open", "ignored"), account=account)
+        return [each for each in ours if each.contract in (contract, None)]
+
+    # ── comparing ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _compare_all(self, harvest: Harvest, readable: set[str]) -> dict[str, int]:
+        totals = dict.fromkeys(("contracts", "waiting", "found", "new", "healed"), 0)
+        shared: dict[str, Found] = {}
+        after = ""
+        while contracts := await self._db.read(lambda session: page(session, after, PAGE)):  # noqa: B023
+            after = contracts[-1].life.contract
+            here = self._expected(contracts)
+            found = await asyncio.to_thread(self._compare, here.values(), harvest, readable)
+            found = await self._confirmed(found, here)
+            shared |= {each.id: each for each in found if each.contract is None}
+            own = [each for each in found if each.contract is not None]
+            for kinds, names in self._read_of(here.values(), readable).items():
+                about = Compared(kinds, names)
+                mine = [each for each in own if each.contract in names]
+                new, gone = await self._db.write(lambda session: record(session, mine, about))  # noqa: B023
+                totals["new"] += len(new)
+                totals["healed"] += gone
+            totals["contracts"] += len(contracts)
+            totals["waiting"] += len(contracts) - len(here)
+            totals["found"] += len(own)
+        alone = [*shared.values(), *await orphans(self._db, harvest, self._sources, readable)]
+        unread = {source.system for name, source in self._sources.items() if name not in readable}
+        systems = {source.system for source in self._sources.values()} - unread
+        new, gone = await self._db.write(lambda session: record(session, alone, Compared(systems, whole=True)))
+        totals["found"] += len(alone)
+        totals["new"] += len(new)
+        totals["healed"] += gone
+        return totals
+
+    def _expected(self, contracts: Iterable[KnownContract]) -> dict[str, Expected]:
+        """What the outside should hold of those that act on it, and rest."""
+        at = utc_now()
+        found = {}
+        for each in contracts:
+            moving = each.changed_at is not None and each.changed_at > at - self._settle
+            if each.view is None or each.view.mode != "live" or moving:
+                continue
+            company = next((ref for key, ref in each.view.effects.items() if key.startswith("company:")), "")
+            found[each.life.contract] = expected(
+                each.view,
+                each.document,
+                ledger=each.ledger,
+                health=each.shown.get(company),
+                sole=each.sole,
+                homes=self._homes,
+            )
+        return found
+
+    def _compare(self, contracts: Iterable[Expected], harvest: Harvest, readable: set[str]) -> list[Found]:
+        found: dict[str, Found] = {}
+        for e in contracts:
+            outside = harvest.about(e, self._kinds(e, readable), e.connections)
+            found |= {each.id: each for each in compare(e, outside)}
+        return list(found.values())
+
+    async def _confirmed(self, found: Sequence[Found], here: Mapping[str, Expected]) -> list[Found]:
+        """What is new is looked at again, since it may have changed while everything was read."""
+        old = await self._db.read(lambda session: known(session, [each.id for each in found]))
+        new = [each for each in found if each.id not in old]
+        if not new:
+            return list(found)
+        names = {each.contract for each in new}
+        accounts = {each.account for each in new if each.contract is None}
+        suspects = [name for name, e in here.items() if name in names or e.account in accounts]
+        again = self._expected(await self._db.read(lambda session: of(session, suspects)))
+        still = {each.id: each for each in await self._look_again(again.values())}
+        return [still.get(each.id, each) for each in found if each.id in old or each.id in still]
+
+    async def _look_again(self, contracts: Iterable[Expected], *, strictly: bool = False) -> list[Found]:
+        """The same from what each system says of each contract now. Where one does not answer, nothing is said of the
+        contract; `strictly`: it is raised."""
+        slots = asyncio.Semaphore(AT_ONCE)
+        harvest = Harvest(":memory:")
+
+        async def look(e: Expected) -> list[Found]:
+            async with slots:
+                read = [name for name in dict.fromkeys(e.connections.values()) if name in self._sources]
+                for name in read:
+                    await read_about(self._sources[name], e, harvest)
+                return compare(e, harvest.about(e, self._kinds(e, set(read)), e.connections))
+
+        async def looked(e: Expected) -> list[Found]:
+            try:
+                return await look(e)
+            except TenureError as error:
+                if strictly:
+                    raise
+                log.warning("a contract can't be looked at again now", contract=e.contract, error=str(error))
+                return []
+
+        try:
+            found = await asyncio.gather(*map(looked, contracts))
+        finally:
+            harvest.close()
+        return list({each.id: each for these in found for each in these}.values())
+
+    def _kinds(self, e: Expected, readable: set[str]) -> set[str]:
+        return {self._sources[name].system for name in e.connections.values() if name in readable}
+
+    def _read_of(self, contracts: Iterable[Expected], readable: set[str]) -> dict[frozenset[str], list[str]]:
+        """The contracts by the systems that could be read of each."""
+        groups: dict[frozenset[str], list[str]] = {}
+        for e in contracts:
+            groups.setdefault(frozenset(self._kinds(e, readable)), []).append(e.contract)
+        return groups
