@@ -39,7 +39,7 @@ async def read_all(source: Source, harvest: Harvest) -> Freshness:
                 found = await _patiently(source, kind, cursor, None)
                 reads += 1
                 records += len(found.records)
-                await asyncio.to_thread(harvest.put, source.connection, kind, found.records)
+                harvest.put(source.connection, kind, found.records)
                 if (cursor := found.cursor) is None:
                     break
     except TenureError as error:

@@ -14,6 +14,7 @@ from domain.reconciling.expected import Expected, expected
 from starter.reconciling.harvest import Harvest
 from starter.reconciling.orphans import orphans
 from starter.reconciling.reading import Sources, read_about, read_all
+from starter.reconciling.runs import CONNECTION
 from store.database import Database
 from store.differences import Compared, Differences, known, record
 from store.known import KnownContract, of, of_account, page
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 PAGE = 200
 AT_ONCE = 8
 """Contracts that are looked at again at once; each system's own limits hold besides."""
+HOMES = {"crm": "crm", "erp": "erp", "cs": "cs", "workflow": CONNECTION}
 SETTLE = timedelta(seconds=30)
 
 
@@ -46,7 +48,7 @@ class Reconciler:
     ) -> None:
         self._db = database
         self._sources = sources
-        self._homes = {"workflow": "temporal", **homes}
+        self._homes = {**HOMES, **homes}
         self._settle = settle
         self._differences = Differences(database)
 

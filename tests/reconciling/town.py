@@ -1,0 +1,293 @@
+"""Five hundred contracts that store and box agree about, put there directly: what reconciliation must find clean."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlmodel import Session
+from temporalio.client import Client
+
+import wiring
+from adapters.crm.sandbox import SandboxCrm
+from adapters.cs.sandbox import SandboxCs
+from adapters.erp.sandbox import SandboxErp
+from domain import keys
+from domain.state import LifecycleState
+from domain.view import LifecycleView, LineView, Stage
+from sandbox.app import create_app
+from sandbox.box import Box
+from starter.reconciling.reading import Source, Sources
+from starter.reconciling.runs import CONNECTION, Runs
+from starter.sections import Kind
+from store.database import Database
+from store.migrate import migrate
+from store.tables import EffectRow, LifecycleRow, LifecycleViewRow, OrderRow, RolledUpRow
+from workflows.desk import at_start
+from workflows.lifecycle import CustomerLifecycle
+
+STARTED, ENDS = date(2026, 3, 1), date(2027, 3, 1)
+PRODUCTS = (("1", "ONBOARDING", "1", "6000"), ("2", "PLATFORM", "50", "1200"), ("3", "SUPPORT-PREMIUM", "1", "4800"))
+STAMP = "2026-03-01T00:00:00.000+0000"
+ENTITY, CURRENCY = "ACME-DE", "EUR"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """One contract as everybody has it. Its number says in which stage it is, and of what group."""
+
+    n: int
+
+    @property
+    def contract(self) -> str:
+        return keys.contract_id("crm", self.deal)
+
+    @property
+    def deal(self) -> str:
+        return f"006TOWN{self.n:05d}"
+
+    @property
+    def account(self) -> str:
+        return f"001TOWN{self.n:05d}"
+
+    @property
+    def parent(self) -> str | None:
+        return f"001GROUP{self.n % 7}" if self.n % 5 == 0 else None
+
+    @property
+    def stage(self) -> Stage:
+        if self.n % 11 == 3:
+            return Stage.ENDED
+        return Stage.RENEWAL if self.n % 4 == 1 else Stage.SERVING
+
+    @property
+    def term(self) -> int:
+        return 2 if self.n % 6 == 2 else 1
+
+    @property
+    def starts(self) -> date:
+        return STARTED if self.term == 1 else date(2025, 3, 1)
+
+    def id(self, what: str) -> str:
+        return f"{what}_town{self.n:05d}"
+
+    @property
+    def effects(self) -> dict[str, str]:
+        sub = self.id("sub")
+        done = {
+            keys.customer(self.account, ENTITY): self.id("cus"),
+            keys.subscription(self.contract): sub,
+            keys.activation(self.contract): sub,
+            keys.company(self.account): self.id("company"),
+            keys.onboarding(self.contract): self.id("plan"),
+        }
+        done |= {keys.billing_start(self.contract, line, 1): sub for line, *_ in PRODUCTS}
+        if self.term == 2:
+            done[keys.renewal(self.contract, 2)] = sub
+        if self.stage is Stage.RENEWAL:
+            done[keys.renewal_opportunity(self.contract, self.term)] = self.id("opp")
+            done[keys.playbook(self.contract, self.term)] = self.id("playbook")
+        if self.stage is Stage.ENDED:
+            done[keys.ending(self.contract)] = sub
+        return done
+
+    @property
+    def status(self) -> str:
+        if self.stage is Stage.ENDED:
+            return "ended"
+        return "renewed" if self.term > 1 else "active"
+
+    def view(self) -> LifecycleView:
+        lines = [
+            LineView(id=line, product=product, quantity=quantity, billing_rule="on activation", billing_starts=STARTED)
+            for line, product, quantity, _ in PRODUCTS
+        ]
+        return LifecycleView(
+            contract=self.contract, stage=self.stage, account=self.account, deal=self.deal, selling_entity=ENTITY,
+            parent_account=self.parent, term=self.term, term_starts=STARTED, term_ends=ENDS, renewal_date=ENDS,
+            lines=lines, effects=self.effects, as_of=datetime.now(UTC),
+        )  # fmt: skip
+
+    def document(self) -> dict[str, Any]:
+        lines = [
+            {
+                "id": line,
+                "product": product,
+                "quantity": quantity,
+                "unit_price": price,
+                "billing_start": "on_activation",
+            }
+            for line, product, quantity, price in PRODUCTS
+        ]
+        return {
+            "deal_id": self.deal, "account": {"id": self.account, "name": f"Town {self.n} GmbH"}, "currency": CURRENCY,
+            "selling_entity": ENTITY, "signed_on": str(self.starts), "lines": lines,
+            "sold_to": {"name": f"Town {self.n} GmbH", "address": {"country": "DE", "city": "Berlin",
+                        "street": "Beispielstrasse 1", "postal_code": "10117"}},
+            "terms": {"start": "on_activation", "zone": "Europe/Berlin"},
+        }  # fmt: skip
+
+    # ── what the store and the box hold ─────────────────────────────────────────────────────────────────────────
+
+    def rows(self, tenant: str = "acme") -> Iterator[Any]:
+        over = self.stage is Stage.ENDED
+        yield LifecycleRow(
+            contract=self.contract, tenant=tenant, account=self.account, deal=self.deal, selling_entity=ENTITY,
+            workflow_id=keys.lifecycle_id(tenant, self.contract), started=True, closed=over,
+        )  # fmt: skip
+        yield OrderRow(contract=self.contract, revision=1, document=self.document(), author="test")
+        yield LifecycleViewRow(
+            contract=self.contract, run_started=datetime.now(UTC), sequence=1, stage=self.stage.value,
+            account=self.account, renewal_date=ENDS, needs_attention=False, view=self.view().model_dump(mode="json"),
+        )  # fmt: skip
+        for key, ref in self.effects.items():
+            yield EffectRow(
+                key=key, contract=self.contract, operation="erp.any", state="DONE", fence=1, arguments="a",
+                generation=1, asked_arguments="a", asked_generation=1, lease_until=0,
+                result={"id": ref}, created_at=1, updated_at=1,
+            )  # fmt: skip
+        health = {"company": self.id("company"), **self.health(), "reasons": []}
+        yield RolledUpRow(subject=self.id("company"), version=1, health=health, shown={"health": health})
+
+    def health(self) -> dict[str, Any]:
+        return {"risk": "low", "renewal_priority": "normal", "lifecycle_stage": self.stage.value}
+
+    def documents(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        cus, sub, company = self.id("cus"), self.id("sub"), self.id("company")
+        yield "erp", "customers", {
+            "id": cus, "external_id": keys.customer(self.account, ENTITY), "account": self.account,
+            "selling_entity": ENTITY, "name": f"Town {self.n} GmbH", "currency": CURRENCY,
+            "parent_account": self.parent,
+        }  # fmt: skip
+        over = self.stage is Stage.ENDED
+        yield "erp", "subscriptions", {
+            "id": sub, "contract": self.contract, "customer": cus, "currency": CURRENCY, "selling_entity": ENTITY,
+            "starts": str(self.starts), "ends": str(ENDS), "status": "ended" if over else "active", "term": self.term,
+            "activated_on": str(self.starts),
+            "lines": [
+                {"id": line, "product": product, "quantity": quantity, "unit_price": price, "charge": "recurring",
+                 "frequency": "annual", "billing_starts": str(STARTED), "accepted_on": str(STARTED), "starts": None,
+                 "ends": None}
+                for line, product, quantity, price in PRODUCTS
+            ],
+        }  # fmt: skip
+        yield "crm", "accounts", {"Id": self.account, "Name": f"Town {self.n} GmbH", "ParentId": self.parent}
+        yield "crm", "opportunities", {
+            "Id": self.deal, "AccountId": self.account, "StageName": "Closed Won", "IsClosed": True, "IsWon": True,
+            "CloseDate": str(self.starts), "CurrencyIsoCode": CURRENCY, "SystemModstamp": STAMP,
+            "Tenure_Contract__c": self.contract, "Tenure_Status__c": self.status, "ERP_Customer__c": cus,
+            "ERP_Subscription__c": sub, "Tenure_Renewal_Date__c": str(ENDS), "Tenure_External_Id__c": None,
+            "OpportunityLineItems": {"records": [
+                {"ProductCode": product, "Quantity": float(quantity), "UnitPrice": float(price)}
+                for _, product, quantity, price in PRODUCTS
+            ]},
+        }  # fmt: skip
+        yield "cs", "companies", {
+            "id": company, "external_id": self.account, "name": "Town", "parent_external_id": self.parent,
+        }  # fmt: skip
+        yield "cs", "health", {"company": company, **self.health(), "reasons": []}
+        yield "cs", "plans", {
+            "id": self.id("plan"), "external_id": keys.onboarding(self.contract), "company": company,
+            "contract": self.contract, "template": "Standard", "starts": str(STARTED),
+        }  # fmt: skip
+        if self.stage is Stage.RENEWAL:
+            yield "crm", "opportunities", {
+                "Id": self.id("opp"), "AccountId": self.account, "StageName": "Prospecting", "IsClosed": False,
+                "IsWon": False, "CloseDate": str(ENDS), "SystemModstamp": STAMP,
+                "Tenure_Contract__c": self.contract,
+                "Tenure_External_Id__c": keys.renewal_opportunity(self.contract, self.term),
+            }  # fmt: skip
+            yield "cs", "playbooks", {
+                "id": self.id("playbook"), "external_id": keys.playbook(self.contract, self.term), "company": company,
+                "contract": self.contract, "name": "Renewal", "due": str(ENDS),
+            }  # fmt: skip
+
+
+@dataclass
+class Town:
+    """Store, box and Temporal, over which reconciliation runs. The task queue's name is the tenant's, too."""
+
+    database: Database
+    box: Box
+    http: httpx.AsyncClient
+    client: Client
+    task_queue: str
+    sources: Sources
+    systems: wiring.Systems
+    contracts: list[Plain]
+
+    def put(self, system: str, kind: str, record: dict[str, Any]) -> None:
+        id = record.get("id") or record.get("Id") or record["company"]
+        external = record.get("external_id") or record.get("Tenure_External_Id__c")
+        self.box.store.put(system, kind, id, record, external)
+
+    def get(self, system: str, kind: str, id: str) -> dict[str, Any]:
+        found = self.box.store.get(system, kind, id)
+        assert found is not None, id
+        return found
+
+    def edit(self, system: str, kind: str, id: str, **fields: Any) -> None:
+        self.put(system, kind, {**self.get(system, kind, id), **fields})
+
+    def edit_line(self, sub: str, line: str, **fields: Any) -> None:
+        lines = [
+            {**each, **fields} if each["id"] == line else each
+            for each in self.get("erp", "subscriptions", sub)["lines"]
+        ]
+        self.edit("erp", "subscriptions", sub, lines=lines)
+
+    def drop(self, system: str, kind: str, id: str) -> None:
+        self.get(system, kind, id)
+        self.box.store.db.execute("DELETE FROM documents WHERE system = ? AND kind = ? AND id = ?", (system, kind, id))
+
+    async def begin(self, contract: str, account: str = "nobody") -> None:
+        """A lifecycle that no worker serves: it only stands there, to be listed."""
+        await self.client.start_workflow(
+            CustomerLifecycle.run,
+            LifecycleState(tenant=self.task_queue, contract=contract),
+            id=keys.lifecycle_id(self.task_queue, contract),
+            task_queue=self.task_queue,
+            search_attributes=at_start(account, ENTITY),
+        )
+
+
+@asynccontextmanager
+async def open_town(client: Client, home: Path, count: int, *, begun: bool = True) -> Any:
+    url = f"sqlite:///{home / 'store.db'}"
+    migrate(url)
+    database = Database(url, lasting=False)
+    app = create_app(str(home / "box.db"))
+    contracts = [Plain(n) for n in range(count)]
+    queue = f"town-{uuid.uuid4().hex[:8]}"
+
+    def seed(session: Session) -> None:
+        for each in contracts:
+            session.add_all(each.rows(queue))
+
+    def to(system: str) -> httpx.AsyncClient:
+        headers = {"Authorization": "Bearer sandbox"}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://box/{system}/", headers=headers)
+
+    async with to("erp") as erp, to("crm") as crm, to("cs") as cs, to("") as http:
+        ports: dict[Kind, Any] = {"erp": SandboxErp(erp), "crm": SandboxCrm(crm), "cs": SandboxCs(cs)}
+        systems = {str(name): wiring.System(name, name, port) for name, port in ports.items()}
+        sources = {str(name): Source(name, name, port.records) for name, port in ports.items()}
+        sources[CONNECTION] = Source(CONNECTION, "workflow", Runs(client, queue, task_queue=queue))
+        town = Town(database, app.state.box, http, client, queue, sources, systems, contracts)
+        await database.write(seed)
+        with town.box.store.transaction():
+            for each in contracts:
+                for document in each.documents():
+                    town.put(*document)
+        if begun:
+            await asyncio.gather(
+                *(town.begin(each.contract, each.account) for each in contracts if each.stage is not Stage.ENDED)
+            )
+        yield town
+    await app.state.box.close()
+    await asyncio.to_thread(database.close)
