@@ -93,6 +93,14 @@ def routes(box: Box) -> APIRouter:
         counts = {system: {kind: len(found) for kind, found in kinds.items()} for system, kinds in records.items()}
         return {"counts": counts, "records": records}
 
+    @router.get("/records/{system}/{kind}/{record_id}")
+    async def read_record(system: str, kind: str, record_id: str) -> dict[str, Any]:
+        """Where a person looks at one record; the box has no other screen."""
+        record = box.store.get(system, kind, record_id)
+        if record is None:
+            raise HTTPException(404, f"{system} has no {kind} {record_id}")
+        return record
+
     @router.get("/webhooks")
     async def read_webhooks() -> list[dict[str, Any]]:
         return box.outbox.all()

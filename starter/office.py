@@ -179,6 +179,10 @@ class Office:
             raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
         return answer
 
+    async def give(self, life: LifecycleRow, name: str, command: Any) -> CommandAnswer:
+        """The same, by the Update's name, for who does not know the workflow itself."""
+        return await self.command(life, getattr(CustomerLifecycle, name), command)
+
     async def fix(self, life: LifecycleRow, fixes: dict[str, Any], by: str) -> CommandAnswer:
         """Correct an order's document and have it checked again. A revision without its Update is harmless."""
         if fixed := [path for path in fixes if path in IDENTITY]:

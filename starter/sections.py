@@ -14,6 +14,7 @@ from domain.limits import Limit
 from starter.sources.declaration import Declaration, Preset, over_preset
 
 Kind = Literal["crm", "erp", "cs", "support", "usage"]
+RECORDS = ("customer", "subscription", "deal", "company", "plan", "playbook")
 KINDS: tuple[Kind, ...] = ("crm", "erp", "cs", "support", "usage")
 
 
@@ -55,6 +56,7 @@ class Temporal(Section):
 
     port: int = Field(7233, ge=1, le=65535)
     ui_port: int = Field(8233, ge=1, le=65535)
+    ui_url: str | None = Field(None, pattern=r"^https?://[^/\s]+", description="the UI of a server that is not ours")
     task_queue_prefix: str = "tenure"
 
 
@@ -113,7 +115,7 @@ class Connection(Section):
     file) is needed, the adapter says. `fields`: our name of a field → the vendor's; `options`: what only this vendor
     knows. `limits`: how much is asked of it. `default`: of several connections of a kind the one that serves what was
     begun before there were several. `reader`, of a CRM: where its deals are read back, when that is another API than
-    the one that is written to.
+    the one that is written to. `links`: where people find a record, by its kind: { customer = "https://…/{id}" }.
     """
 
     kind: Kind
@@ -131,6 +133,17 @@ class Connection(Section):
     default: bool = False
     mapping: Path | None = None
     reader: Reader | None = None
+    links: dict[str, str] = {}
+
+    @field_validator("links")
+    @classmethod
+    def _of_a_record(cls, links: dict[str, str]) -> dict[str, str]:
+        for kind, link in links.items():
+            if kind not in RECORDS:
+                raise ValueError(f"there is no {kind!r}; known: {', '.join(RECORDS)}")
+            if "{id}" not in link or not link.startswith(("https://", "http://")):
+                raise ValueError(f"{kind}: write it as https://host/path/{{id}}")
+        return links
 
     @field_validator("base_url")
     @classmethod

@@ -1,5 +1,4 @@
-"""What all pages share beside their look: the pulse that keeps them fresh, the theme, pages for errors, and the rule
-that a form is only taken from a page of ours."""
+"""What all pages share beside their look: the pulse that keeps them fresh, the theme, and pages for errors."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -14,22 +13,12 @@ from experience.console.page import HEADERS, THEME, by_htmx, fragment, render
 from experience.endpoints import PUBLIC, endpoint
 from experience.reading.pulse import pulse
 from experience.services import Served
-from starter.problems import MEDIA_TYPE, Problem
+from starter.problems import MEDIA_TYPE
 
 CONSOLE = "/console"
 YEAR = 365 * 86400
 
 router = APIRouter()
-
-
-async def from_our_page(request: Request) -> None:
-    """Raises Problem for a form that another site's page has sent in somebody's name."""
-    if request.method in ("GET", "HEAD"):
-        return
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    ours = site in ("same-origin", "none") if site else urlsplit(origin).netloc == request.headers.get("host")
-    if not ours:
-        raise Problem(HTTPStatus.FORBIDDEN, "this was not sent from a page of the console")
 
 
 @router.get(f"{CONSOLE}/pulse", response_class=HTMLResponse)

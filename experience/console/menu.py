@@ -37,5 +37,5 @@ async def entries(services: Services, principal: Principal | None, *, counted: b
     if principal is None:
         return []
     allowed = [entry for entry in PAGES if principal.may(entry.permission)]
-    counts = await waiting(services.database, principal) if counted else {}
+    counts = await waiting(services.database) if counted else {}
     return [replace(entry, count=counts.get(entry.name, 0)) for entry in allowed]

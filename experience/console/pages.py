@@ -1,13 +1,13 @@
 """The console as a whole: every page's router, and how it is put beside the API."""
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from experience.console import frame, portfolio
+from experience.console import doing, frame, lifecycle, portfolio
 from experience.console.assets import VENDOR
 
-router = APIRouter(dependencies=[Depends(frame.from_our_page)], include_in_schema=False)
-for page in (frame, portfolio):
+router = APIRouter(include_in_schema=False)
+for page in (frame, portfolio, lifecycle, doing):
     router.include_router(page.router)
 
 

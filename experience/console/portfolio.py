@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from domain.view import Stage
-from experience.console.page import address, asker, render
+from experience.console.page import address, render
 from experience.endpoints import endpoint
 from experience.reading.portfolio import Matter, Wanted, portfolio
 from experience.services import Served
@@ -34,7 +34,7 @@ async def show_portfolio(
 ) -> HTMLResponse:
     wanted = Wanted(_known(Stage, stage), _known(Matter, matter), entity or None, q)
     today = services.clock().date()
-    seen = await portfolio(services.database, asker(request), wanted, today, cursor=cursor or None, limit=AT_ONCE)
+    seen = await portfolio(services.database, wanted, today, cursor=cursor or None, limit=AT_ONCE)
     chosen = {"stage": stage, "matter": matter, "entity": entity, "q": q}
 
     def link(**changed: str) -> str:

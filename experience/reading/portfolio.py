@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from sqlmodel import Session, and_, case, col, func, or_, select, tuple_
 
-from domain.access import Principal
 from domain.view import LifecycleView, Stage
 from experience.reading.frame import Answer, Page, page_of, position
-from experience.reading.regions import lives_seen
 from store.board import ON_HOLD, PAUSED, BoardRow
 from store.database import Database
 from store.tables import LifecycleViewRow
@@ -77,24 +75,21 @@ class Portfolio(Answer):
     page: Page[Line]
 
 
-async def portfolio(
-    database: Database, principal: Principal, wanted: Wanted, today: date, *, cursor: str | None, limit: int
-) -> Portfolio:
+async def portfolio(database: Database, wanted: Wanted, today: date, *, cursor: str | None, limit: int) -> Portfolio:
     """Raises Mistake for a cursor that is none."""
 
     def read(session: Session) -> Portfolio:
-        seen = lives_seen(principal)
-        where = [*seen, *_where(wanted, today)]
+        where = _where(wanted, today)
         newest = session.exec(select(func.max(BoardRow.updated_at))).one()
         fresh = {"lifecycles": newest}
         found = session.exec(select(func.count()).select_from(BoardRow).where(*where)).one()
         rows = _rows(session, where, cursor, limit)
         views = _views(session, [row.contract for row in rows[:limit]])
         page = page_of(rows, limit, _place, lambda row: _line(row, views[row.contract]), fresh)
-        entities = select(BoardRow.selling_entity).where(*seen).distinct().order_by(BoardRow.selling_entity)
+        entities = select(BoardRow.selling_entity).distinct().order_by(BoardRow.selling_entity)
         return Portfolio(
-            stages=_stages(session, seen, wanted.entity),
-            matters=_matters(session, seen, today),
+            stages=_stages(session, wanted.entity),
+            matters=_matters(session, today),
             entities=[entity for entity in session.exec(entities) if entity],
             found=found,
             page=page,
@@ -186,8 +181,8 @@ def _concerned(matter: Matter, today: date) -> list[Any]:
             return [open_, BoardRow.mode == "shadow"]
 
 
-def _stages(session: Session, seen: list[Any], entity: str | None) -> list[StageCount]:
-    where = [*seen, BoardRow.selling_entity == entity] if entity is not None else seen
+def _stages(session: Session, entity: str | None) -> list[StageCount]:
+    where = [BoardRow.selling_entity == entity] if entity is not None else []
     attention = func.sum(case((col(BoardRow.attention), 1), else_=0))
     query = select(BoardRow.stage, func.count(), attention).where(*where).group_by(BoardRow.stage)
     counted = {stage: (number, needing) for stage, number, needing in session.exec(query)}
@@ -198,7 +193,7 @@ def _stages(session: Session, seen: list[Any], entity: str | None) -> list[Stage
     ]
 
 
-def _matters(session: Session, seen: list[Any], today: date) -> dict[Matter, int]:
+def _matters(session: Session, today: date) -> dict[Matter, int]:
     columns = [func.sum(case((and_(*_concerned(matter, today)), 1), else_=0)) for matter in Matter]
-    counted = session.connection().execute(select(*columns).where(*seen)).one()
+    counted = session.execute(select(*columns)).one()
     return {matter: number or 0 for matter, number in zip(Matter, counted, strict=True)}

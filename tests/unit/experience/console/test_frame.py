@@ -37,22 +37,6 @@ async def test_the_theme_is_kept_and_leads_nowhere_else(experience: Experience) 
         assert answer.headers["location"] == "/console"
 
 
-async def test_a_form_of_another_site_is_refused(experience: Experience) -> None:
-    asked: tuple[dict[str, str], ...] = (
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Origin": "https://evil.example"},
-        {},
-    )
-    for headers in asked:
-        answer = await experience.http.post("/console/theme", data={"theme": "dark"}, headers=headers)
-        assert answer.status_code == 403
-    answer = await experience.http.post(
-        "/console/theme", data={"theme": "dark"}, headers={"Origin": "http://127.0.0.1:8704"}
-    )
-    assert answer.status_code == 303
-
-
 async def test_the_pulse_is_another_one_when_something_has_changed(experience: Experience) -> None:
     before = await experience.http.get("/console/pulse")
     seen = re.findall(r"seen=(\w+)", before.text)[0]
