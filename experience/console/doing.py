@@ -115,9 +115,7 @@ def _pages(command: Command) -> tuple[Page, Page]:
         return await _show(request, services, command, contract)
 
     @endpoint(owner="operations", permission=command.permission, since="1.0")
-    async def act(
-        request: Request, services: Served, contract: str, reason: Annotated[str, Form()] = ""
-    ) -> Response:
+    async def act(request: Request, services: Served, contract: str, reason: Annotated[str, Form()] = "") -> Response:
         return await _act(request, services, command, contract)
 
     return show, act
