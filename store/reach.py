@@ -17,7 +17,7 @@ from store.tables import CaseNoteRow, CaseRow, DeliveryRow, InboxRow, LifecycleR
 REACH = "reach"
 OF_EVERYBODY = frozenset({"feeds", "limits", "rolled_up_risks", "sessions", "settings", "streams", "tokens", "turns"})
 """Tables that tell nothing of a contract."""
-OF_NO_REGION = frozenset({"audit"})
+OF_NO_REGION = frozenset({"audit", "erp_customers"})
 """Tables whose rows can't be told apart by region: only who serves every region reads them."""
 
 
