@@ -37,7 +37,7 @@ class SeenTransport(httpx.AsyncBaseTransport):
             "tenure.connection": self._connection,
         }
         with _TRACER.start_as_current_span(
-            f"{self._connection}.{operation}" if operation else f"{request.method} {self._connection}",
+            f"{request.method} {self._connection}{f'.{operation}' if operation else ''}",
             kind=SpanKind.CLIENT,
             attributes=attributes,
             record_exception=False,

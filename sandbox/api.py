@@ -41,6 +41,7 @@ class Call:
     query: dict[str, str]
     key: str | None
     body: Any
+    traceparent: str = ""
 
     def fields(self, *required: str) -> dict[str, Any]:
         """The body as an object, or a 400 that names what is missing."""

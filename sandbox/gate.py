@@ -66,6 +66,7 @@ async def _read(request: Request, operation: Operation) -> tuple[Call, Problem |
         query=dict(request.query_params),
         key=request.headers.get("idempotency-key"),
         body=body,
+        traceparent=request.headers.get("traceparent", ""),
     )
     return call, problem
 
@@ -116,6 +117,7 @@ def _perform_late(box: Box, operation: Operation, call: Call) -> None:
 
 def perform(box: Box, operation: Operation, call: Call) -> Answer:
     """Do the work in one transaction. With a key: once, and the stored answer again; another request under it: 422."""
+    box.outbox.traceparent = call.traceparent
     try:
         with box.store.transaction():
             if not operation.keyed or call.key is None:
@@ -141,6 +143,8 @@ def perform(box: Box, operation: Operation, call: Call) -> Answer:
         return operation.manner.words(Problem(400, "malformed", f"wrong or missing: {where}"))
     except Problem as said:
         return operation.manner.words(said)
+    finally:
+        box.outbox.traceparent = ""
 
 
 def _done(result: Answer | dict[str, object]) -> Answer:

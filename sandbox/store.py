@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS outbox (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, system TEXT NOT NULL, body TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0, answered INTEGER);
+CREATE TABLE IF NOT EXISTS traces (event TEXT PRIMARY KEY, traceparent TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS changed (
     system TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (system, kind, id));
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -158,7 +159,7 @@ class Store:
 
     def clear(self) -> None:
         with self.transaction():
-            for table in ("documents", "changed", "calls", "answers", "outbox", "counters", "settings"):
+            for table in ("documents", "changed", "calls", "answers", "outbox", "traces", "counters", "settings"):
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def close(self) -> None:

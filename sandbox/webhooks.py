@@ -25,13 +25,17 @@ class WebhookTarget:
 
 
 class Outbox:
-    """A target that is down or answers 5xx is tried until it is back; one answered 4xx five times is given up."""
+    """A target that is down or answers 5xx is tried until it is back; one answered 4xx five times is given up.
+
+    `traceparent`: that of the call whose work is being done, if it came with one; its events are sent with the same.
+    """
 
     def __init__(self, store: Store, target: WebhookTarget | None) -> None:
         self._store = store
         self._target = target
         self._sender: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self.traceparent = ""
 
     def add(self, event_id: str, system: str, kind: str, subject: str, time: datetime, data: dict[str, Any]) -> None:
         """Part of the caller's transaction. Without a target it is kept for the change feed alone."""
@@ -49,6 +53,8 @@ class Outbox:
             "INSERT INTO outbox (id, system, body, state) VALUES (?, ?, ?, ?)",
             (event_id, system, json.dumps(event), "kept" if self._target is None else "pending"),
         )
+        if self.traceparent:
+            self._store.db.execute("INSERT OR IGNORE INTO traces VALUES (?, ?)", (event_id, self.traceparent))
 
     def wake(self) -> None:
         """Send what is pending. Called after each commit, at start-up, and needs a running event loop."""
@@ -121,6 +127,9 @@ class Outbox:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Webhook(target.secret).sign(row["id"], now, row["body"]),
         }
+        trace = self._store.db.execute("SELECT traceparent FROM traces WHERE event = ?", (row["id"],)).fetchone()
+        if trace is not None:
+            headers["traceparent"] = trace["traceparent"]
         try:
             url = f"{target.url.rstrip('/')}/webhooks/{row['system']}"
             status = (await client.post(url, content=row["body"], headers=headers)).status_code

@@ -36,6 +36,7 @@ from starter.sources.reading import Sources
 from starter.sources.taking import NotTaken, rows_of
 from starter.temporal import connect_config
 from starter.tracing import (
+    OWN_SPANS,
     SpanKind,
     configure_tracing,
     correlation,
@@ -178,7 +179,7 @@ def create_app(
     """The gateway as an ASGI app. `check_store` raises while the store can't be written; it makes `/readyz` say 503.
     `collector`: what `/metrics` tells beside the gateway's own counters; it may block.
     """
-    app = FastAPI(title="Tenure gateway", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tenure gateway", docs_url=None, redoc_url=None, telemetry=OWN_SPANS)
     gateway = Gateway(settings, inbox)
     if collector is not None:
         gateway.metrics.registry.register(collector)

@@ -20,6 +20,7 @@ from starter.sections import Tracing
 from store.tracing import traceparent
 
 __all__ = [
+    "OWN_SPANS",
     "SpanKind",
     "StatusCode",
     "configure_tracing",
@@ -30,6 +31,9 @@ __all__ = [
     "stop_tracing",
     "traceparent",
 ]
+
+OWN_SPANS: Any = {"tracing": False, "metrics": False, "logs": False}
+"""For FastAPI, whose own telemetry would trust whoever sends a traceparent, and tell each path and query."""
 
 HEADER = "traceparent"
 _W3C = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")

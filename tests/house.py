@@ -23,6 +23,7 @@ from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.limits import LimitedTransport
+from adapters.seen import SeenTransport
 from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain import keys
@@ -36,6 +37,7 @@ from domain.routes import Landscape, Route
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from sandbox.app import create_app
+from sandbox.webhooks import WebhookTarget
 from starter.sections import KINDS, Kind
 from starter.travel import fast_forward
 from store.database import Database
@@ -159,19 +161,20 @@ async def open_house(
     limited: Mapping[str, Limit] | None = None,
     instead: Mapping[str, Any] | None = None,
     rules: Mapping[str, Any] | None = None,
+    webhook: WebhookTarget | None = None,
 ) -> AsyncIterator[House]:
     """Bring a house up, with workers running, and take it down again. Each ERP has a box of its own.
 
     Without `recorded`, lifecycles are not told which connections are theirs, as it was before there were several.
     `rules`: fields of the company that are other than in the example. `limited`: by connection. `instead`: adapters of
-    other systems than the box's, by connection.
+    other systems than the box's, by connection. `webhook`: where the boxes send their events.
     """
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url)
     company = load_company((EXAMPLES / "company.toml").read_text()).model_copy(update=dict(rules or {}))
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
-    apps = [create_app(str(home / f"box{number}.db")) for number, _ in enumerate(erps)]
+    apps = [create_app(str(home / f"box{number}.db"), webhook) for number, _ in enumerate(erps)]
     queue = task_queue or f"test-{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as stack:
         limits = await stack.enter_async_context(wiring.open_limits(database))
@@ -179,10 +182,12 @@ async def open_house(
         turns = {name: limits.of(name, (limited or {}).get(name, Limit())) for name in names}
 
         async def to(path: str, number: int = 0, connection: str = "") -> httpx.AsyncClient:
-            out = httpx.ASGITransport(app=apps[number])
+            out: httpx.AsyncBaseTransport = httpx.ASGITransport(app=apps[number])
+            if connection:
+                out = LimitedTransport(SeenTransport(out, connection, limits.times), turns[connection])
             return await stack.enter_async_context(
                 httpx.AsyncClient(
-                    transport=LimitedTransport(out, turns[connection]) if connection else out,
+                    transport=out,
                     base_url=f"http://box{path}",
                     headers={"Authorization": "Bearer sandbox"},
                 )
