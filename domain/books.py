@@ -109,6 +109,10 @@ class FeedBook(Protocol):
         ...
 
 
+VIEWS_PER_TASK = 1000
+"""A sequence is the history's length times this, plus the number of the view within one workflow task."""
+
+
 class ViewRow(Frozen):
     """A lifecycle's view as the store keeps it, guarded by (run_started, sequence): an older one never wins."""
 

@@ -124,8 +124,12 @@ def renewal_eligible(terms: ContractTerms, term: calendar.Term, stage: Stage, to
     is open: from the longer of window and notice period plus lead before the term's end. A contract that is out of term
     can still be renewed.
     """
-    opens = calendar.window_opens(terms, term)
-    return stage in SERVED - {Stage.ENDING} and opens is not None and opens <= today
+    return can_be_renewed(stage, calendar.window_opens(terms, term), today)
+
+
+def can_be_renewed(stage: Stage, window_opens: date | None, today: date) -> bool:
+    """Renewal eligibility, for who knows on which day the window opens."""
+    return stage in SERVED - {Stage.ENDING} and window_opens is not None and window_opens <= today
 
 
 def glossary() -> tuple[Entry, ...]:

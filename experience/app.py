@@ -14,7 +14,7 @@ from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.places import STATIC
 from experience.services import Served, Services
-from starter.mistakes import Mistake, Refusal
+from starter.mistakes import Mistake, Refusal, Unknown
 from starter.openapi import NOT_READY
 from starter.problems import answer_with_problems, problem
 
@@ -62,6 +62,10 @@ def _answer_mistakes(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def _refused(_: Request, error: Refusal) -> JSONResponse:
         return problem(HTTPStatus.CONFLICT, str(error))
+
+    @app.exception_handler(Unknown)
+    async def _unknown(_: Request, error: Unknown) -> JSONResponse:
+        return problem(HTTPStatus.NOT_FOUND, str(error))
 
     @app.exception_handler(Mistake)
     async def _mistaken(_: Request, error: Mistake) -> JSONResponse:

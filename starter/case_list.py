@@ -11,7 +11,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, func, or_, select
 
 from starter.finding import SHORTEST_NAME
-from starter.mistakes import Mistake
+from starter.mistakes import Unknown
 from store.tables import CaseRow, InboxRow, utc_now
 
 
@@ -61,12 +61,12 @@ def find_case(session: Session, name: str) -> CaseRow:
     if len(still_open or found) == 1:
         return (still_open or found)[0]
     if not found:
-        raise Mistake(f"unknown case {name!r}; `tenure cases list` shows those that are open")
-    raise Mistake(f"{name!r} is not unique: {', '.join(case.id for case in found)}")
+        raise Unknown(f"unknown case {name!r}; `tenure cases list` shows those that are open")
+    raise Unknown(f"{name!r} is not unique: {', '.join(case.id for case in found)}")
 
 
 def listed(session: Session, wanted: Wanted, limit: int) -> Listed:
-    where = _where(wanted)
+    where = chosen(wanted)
     # the empty text is written out: PostgreSQL takes two parameters of one value for two expressions
     type_, newest = func.coalesce(col(InboxRow.type), literal_column("''")), func.max(col(CaseRow.opened_at))
     joined = col(InboxRow.id) == col(CaseRow.inbox_id)
@@ -84,7 +84,7 @@ def listed(session: Session, wanted: Wanted, limit: int) -> Listed:
     return Listed(session.exec(newest_first.limit(limit)).all(), [Group(*values) for values in found])
 
 
-def _where(wanted: Wanted) -> list[Any]:
+def chosen(wanted: Wanted) -> list[Any]:
     equal = {
         CaseRow.state: wanted.state, CaseRow.kind: wanted.kind, CaseRow.problem: wanted.problem,
         CaseRow.account: wanted.account, CaseRow.assignee: wanted.assignee, InboxRow.source: wanted.source,

@@ -2,7 +2,7 @@
 
 from sqlmodel import col, or_, select
 
-from starter.mistakes import Mistake
+from starter.mistakes import Unknown
 from store.database import Database
 from store.lifecycles import find_contract
 from store.tables import LifecycleRow
@@ -11,9 +11,9 @@ SHORTEST_NAME = 3
 
 
 async def find_life(database: Database, name: str) -> LifecycleRow:
-    """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
+    """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Unknown."""
     if len(name.strip()) < SHORTEST_NAME:
-        raise Mistake(f"{name!r} names no contract; write at least {SHORTEST_NAME} characters of its id")
+        raise Unknown(f"{name!r} names no contract; write at least {SHORTEST_NAME} characters of its id")
     found = await database.read(
         lambda session: session.exec(
             select(LifecycleRow)
@@ -30,5 +30,5 @@ async def find_life(database: Database, name: str) -> LifecycleRow:
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        raise Mistake(f"unknown contract {name!r}; `tenure list` shows those that are known")
-    raise Mistake(f"{name!r} is not unique: {', '.join(life.contract for life in found)}")
+        raise Unknown(f"unknown contract {name!r}; `tenure list` shows those that are known")
+    raise Unknown(f"{name!r} is not unique: {', '.join(life.contract for life in found)}")

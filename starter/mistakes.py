@@ -7,3 +7,7 @@ class Mistake(Exception):
 
 class Refusal(Mistake):
     """A lifecycle certainly did not take a command; any other mistake may leave that open."""
+
+
+class Unknown(Mistake):
+    """What was named does not exist, or not uniquely."""

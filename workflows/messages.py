@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from domain import calendar, commands, corrections, moving, outcomes, projection, reactions
-    from domain.books import ViewRow
+    from domain.books import VIEWS_PER_TASK, ViewRow
     from domain.changes import applying
     from domain.changes.applying import ChangePreview
     from domain.changes.kinds import ChangeContract
@@ -35,9 +35,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.refused import Refused
     from domain.state import Decision, LifecycleState
     from domain.view import LifecycleView
-
-
-VIEWS_PER_TASK = 1000
 
 
 class LifecycleMessages(FinanceMessages):

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from experience.api import lifecycles
+from experience.api import accounts, activations, backlog, cases, entitlements, glossary, invoices, lifecycles, renewals
 
 API = "/api/v1"
 
 router = APIRouter()
-for capability in (lifecycles,):
+for capability in (accounts, activations, backlog, cases, entitlements, glossary, invoices, lifecycles, renewals):
     router.include_router(capability.router)

@@ -11,6 +11,8 @@ from starter.problems import Problem
 T = TypeVar("T")
 
 Contract = Annotated[str, Path(description="A contract's id, such as crm/D-1/1")]
+Account = Annotated[str | None, Query(description="An account's id in the CRM")]
+CaseId = Annotated[str, Path(description="A case's id, or the number of its event")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many at most")]
 

@@ -10,6 +10,7 @@ from experience.api.asking import Contract, Cursor, Limit, found
 from experience.api.capability import capability
 from experience.endpoints import endpoint
 from experience.reading import lifecycles as reading
+from experience.reading import stories
 from experience.reading.frame import Page
 from experience.services import Served
 
@@ -33,6 +34,33 @@ async def list_lifecycles(
     """Lifecycles, the nearest renewal first."""
     wanted = reading.Wanted(stage, account, contract, needs_attention, renews_from, renews_before, order)
     return await reading.lifecycles(services.database, wanted, cursor=cursor, limit=limit)
+
+
+@router.get("/lifecycles/{contract:path}/timeline")
+@endpoint(owner="operations", permission="lifecycle.read", since="1.0")
+async def show_timeline(
+    services: Served, contract: Contract, cursor: Cursor = None, limit: Limit = 100
+) -> Page[stories.Line]:
+    """What has happened, the newest first."""
+    page = await stories.timeline(services.database, contract, cursor=cursor, limit=limit)
+    return found(page, f"no lifecycle {contract}")
+
+
+@router.get("/lifecycles/{contract:path}/effects")
+@endpoint(owner="operations", permission="lifecycle.read", since="1.0")
+async def show_effects(
+    services: Served, contract: Contract, cursor: Cursor = None, limit: Limit = 100
+) -> Page[stories.Effect]:
+    """What was done outside, in the order in which it was begun."""
+    page = await stories.effects(services.database, contract, cursor=cursor, limit=limit)
+    return found(page, f"no lifecycle {contract}")
+
+
+@router.get("/lifecycles/{contract:path}/cost")
+@endpoint(owner="operations", permission="lifecycle.read", since="1.0")
+async def show_cost(services: Served, contract: Contract) -> stories.Cost:
+    """What the lifecycle has cost so far: calls, retries, and events that woke it."""
+    return found(await stories.cost(services.database, contract), f"no lifecycle {contract}")
 
 
 @router.get("/lifecycles/{contract:path}")

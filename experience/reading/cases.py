@@ -1,0 +1,94 @@
+"""The error queue: cases as people work on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+from sqlmodel import Session, and_, col, func, or_, select
+
+from domain.access import Guarded, Sensitive
+from experience.reading.frame import Answer, Page, page_of, position
+from experience.services import Services
+from starter.case_desk import CaseDesk
+from starter.case_list import Wanted, chosen
+from store.database import Database
+from store.tables import CaseRow, InboxRow
+
+
+class CaseLine(BaseModel):
+    """A case in the list. `actor`: which role acts. `projected`: a lifecycle waits for it, and closes it itself."""
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    contract: str | None
+    account: str | None
+    actor: str
+    assignee: str | None
+    tags: list[str]
+    problem: str
+    projected: bool
+    opened_at: datetime
+    resolved_at: datetime | None
+    snoozed_until: datetime | None
+
+
+class Note(BaseModel):
+    at: datetime
+    by: str
+    what: str
+
+
+class CaseAnswer(Answer, Guarded):
+    """One case. `mend`: how it is mended at the command line. `event`: the received event that it is about, as it is
+    now; what must not be shown is masked in it. `history`: oldest first."""
+
+    case: CaseLine
+    reasons: list[str]
+    mend: str
+    resolution: str
+    event: Annotated[dict[str, Any] | None, Sensitive("payload")]
+    history: list[Note]
+
+
+async def cases(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[CaseLine]:
+    """The newest first."""
+    opened, name = col(CaseRow.opened_at), col(CaseRow.id)
+    joined = col(InboxRow.id) == col(CaseRow.inbox_id)
+    query = select(CaseRow).join(InboxRow, joined, isouter=True).where(*chosen(wanted))
+    if cursor is not None:
+        at, after = position(cursor, [datetime.fromisoformat, str])
+        query = query.where(or_(opened < at, and_(opened == at, name > after)))
+    query = query.order_by(opened.desc(), name).limit(limit + 1)
+
+    def read(session: Session) -> Page[CaseLine]:
+        rows = session.exec(query).all()
+        newest = session.exec(select(func.max(CaseRow.opened_at))).one()
+        return page_of(rows, limit, lambda row: [row.opened_at, row.id], case_line, {"cases": newest})
+
+    return await database.read(read)
+
+
+async def case(services: Services, name: str) -> CaseAnswer:
+    """Of an id, an event's number, or a unique part of an open case's id. Raises Mistake."""
+    shown = await CaseDesk(services.database).show(name)
+    row = shown.case
+    return CaseAnswer(
+        case=case_line(row),
+        reasons=row.reasons,
+        mend=row.mend,
+        resolution=row.resolution,
+        event=shown.event,
+        history=[Note(at=note.at, by=note.by, what=note.what) for note in shown.history],
+        freshness={"cases": _newest([row.opened_at, row.resolved_at, *(note.at for note in shown.history)])},
+    )
+
+
+def case_line(row: CaseRow) -> CaseLine:
+    return CaseLine.model_validate({name: getattr(row, name) for name in CaseLine.model_fields})
+
+
+def _newest(moments: Sequence[datetime | None]) -> datetime | None:
+    return max((each for each in moments if each), default=None)

@@ -1,0 +1,144 @@
+"""What one contract's life has been: its timeline, its effects outside, and what it cost."""
+
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+from sqlmodel import Session, col, func, select, tuple_
+
+from domain.books import VIEWS_PER_TASK
+from experience.reading.frame import Answer, Page, page_of, position
+from store.database import Database
+from store.tables import DeliveryRow, EffectRow, LifecycleRow, LifecycleViewRow, TimelineRow
+
+
+class Line(BaseModel):
+    """One line of the story. `at` is business time; `recorded_at` is when we knew."""
+
+    at: datetime
+    kind: str
+    summary: str
+    recorded_at: datetime
+
+
+class Effect(BaseModel):
+    """A business effect outside. `state`: CLAIMED, SENT (its outcome may be unknown), DONE, REFUSED or RELEASED.
+    `record`: the id of what it made. `attempts`: how often somebody took it on."""
+
+    key: str
+    operation: str
+    state: str
+    record: str | None
+    attempts: int
+    reason: str
+    begun_at: datetime
+    updated_at: datetime
+
+
+class Cost(Answer):
+    """What a lifecycle has cost so far. `effects` were done outside, in `attempts`, of which `retries` were not the
+    first. `events` came in for it: `told` woke its workflow, `recorded` woke nobody, `refused` it did not take.
+    `history_events`: how long the history of its present run was when it last published itself."""
+
+    contract: str
+    effects: int
+    attempts: int
+    retries: int
+    events: int
+    told: int
+    recorded: int
+    refused: int
+    history_events: int
+
+
+async def timeline(database: Database, contract: str, *, cursor: str | None, limit: int) -> Page[Line] | None:
+    """The newest first. None: there is no such contract."""
+    place = (col(TimelineRow.business_at), col(TimelineRow.id))
+    query = select(TimelineRow).where(TimelineRow.contract == contract)
+    if cursor is not None:
+        query = query.where(tuple_(*place) < tuple_(*position(cursor, [datetime.fromisoformat, int])))
+    query = query.order_by(*(each.desc() for each in place)).limit(limit + 1)
+
+    def read(session: Session) -> Page[Line] | None:
+        if session.get(LifecycleRow, contract) is None:
+            return None
+        rows = session.exec(query).all()
+        newest = select(func.max(TimelineRow.recorded_at)).where(TimelineRow.contract == contract)
+        return page_of(
+            rows, limit, lambda row: [row.business_at, row.id], _line, {"timeline": session.exec(newest).one()}
+        )
+
+    return await database.read(read)
+
+
+async def effects(database: Database, contract: str, *, cursor: str | None, limit: int) -> Page[Effect] | None:
+    """In the order in which they were begun. None: there is no such contract."""
+    place = (col(EffectRow.created_at), col(EffectRow.key))
+    query = select(EffectRow).where(EffectRow.contract == contract)
+    if cursor is not None:
+        query = query.where(tuple_(*place) > tuple_(*position(cursor, [float, str])))
+    query = query.order_by(*place).limit(limit + 1)
+
+    def read(session: Session) -> Page[Effect] | None:
+        if session.get(LifecycleRow, contract) is None:
+            return None
+        rows = session.exec(query).all()
+        newest = select(func.max(EffectRow.updated_at)).where(EffectRow.contract == contract)
+        at = session.exec(newest).one()
+        return page_of(rows, limit, lambda row: [row.created_at, row.key], _effect, {"ledger": _moment(at)})
+
+    return await database.read(read)
+
+
+async def cost(database: Database, contract: str) -> Cost | None:
+    """None: there is no such contract."""
+
+    def read(session: Session) -> Cost | None:
+        if session.get(LifecycleRow, contract) is None:
+            return None
+        done, attempts, at = session.exec(
+            select(
+                func.count().filter(col(EffectRow.state) == "DONE"),
+                func.coalesce(func.sum(EffectRow.fence), 0),
+                func.max(EffectRow.updated_at),
+            ).where(EffectRow.contract == contract)
+        ).one()
+        begun = session.exec(select(func.count()).where(EffectRow.contract == contract)).one()
+        states = select(DeliveryRow.state, func.count()).where(DeliveryRow.stream == contract)
+        came = dict(session.exec(states.group_by(DeliveryRow.state)).all())
+        view = session.get(LifecycleViewRow, contract)
+        return Cost(
+            contract=contract,
+            effects=done,
+            attempts=attempts,
+            retries=attempts - begun,
+            events=sum(came.values()),
+            told=came.get("delivered", 0),
+            recorded=came.get("recorded", 0),
+            refused=came.get("refused", 0),
+            history_events=view.sequence // VIEWS_PER_TASK if view else 0,
+            freshness={"ledger": _moment(at), "lifecycle": view.updated_at if view else None},
+        )
+
+    return await database.read(read)
+
+
+def _line(row: TimelineRow) -> Line:
+    return Line(at=row.business_at, kind=row.kind, summary=row.summary, recorded_at=row.recorded_at)
+
+
+def _effect(row: EffectRow) -> Effect:
+    record = (row.result or {}).get("id")
+    return Effect(
+        key=row.key,
+        operation=row.operation,
+        state=row.state,
+        record=str(record) if record else None,
+        attempts=row.fence,
+        reason=row.reason,
+        begun_at=datetime.fromtimestamp(row.created_at, UTC),
+        updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
