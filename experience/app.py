@@ -54,7 +54,7 @@ def _answer_mistakes(app: FastAPI) -> None:
     answer_with_problems(app)
 
     @app.exception_handler(LoginFirst)
-    async def _unknown(request: Request, error: LoginFirst) -> Response:
+    async def _log_in(request: Request, error: LoginFirst) -> Response:
         if "hx-request" in request.headers:  # a part of a page can't be a login
             return Response(headers={"HX-Redirect": error.there})
         return RedirectResponse(error.there, HTTPStatus.SEE_OTHER)

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlmodel import Session
+
 from domain.facts import INVOICE, MOVEMENT, PAYMENT, Fact, stamp
 from domain.view import LifecycleView, Stage
 from store.facts import learn
@@ -28,8 +30,12 @@ async def bill(experience: Experience, contract: str, invoice: str, amount: str,
     if paid:
         named = {"invoice": invoice, "what": PAYMENT, "name": "p1", "amount": paid}
         facts.append(Fact(MOVEMENT, f"{invoice}/{PAYMENT}/p1", stamp(0), named))
-    for fact in facts:
-        await experience.database.write(lambda session, fact=fact: learn(session, contract, fact))
+
+    def tell(session: Session) -> None:
+        for fact in facts:
+            learn(session, contract, fact)
+
+    await experience.database.write(tell)
 
 
 async def test_an_account_owes_what_is_open_and_two_contracts_share_an_invoice(experience: Experience) -> None:
