@@ -44,6 +44,10 @@ from tests.workflow.lives import (
 from workflows.lifecycle import CustomerLifecycle
 
 
+MOVE = ("end_subscription", "create_subscription", "activate_order", "start_billing")
+"""What a move writes in the ERP, in its order."""
+
+
 async def give(life: Life, change: Change, name: str) -> str:
     command = ChangeContract(id=name, by="csm", change=change)
     answer = await life.handle.execute_update(CustomerLifecycle.change, command)
@@ -194,7 +198,8 @@ async def test_a_paused_contract_that_is_due_to_end_ends_when_it_goes_on(house: 
     assert len(await records(house, "erp", "endings")) == 1
 
 
-async def test_a_contract_moves_to_another_currency_as_one_lifecycle(house: House) -> None:
+@pytest.mark.parametrize("lost", [(), MOVE], ids=["answered", "each answer lost"])
+async def test_a_contract_moves_to_another_currency_as_one_lifecycle(house: House, lost: tuple[str, ...]) -> None:
     life = await serving(house)
     document = (await life.orders.revisions(life.contract))[-1].document
     there = apply_fixes(document, {"selling_entity": "ACME-DE", "currency": "CHF"})
@@ -202,8 +207,12 @@ async def test_a_contract_moves_to_another_currency_as_one_lifecycle(house: Hous
     before, on = await life.view(), (await clock(life)).date() + timedelta(days=10)
     await give(life, Move(selling_entity="ACME-DE", currency="CHF", revision=revision, on=on), "m")
     await give(life, Amend(quantities=seats(60)), "a")
+    await life.until(rests)
+    for operation in lost:
+        await house.fault(system="erp", operation=operation, kind="lose_answer", times=1)
     await to_day(life, on)
-    after = await life.until(lambda view: view.leg == 2 and rests(view))
+    after = await life.until(lambda view: view.leg == 2 and rests(view), 40)
+    assert [fault["times"] for fault in (await house.http.get("/admin/faults")).json()] == [0] * len(lost)
     old, new = await records(house, "erp", "subscriptions")
     assert (old["status"], old["ends"]) == ("ended", on.isoformat())
     assert (new["status"], new["currency"]) == ("active", "CHF")
