@@ -57,7 +57,8 @@ _templates = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _templates.filters |= {
-    name: getattr(words, name) for name in ("words", "tone", "day", "moment", "ago", "number", "path", "span")
+    name: getattr(words, name)
+    for name in ("words", "tone", "day", "moment", "ago", "number", "path", "span", "seconds")
 }
 _templates.globals |= {"asset": asset, "htmx_config": HTMX}
 

@@ -60,6 +60,15 @@ def span(length: timedelta) -> str:
     return _many(seconds // DAY, "day")
 
 
+def seconds(value: float | None) -> str:
+    """A length of time in seconds, to where it matters: "0.04 s", "2.1 s", "4 min"."""
+    if value is None:
+        return ""
+    if value >= MINUTE:
+        return span(timedelta(seconds=value))
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+
+
 def number(value: Any) -> str:
     """A number with its thousands apart; an amount keeps its places."""
     if value is None:

@@ -38,8 +38,8 @@ def forecast(
     command = ForecastRenewal(by=user(), category=named, reason=reason)
 
     async def give(office: "Office") -> CommandAnswer:
-        from workflows.lifecycle import CustomerLifecycle
+        from starter.forecasting import forecast as tell
 
-        return await office.command(await office.find(contract), CustomerLifecycle.forecast, command)
+        return await tell(office, await office.find(contract), command)
 
     show_answer(in_office(give), as_json)
