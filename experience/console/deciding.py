@@ -4,11 +4,11 @@ from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from domain.access import Permission, visible
+from domain.access import Permission
 from domain.changes.applying import ChangePreview
 from domain.changes.kinds import ChangeContract, End, GiveNotice, Renew
 from domain.messages import ForecastRenewal
@@ -25,6 +25,8 @@ from starter.problems import Problem
 
 HERE = "/console/renewals"
 
+BLANK = BeforeValidator(lambda text: text or None)
+
 router = APIRouter()
 
 
@@ -34,8 +36,8 @@ class Decided(BaseModel):
     decision: Literal["renew", "notice", "end"] = "renew"
     reason: str = Field("", max_length=500)
     early: bool = False
-    months: int | None = Field(None, ge=1, le=600)
-    received: date | None = None
+    months: Annotated[int | None, BLANK] = Field(None, ge=1, le=600)
+    received: Annotated[date | None, BLANK] = None
     id: str = Field("", max_length=100)
 
     def change(self) -> Renew | GiveNotice | End:
@@ -56,20 +58,14 @@ class Expected(BaseModel):
     reason: str = Field("", max_length=500)
 
 
-@router.get(HERE + "/{contract:path}", response_class=HTMLResponse)
-@endpoint(owner="customer success", permission="renewal.read", since="1.0")
-async def show_renewal(request: Request, services: Served, contract: str) -> HTMLResponse:
-    return await _page(request, services, await _found(request, services, contract))
-
-
-@router.post(HERE + "/{contract:path}/preview", response_class=HTMLResponse)
+@router.get(HERE + "/{contract:path}/preview", response_class=HTMLResponse)
 @endpoint(owner="customer success", permission="renewal.decide", since="1.0")
 async def preview_decision(
-    request: Request, services: Served, contract: str, form: Annotated[Decided, Form()]
+    request: Request, services: Served, contract: str, form: Annotated[Decided, Query()]
 ) -> HTMLResponse:
     """What the decision would do. Nothing is written."""
-    found = await _found(request, services, contract)
-    form.id = new_id()
+    found = await _found(services, contract)
+    form.id = form.id or new_id()
     try:
         foreseen = await foresee(services.office, await services.office.find(contract), _command(request, form))
     except Refusal as refusal:
@@ -77,16 +73,19 @@ async def preview_decision(
     return await _page(request, services, found, form=form, foreseen=foreseen)
 
 
+@router.get(HERE + "/{contract:path}", response_class=HTMLResponse)
+@endpoint(owner="customer success", permission="renewal.read", since="1.0")
+async def show_renewal(request: Request, services: Served, contract: str) -> HTMLResponse:
+    return await _page(request, services, await _found(services, contract))
+
+
 @router.post(HERE + "/{contract:path}/decide", response_class=HTMLResponse)
 @endpoint(owner="customer success", permission="renewal.decide", since="1.0")
 async def decide(request: Request, services: Served, contract: str, form: Annotated[Decided, Form()]) -> Response:
-    found = await _found(request, services, contract)
+    """A refusal is a page of its own, and the trail's: the preview had said that it would go."""
     if not form.id:
-        raise Mistake("a decision is previewed before it is made")
-    try:
-        answer = await make(services.office, await services.office.find(contract), _command(request, form))
-    except Refusal as refusal:
-        return await _page(request, services, found, form=form, refused=str(refusal))
+        raise Mistake("a decision is made from its preview")
+    answer = await make(services.office, await services.office.find(contract), _command(request, form))
     return go(request, f"{HERE}/{path(contract)}", told=answer.message)
 
 
@@ -96,13 +95,9 @@ async def forecast_renewal(
     request: Request, services: Served, contract: str, form: Annotated[Expected, Form()]
 ) -> Response:
     """Forecast it by hand, or take that back."""
-    found = await _found(request, services, contract)
     category = None if form.category == "withdraw" else form.category
     command = ForecastRenewal(by=asker(request).subject, category=category, reason=form.reason)
-    try:
-        answer = await forecast(services.office, await services.office.find(contract), command)
-    except Refusal as refusal:
-        return await _page(request, services, found, refused=str(refusal))
+    answer = await forecast(services.office, await services.office.find(contract), command)
     return go(request, f"{HERE}/{path(contract)}", told=answer.message)
 
 
@@ -123,7 +118,7 @@ async def _page(
         section="renewals",
         status=HTTPStatus.CONFLICT if refused else HTTPStatus.OK,
         live=foreseen is None and not refused,
-        seen=visible(principal, found),
+        seen=found,
         form=form or Decided(),
         foreseen=foreseen,
         refused=refused,
@@ -134,8 +129,8 @@ async def _page(
     )
 
 
-async def _found(request: Request, services: Services, contract: str) -> Renewal:
-    found = await renewal(services.database, asker(request), contract, services.clock().date())
+async def _found(services: Services, contract: str) -> Renewal:
+    found = await renewal(services.database, contract, services.clock().date())
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"no renewal of {contract} is ahead")
     return found

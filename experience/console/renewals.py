@@ -6,10 +6,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from domain.access import visible
 from domain.policies.forecast import CATEGORIES, Category
 from experience.charts import Bar, Chart, Series, columns
-from experience.console.page import address, asker, render
+from experience.console.page import address, render
 from experience.endpoints import endpoint
 from experience.reading.ahead import RenewalsAhead, Wanted, renewals_ahead
 from experience.services import Served
@@ -42,9 +41,8 @@ async def show_renewals(
     all: str = "",
 ) -> HTMLResponse:
     wanted = Wanted(_day(week), _category(category), _risk(risk), bool(undecided))
-    principal = asker(request)
     today = services.clock().date()
-    seen = await renewals_ahead(services.database, principal, wanted, today, limit=10 * AT_ONCE if all else AT_ONCE)
+    seen = await renewals_ahead(services.database, wanted, today, limit=10 * AT_ONCE if all else AT_ONCE)
     chosen = {"week": week, "category": category, "risk": risk, "undecided": undecided}
 
     def link(**changed: str) -> str:
@@ -55,7 +53,7 @@ async def show_renewals(
         "renewals.html",
         title="Renewals",
         section="renewals",
-        seen=visible(principal, seen),
+        seen=seen,
         chart=columns(ahead_chart(seen, week)),
         chosen=chosen,
         link=link,

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from sqlmodel import Session, and_, col, func, or_, select
 
-from domain.access import Guarded, Principal, Sensitive
+from domain.access import Guarded, Sensitive
 from domain.measures.forecasts import Snapshot
 from domain.policies.forecast import CATEGORIES, Category
 from domain.policies.readiness import RenewalReadiness
 from domain.view import LifecycleView, Stage
 from experience.reading.frame import Answer
-from experience.reading.regions import lives_seen
 from store.board import BoardRow
 from store.database import Database
 from store.snapshots import last_day, snapshots_on
@@ -84,13 +83,11 @@ class RenewalsAhead(Answer, Guarded):
     renewals: list[Renewal]
 
 
-async def renewals_ahead(
-    database: Database, principal: Principal, wanted: Wanted, today: date, *, limit: int
-) -> RenewalsAhead:
+async def renewals_ahead(database: Database, wanted: Wanted, today: date, *, limit: int) -> RenewalsAhead:
     """Of the next half year, and those that are late, soonest first."""
 
     def read(session: Session) -> RenewalsAhead:
-        ahead = _ahead(session, principal, today)
+        ahead = _ahead(session, today)
         worth = {each.contract: each for each in snapshots_on(session, today, [row.contract for row in ahead])}
         listed = [row for row in ahead if _is_wanted(row, wanted)]
         first = listed[:limit]
@@ -110,11 +107,11 @@ async def renewals_ahead(
     return await database.read(read)
 
 
-async def renewal(database: Database, principal: Principal, contract: str, today: date) -> Renewal | None:
+async def renewal(database: Database, contract: str, today: date) -> Renewal | None:
     """One renewal, however far ahead. None where there is no such contract, or no term that could be renewed."""
 
     def read(session: Session) -> Renewal | None:
-        query = select(BoardRow).where(*lives_seen(principal), BoardRow.contract == contract)
+        query = select(BoardRow).where(BoardRow.contract == contract)
         row = session.exec(query.where(col(BoardRow.renewal_date).is_not(None))).one_or_none()
         if row is None:
             return None
@@ -132,11 +129,11 @@ def is_late(row: BoardRow, today: date) -> bool:
     return row.renewal_date is not None and row.renewal_date <= today and not row.decision
 
 
-def _ahead(session: Session, principal: Principal, today: date) -> Sequence[BoardRow]:
+def _ahead(session: Session, today: date) -> Sequence[BoardRow]:
     until = monday(today) + timedelta(weeks=WEEKS)
     ends = col(BoardRow.renewal_date)
     late = and_(ends < monday(today), BoardRow.decision == "")
-    query = select(BoardRow).where(*lives_seen(principal), col(BoardRow.stage).not_in(NOT_YET))
+    query = select(BoardRow).where(col(BoardRow.stage).not_in(NOT_YET))
     query = query.where(ends < until, or_(ends >= monday(today), late))
     return session.exec(query.order_by(ends, col(BoardRow.contract))).all()
 

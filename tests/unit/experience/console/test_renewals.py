@@ -12,6 +12,7 @@ from store.snapshots import take_snapshot
 from tests.experience import Experience
 
 TODAY = datetime.now(UTC).date()
+UNFILLED = {"decision": "end", "months": "", "received": "", "reason": ""}
 READINESS = {
     "verdict": "attention",
     "score": 60,
@@ -146,8 +147,7 @@ async def test_what_is_asked_wrongly_is_one_clear_line(experience: Experience) -
 
 async def test_an_end_needs_a_reason(experience: Experience) -> None:
     await experience.publish(view(1, 20))
-    ours = {"Sec-Fetch-Site": "same-origin"}
-    answer = await experience.http.post("/console/renewals/crm/RN-1/1/preview", data={"decision": "end"}, headers=ours)
+    answer = await experience.http.get("/console/renewals/crm/RN-1/1/preview", params=UNFILLED)
     assert answer.status_code == 422
     assert "say why it ends" in answer.text
 
