@@ -9,6 +9,8 @@ from sqlmodel import Session, SQLModel, col, func, or_, select, update
 
 from store.clocks import SlaClockRow
 from store.database import change, db_now, insert_once
+from store.leaks import LeakRow
+from store.snapshots import BeginningRow, SnapshotRow
 from store.tables import (
     AccountAliasRow,
     AliasRow,
@@ -46,6 +48,9 @@ OF_CONTRACT: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
     (ContractRiskRow, ("contract",)),
     (FormerRow, ("contract", "former")),
     (ImportRow, ("contract",)),
+    (SnapshotRow, ("contract", "day")),
+    (BeginningRow, ("contract",)),
+    (LeakRow, ("id",)),
     (CaseRow, ("id",)),
 )
 OF_INSTALLATION: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
