@@ -2,16 +2,19 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlmodel import Session
 
+from domain.call_times import BOUNDS, CallTimes
 from domain.errors import SourceUnavailable
 from store.database import Database
 from store.figures import Figures, figures
+from store.watching import Watch, watch
 
 FRESH = 2.0
 
@@ -19,13 +22,20 @@ log = structlog.get_logger()
 
 
 class Sample(NamedTuple):
-    """One metric with at most one label."""
+    """One metric. `labels`: the name of its label, or of several, or none; `values` are in the same form."""
 
     name: str
     help: str
-    label: str | None
-    values: Iterable[tuple[str, float]]
+    labels: str | tuple[str, ...] | None
+    values: Iterable[tuple[str | tuple[str, ...], float]]
     counts: bool = False
+
+
+class Told(NamedTuple):
+    """What the store said at one moment."""
+
+    figures: Figures
+    watch: Watch
 
 
 class StoreCollector(Collector):
@@ -37,7 +47,7 @@ class StoreCollector(Collector):
         self._db = database
         self._subscribers, self._feeds = tuple(subscribers), tuple(feeds)
         self._lock = threading.Lock()
-        self._known: Figures | None = None
+        self._known: Told | None = None
         self._read_at = float("-inf")
 
     def describe(self) -> Iterable[Metric]:
@@ -48,19 +58,24 @@ class StoreCollector(Collector):
         found = self._fresh()
         yield _metric(Sample("tenure_store_up", "Whether the store answered", None, [("", float(found is not None))]))
         if found is not None:
-            yield from map(_metric, _samples(found))
+            yield from map(_metric, _samples(found.figures))
+            yield from map(_metric, _watched(found.watch))
+            yield _call_seconds(found.watch.calls)
 
-    def _fresh(self) -> Figures | None:
+    def _fresh(self) -> Told | None:
         """However many ask at once: the store is asked once, and what it said is good for a moment."""
         with self._lock:
             if time.monotonic() - self._read_at >= FRESH:
                 try:
-                    self._known = self._db.read_sync(lambda session: figures(session, self._subscribers, self._feeds))
+                    self._known = self._db.read_sync(self._ask)
                 except SourceUnavailable as error:
                     log.warning("no figures of the store", error=str(error))
                     self._known = None
                 self._read_at = time.monotonic()
             return self._known
+
+    def _ask(self, session: Session) -> Told:
+        return Told(figures(session, self._subscribers, self._feeds), watch(session))
 
 
 def _samples(found: Figures) -> Iterator[Sample]:
@@ -95,9 +110,41 @@ def _samples(found: Figures) -> Iterator[Sample]:
         yield Sample(f"tenure_outgoing_{name}", help, "subscriber", values)
 
 
+def _watched(found: Watch) -> Iterator[Sample]:
+    yield Sample("tenure_lifecycles", "Lifecycles by the stage that they are in", ("stage",), found.lifecycles.items())
+    yield Sample("tenure_sla_clocks", "SLA clocks that run", ("kind", "state"), found.clocks.items())
+    yield Sample(
+        "tenure_sla_stopped", "SLA clocks that have stopped", ("kind", "outcome"), found.stopped.items(), counts=True
+    )
+    yield Sample("tenure_sla_swept_seconds", "Since SLA clocks were last looked at", None, [("", found.clocks_swept)])
+    yield Sample("tenure_case_oldest_seconds", "Age of the oldest open case", "kind", found.oldest_cases.items())
+    yield Sample("tenure_differences", "Open differences between systems", ("kind", "owner"), found.differences.items())
+    oldest, reconciled = found.oldest_difference, found.reconciled
+    yield Sample("tenure_difference_oldest_seconds", "Age of the oldest open difference", None, [("", oldest)])
+    yield Sample("tenure_differences_healed", "Differences that went by themselves", None, [("", found.healed)], True)
+    yield Sample("tenure_reconciled_seconds", "Since all contracts were last reconciled", None, [("", reconciled)])
+    failed = [(connection, times.failed) for connection, times in found.calls.items()]
+    yield Sample("tenure_calls_failed", "Calls without an answer, or with a 5xx", "connection", failed, counts=True)
+
+
+def _call_seconds(calls: Mapping[str, CallTimes]) -> Metric:
+    """As measured by every process that makes calls."""
+    metric = HistogramMetricFamily("tenure_call_seconds", "Time that a system takes to answer", labels=["connection"])
+    for connection, times in calls.items():
+        upto = zip(BOUNDS, times.up_to(), strict=True)
+        buckets = [("+Inf" if bound == float("inf") else str(bound), float(n)) for bound, n in upto]
+        metric.add_metric([connection], buckets, times.seconds)
+    return metric
+
+
 def _metric(sample: Sample) -> Metric:
     family = CounterMetricFamily if sample.counts else GaugeMetricFamily
-    metric = family(sample.name, sample.help, labels=[sample.label] if sample.label else [])
+    labels = _several(sample.labels or ())
+    metric = family(sample.name, sample.help, labels=labels)
     for value, number in sample.values:
-        metric.add_metric([value] if sample.label else [], number)
+        metric.add_metric(_several(value) if labels else [], number)
     return metric
+
+
+def _several(names: str | tuple[str, ...]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

@@ -4,21 +4,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import format_trace_id
+
+
+class Keeping(SpanProcessor):
+    """Keeps what ends, while somebody wants it."""
+
+    def __init__(self) -> None:
+        self.kept: list[ReadableSpan] | None = None
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self.kept is not None:
+            self.kept.append(span)
+
+
+KEEPING = Keeping()
 
 
 class Spans:
     """What was recorded of Tenure's own: in a test the outside systems are in the same process, too."""
 
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
-        self._exporter = exporter
+    def __init__(self) -> None:
+        self.kept: list[ReadableSpan] = []
 
     def all(self) -> list[ReadableSpan]:
-        found = self._exporter.get_finished_spans()
-        return [span for span in found if span.instrumentation_scope and span.instrumentation_scope.name == "tenure"]
+        scoped = [(span, span.instrumentation_scope) for span in self.kept]
+        return [span for span, scope in scoped if scope and scope.name == "tenure"]
 
     def of(self, trace: str) -> list[ReadableSpan]:
         return [span for span in self.all() if span.context and format_trace_id(span.context.trace_id) == trace]
@@ -51,15 +63,13 @@ class Spans:
 @contextmanager
 def recording() -> Iterator[Spans]:
     """Record spans in memory. A process has one provider for good: it is made once, and records only in here."""
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
         provider = TracerProvider()
+        provider.add_span_processor(KEEPING)
         trace.set_tracer_provider(provider)
-    exporter = InMemorySpanExporter()
-    processor = SimpleSpanProcessor(exporter)
-    provider.add_span_processor(processor)
+    spans = Spans()
+    KEEPING.kept = spans.kept
     try:
-        yield Spans(exporter)
+        yield spans
     finally:
-        processor.shutdown()
-        exporter.shutdown()
+        KEEPING.kept = None
