@@ -45,7 +45,7 @@ async def year(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Books]
     async with open_books(Database(url)) as books:
         for deal, forecast in (("GROWS", "commit"), ("LEAVES", "commit"), ("STAYS", "best_case"), ("OPEN", "at_risk")):
             contract = await books.win(deal, [platform()], billed={"1": BEGIN})
-            await books.change(contract, forecast=ForecastView(term=1, category=forecast, computed=forecast))  # type: ignore[arg-type]
+            await books.change(contract, forecast=ForecastView(term=1, category=forecast, computed=forecast))
         dollars = await books.win("DOLLARS", [platform()], billed={"1": BEGIN}, **US)
         await books.change(dollars, forecast=ForecastView(term=1, category="commit", computed="commit"))
         await books.sweep()
@@ -176,8 +176,12 @@ async def test_differences_that_went_away_are_counted_by_how(year: Books) -> Non
     def close(session: Session) -> None:
         for number, status in enumerate(("healed", "healed", "repaired", "open")):
             gone = datetime.combine(after(9), time(), UTC) if status != "open" else None
-            row = {"kind": "erp_missing", "klass": "missing", "system": "erp", "sentence": "", "owner": "finance"}
-            session.add(DifferenceRow(id=f"d{number}", status=status, closed_at=gone, **row))
+            session.add(
+                DifferenceRow(
+                    id=f"d{number}", kind="erp_missing", klass="missing", system="erp", sentence="", owner="finance",
+                    status=status, closed_at=gone,
+                )
+            )  # fmt: skip
 
     await year.database.write(close)
     found = await leaders(year.database, APART, after(9), after(9))
