@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test test-live lint types imports unit fmt bench-events corpus events lock clean
+.PHONY: install demo down test test-live lint types imports unit fmt bench-events corpus events api lock clean
 
 install: $(STAMP)
 
@@ -56,6 +56,10 @@ corpus: $(STAMP)
 # Writes docs/events from the models; refuses a change that would break a reader of an existing version.
 events: $(STAMP)
 	@$(BIN)/tenure events --write docs/events
+
+# Writes docs/api from the code; refuses a change that would break who asks by the former description.
+api: $(STAMP)
+	@$(BIN)/tenure api --write docs/api
 
 # Resolves again for Python 3.11, with hashes and without a registry's address.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

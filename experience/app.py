@@ -12,6 +12,7 @@ from experience.api import API, router
 from experience.auth.door import Door
 from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
+from experience.openapi import document
 from experience.places import STATIC
 from experience.services import Served, Services
 from starter.mistakes import Mistake, Refusal, Unknown
@@ -30,6 +31,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(router, prefix=API)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/readyz", readyz, include_in_schema=False, responses=NOT_READY)
+    app.add_api_route(f"{API}/openapi.json", described, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_console(app)
     if forgotten := undeclared(app):
@@ -48,6 +50,12 @@ async def readyz(services: Served) -> dict[str, str]:
     """Whether the store can be read; commands say themselves when no worker answers."""
     await services.database.read(lambda session: session.connection().exec_driver_sql("SELECT 1 FROM views LIMIT 1"))
     return {"status": "ok"}
+
+
+@endpoint(owner="operations", permission=PUBLIC, since="1.0")
+async def described() -> JSONResponse:
+    """The API's description."""
+    return JSONResponse(document())
 
 
 def _answer_mistakes(app: FastAPI) -> None:

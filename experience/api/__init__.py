@@ -2,10 +2,28 @@
 
 from fastapi import APIRouter
 
-from experience.api import accounts, activations, backlog, cases, entitlements, glossary, invoices, lifecycles, renewals
+from experience.api import (
+    accounts,
+    activations,
+    backlog,
+    cases,
+    entitlements,
+    figures,
+    glossary,
+    invoices,
+    lifecycles,
+    reconciliation,
+    renewals,
+    sla,
+)
 
 API = "/api/v1"
 
+CAPABILITIES = (
+    *(accounts, activations, backlog, cases, entitlements, figures),
+    *(glossary, invoices, lifecycles, reconciliation, renewals, sla),
+)
+
 router = APIRouter()
-for capability in (accounts, activations, backlog, cases, entitlements, glossary, invoices, lifecycles, renewals):
+for capability in CAPABILITIES:
     router.include_router(capability.router)

@@ -35,7 +35,7 @@ class CapabilityRoute(APIRoute):
 
 def capability(name: str) -> APIRouter:
     """A router for the endpoints of one capability."""
-    return APIRouter(route_class=CapabilityRoute, tags=[name])
+    return APIRouter(route_class=CapabilityRoute, tags=[name], generate_unique_id_function=lambda route: route.name)
 
 
 def _tags(header: str) -> list[str]:

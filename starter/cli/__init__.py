@@ -6,6 +6,7 @@ import typer
 
 from starter.cli import (
     accounts,
+    api,
     cases,
     catalog,
     changing,
@@ -54,6 +55,7 @@ for part in (
     simulating,
     explaining,
     catalog,
+    api,
     subscribers,
     tools,
 ):

@@ -1,0 +1,51 @@
+"""Reconciliation: the differences between CRM, ERP, CS and workflow."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path
+
+from domain.reconciling.difference import Class, Difference, Status, System
+from experience.api.asking import Account, Cursor, Limit, found
+from experience.api.capability import capability
+from experience.endpoints import endpoint
+from experience.reading import differences as reading
+from experience.reading.frame import Page
+from experience.services import Served
+
+router = capability("reconciliation")
+
+Name = Annotated[str, Path(description="A difference's id, or the beginning of one")]
+
+
+@router.get("/reconciliation")
+@endpoint(owner="finance", permission="reconciliation.read", since="1.0")
+async def show_reconciliation(services: Served) -> reading.ReconciliationAnswer:
+    """How many differences there are, and the last run."""
+    return await reading.reconciliation(services.database)
+
+
+@router.get("/reconciliation/differences")
+@endpoint(owner="finance", permission="reconciliation.read", since="1.0")
+async def list_differences(
+    services: Served,
+    status: Status | Literal["any"] = "open",
+    kind: str | None = None,
+    klass: Class | None = None,
+    system: System | None = None,
+    owner: str | None = None,
+    contract: str | None = None,
+    account: Account = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[Difference]:
+    """Differences, the oldest first."""
+    chosen = None if status == "any" else status
+    wanted = reading.Wanted(chosen, kind, klass, system, owner, contract, account)
+    return await reading.differences(services.database, wanted, cursor=cursor, limit=limit)
+
+
+@router.get("/reconciliation/differences/{difference}")
+@endpoint(owner="finance", permission="reconciliation.read", since="1.0")
+async def show_difference(services: Served, difference: Name) -> reading.DifferenceAnswer:
+    """One difference and what was done about it."""
+    return found(await reading.difference(services.database, difference), f"no difference {difference}")
