@@ -17,10 +17,10 @@ Document = dict[str, Any]
 
 _ABOUT = """What Tenure knows of accounts, contracts, renewals, cases and money, and what may be done about it.
 
-Reads come from Tenure's store and wake no workflow. `freshness` says as of when each source of an answer is known. Lists
-are read page by page: pass `next` as `cursor`. A GET answers with an ETag, and with If-None-Match 304 while nothing has
-changed. A field that somebody may not see is null, and named in `masked`. Every error is a problem document (RFC 9457).
-A command takes an `Idempotency-Key`: it acts once, however often it is sent with the same key."""
+Reads come from Tenure's store and wake no workflow. `freshness` says as of when each source of an answer is known.
+Lists are read page by page: pass `next` as `cursor`. A GET answers with an ETag, and with If-None-Match 304 while
+nothing has changed. A field that somebody may not see is null, and named in `masked`. Every error is a problem document
+(RFC 9457). A command takes an `Idempotency-Key`: it acts once, however often it is sent with the same key."""
 
 _SECURITY = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of a machine: `tenure tokens`"},

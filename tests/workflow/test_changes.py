@@ -43,7 +43,6 @@ from tests.workflow.lives import (
 )
 from workflows.lifecycle import CustomerLifecycle
 
-
 MOVE = ("end_subscription", "create_subscription", "activate_order", "start_billing")
 """What a move writes in the ERP, in its order."""
 
