@@ -3,11 +3,11 @@
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from experience.console import backlog, deciding, doing, frame, lifecycle, portfolio, renewals
+from experience.console import backlog, deciding, doing, frame, leaders, leakage, lifecycle, portfolio, renewals, sla
 from experience.console.assets import VENDOR
 
 router = APIRouter(include_in_schema=False)
-for page in (frame, portfolio, lifecycle, doing, renewals, deciding, backlog):
+for page in (frame, portfolio, lifecycle, doing, renewals, deciding, backlog, sla, leakage, leaders):
     router.include_router(page.router)
 
 

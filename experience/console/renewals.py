@@ -1,6 +1,5 @@
 """Renewals: what is ahead by week, and one renewal with its readiness."""
 
-from datetime import date
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -8,16 +7,16 @@ from fastapi.responses import HTMLResponse
 
 from domain.policies.forecast import CATEGORIES, Category
 from experience.charts import Bar, Chart, Series, columns
+from experience.console.asked import day_of, one_of
 from experience.console.page import address, render
 from experience.endpoints import endpoint
 from experience.reading.ahead import RenewalsAhead, Wanted, renewals_ahead
 from experience.services import Served
-from starter.mistakes import Mistake
 
 HERE = "/console/renewals"
 AT_ONCE = 100
 RISKS = ("high", "medium", "low")
-NONE: Literal["none"] = "none"
+NAMES: tuple[Category | Literal["none"], ...] = (*CATEGORIES, "none")
 SERIES = (
     Series("commit", "good"),
     Series("best case", "fair"),
@@ -40,7 +39,7 @@ async def show_renewals(
     undecided: str = "",
     all: str = "",
 ) -> HTMLResponse:
-    wanted = Wanted(_day(week), _category(category), _risk(risk), bool(undecided))
+    wanted = Wanted(day_of(week), one_of(NAMES, category), one_of(RISKS, risk), bool(undecided))
     today = services.clock().date()
     seen = await renewals_ahead(services.database, wanted, today, limit=10 * AT_ONCE if all else AT_ONCE)
     chosen = {"week": week, "category": category, "risk": risk, "undecided": undecided}
@@ -57,7 +56,7 @@ async def show_renewals(
         chart=columns(ahead_chart(seen, week)),
         chosen=chosen,
         link=link,
-        categories=(*CATEGORIES, NONE),
+        categories=NAMES,
         risks=RISKS,
         today=today,
     )
@@ -65,35 +64,12 @@ async def show_renewals(
 
 def ahead_chart(seen: RenewalsAhead, chosen: str) -> Chart:
     """One bar for each week, which leads to its renewals; that of the week that is looked at leads back to all."""
-    names = (*CATEGORIES, NONE)
     bars = (
         Bar(
             f"{each.week:%d %b}",
-            tuple(each.renewals.get(name, 0) for name in names),
+            tuple(each.renewals.get(name, 0) for name in NAMES),
             address(HERE, week="" if str(each.week) == chosen else each.week) if each.renewals else "",
         )
         for each in seen.weeks
     )
     return Chart("Renewals by the week in which their term ends", SERIES, tuple(bars), " renewals")
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Mistake(f"{text!r} is no day; write it as 2027-01-31") from None
-
-
-def _category(text: str) -> Category | Literal["none"] | None:
-    for known in (*CATEGORIES, NONE):
-        if text == known:
-            return known
-    if text:
-        raise Mistake(f"{text!r} is none of {', '.join((*CATEGORIES, NONE))}")
-    return None
-
-
-def _risk(text: str) -> str | None:
-    if text and text not in RISKS:
-        raise Mistake(f"{text!r} is none of {', '.join(RISKS)}")
-    return text or None

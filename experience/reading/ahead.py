@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from domain.access import Guarded, Sensitive
 from domain.measures.forecasts import Snapshot
@@ -96,7 +96,7 @@ async def renewals_ahead(database: Database, wanted: Wanted, today: date, *, lim
         return RenewalsAhead(
             today=today,
             weeks=_weeks(ahead, worth, today),
-            late=sum(is_late(row, today) for row in ahead),
+            late=sum(map(_is_late, ahead)),
             found=len(listed),
             categories=Counter(_category(row) for row in listed),
             annual={name: total for name in (*CATEGORIES, "none") if (total := _worth_of(listed, worth, name))},
@@ -125,16 +125,16 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def is_late(row: BoardRow, today: date) -> bool:
-    return row.renewal_date is not None and row.renewal_date <= today and not row.decision
+def _is_late(row: BoardRow) -> bool:
+    """By its own calendar: its zone and its clock, which may have been moved, are not ours."""
+    return row.stage == Stage.OUT_OF_TERM.value
 
 
 def _ahead(session: Session, today: date) -> Sequence[BoardRow]:
-    until = monday(today) + timedelta(weeks=WEEKS)
-    ends = col(BoardRow.renewal_date)
-    late = and_(ends < monday(today), BoardRow.decision == "")
-    query = select(BoardRow).where(col(BoardRow.stage).not_in(NOT_YET))
-    query = query.where(ends < until, or_(ends >= monday(today), late))
+    ends, first = col(BoardRow.renewal_date), monday(today)
+    soon = ends.between(first, first + timedelta(weeks=WEEKS, days=-1))
+    query = select(BoardRow).where(or_(BoardRow.stage == Stage.OUT_OF_TERM.value, soon))
+    query = query.where(col(BoardRow.stage).not_in(NOT_YET), ends.is_not(None))
     return session.exec(query.order_by(ends, col(BoardRow.contract))).all()
 
 
