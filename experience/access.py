@@ -38,7 +38,7 @@ async def admit(request: Request) -> None:
     request.state.principal = principal
     permission = Permission(declaration.permission)
     asking = Asking(request, principal, permission, door.audit)
-    _refuse_foreign_pages(request)
+    refuse_foreign_pages(request)
     await _demand(asking)
     _narrow(request, principal)
     now_asking(asking)
@@ -64,7 +64,7 @@ def _narrow(request: Request, principal: Principal) -> None:
     )
 
 
-def _refuse_foreign_pages(request: Request) -> None:
+def refuse_foreign_pages(request: Request) -> None:
     """Raises Problem for what another site's page has sent by the browser of somebody who is let in here."""
     if request.method in SAFE or "authorization" in request.headers:
         return

@@ -9,7 +9,9 @@ from fastapi.staticfiles import StaticFiles
 from domain.errors import SourceUnavailable
 from experience.access import LoginFirst, admit
 from experience.api import API, router
+from experience.auth import pages
 from experience.auth.door import Door
+from experience.auth.provider import provider_of
 from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.openapi import document
@@ -27,12 +29,14 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="Tenure", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
     app.state.services = services
     app.state.door = Door(services.settings.access, services.database)
+    app.state.provider = provider_of(services.settings)
     _answer_mistakes(app)
     app.include_router(router, prefix=API)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/readyz", readyz, include_in_schema=False, responses=NOT_READY)
     app.add_api_route(f"{API}/openapi.json", described, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(pages.router)
     add_console(app)
     if forgotten := undeclared(app):
         raise LookupError(f"declare with @endpoint: {', '.join(forgotten)}")

@@ -29,6 +29,7 @@ from starter.sections import (
     Tracing,
     Tuning,
     WebhookSource,
+    is_loopback,
 )
 
 PREFIX = "TENURE_"
@@ -100,6 +101,10 @@ class Settings(BaseSettings):
             same = self.webhooks.get(feed.source or name)
             if same is not None and same.connection != feed.connection:
                 raise ValueError(f"feeds.{name}.source: webhooks.{feed.source or name} tells of another connection")
+        if self.access.mode == "demo" and not is_loopback(self.experience.host):
+            raise ValueError(
+                'experience.host: without a login only this machine may come in; set access.mode = "policy" for others'
+            )
         ports: dict[int, str] = {}
         for name, port in self.ports().items():
             if port in ports:

@@ -5,20 +5,29 @@ import copy
 from collections.abc import Iterator
 from functools import cache
 
-from sqlalchemy import ColumnElement, event, false, inspect, or_
+from sqlalchemy import ColumnElement, event, false, inspect, or_, true
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlmodel import Session, SQLModel, col, select
 
 from domain.access import Principal
 from store.database import Database
-from store.tables import CaseNoteRow, CaseRow, DeliveryRow, InboxRow, LifecycleRow
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
 
 REACH = "reach"
-OF_EVERYBODY = frozenset({"feeds", "limits", "rolled_up_risks", "sessions", "settings", "streams", "tokens", "turns"})
+OF_EVERYBODY = (
+    *("call_times", "feeds", "limits", "reconciliations", "rolled_up_risks", "sessions", "settings", "streams"),
+    *("tokens", "turns"),
+)
 """Tables that tell nothing of a contract."""
-OF_NO_REGION = frozenset({"audit", "erp_customers"})
+OF_NO_REGION = ("audit", "erp_customers")
 """Tables whose rows can't be told apart by region: only who serves every region reads them."""
+PART_OF = {
+    "case_notes": ("case_id", "cases"),
+    "difference_notes": ("difference", "differences"),
+    "repairs": ("difference", "differences"),
+}
+"""Tables whose rows belong to a row of another one: by which column, and to which."""
 
 
 def serving(database: Database, principal: Principal) -> Database:
@@ -53,24 +62,29 @@ def condition(table: type[SQLModel], entities: frozenset[str]) -> ColumnElement[
     nobody has thought of."""
     own = col(LifecycleRow.selling_entity).in_(sorted(entities))
     contracts, accounts = select(LifecycleRow.contract).where(own), select(LifecycleRow.account).where(own)
-    cases = select(CaseRow.id).where(col(CaseRow.contract).in_(contracts))
     if table is LifecycleRow:
         return own
-    if table is CaseNoteRow:
-        return col(CaseNoteRow.case_id).in_(cases)
     if table is DeliveryRow:
         return col(DeliveryRow.stream).in_(contracts)
     if table is InboxRow:
         about = select(CaseRow.inbox_id).where(col(CaseRow.contract).in_(contracts))
         delivered = select(DeliveryRow.inbox_id).where(col(DeliveryRow.stream).in_(contracts))
         return or_(col(InboxRow.id).in_(about), col(InboxRow.id).in_(delivered))
-    columns = inspect(table).columns
-    for name, mine in (("contract", contracts), ("account", accounts)):
-        if name in columns:
-            found: ColumnElement[bool] = columns[name].in_(mine)
+    columns, name = inspect(table).columns, str(table.__tablename__)
+    if name in PART_OF:
+        column, whole = PART_OF[name]
+        above = next(each for each in tables() if each.__tablename__ == whole)
+        of_these = condition(above, entities)
+        part: ColumnElement[bool] = columns[column].in_(
+            select(inspect(above).primary_key[0]).where(true() if of_these is None else of_these)
+        )
+        return part
+    for column, mine in (("contract", contracts), ("account", accounts)):
+        if column in columns:
+            found: ColumnElement[bool] = columns[column].in_(mine)
             return found
-    if table.__tablename__ in OF_NO_REGION:
+    if name in OF_NO_REGION:
         return false()
-    if table.__tablename__ in OF_EVERYBODY:
+    if name in OF_EVERYBODY:
         return None
-    raise LookupError(f"{table.__tablename__} tells of which region? name the table in store/reach.py")
+    raise LookupError(f"{name} tells of which region? name the table in store/reach.py")

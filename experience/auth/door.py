@@ -38,7 +38,11 @@ class Door:
             return await self._machine(header)
         if self.access.mode == "demo":
             # a name that is not ours has been pointed here by somebody else's page
-            return demo_principal(self.policy) if is_loopback(urlsplit(f"//{request.url.netloc}").hostname) else None
+            return (
+                demo_principal(self.policy)
+                if is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname)
+                else None
+            )
         known = await self.sessions.get(PERSON, request.cookies.get(SESSION, ""))
         return None if known is None else self.person(known)
 
