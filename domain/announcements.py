@@ -71,17 +71,28 @@ def cloud_event(said: LifecycleSaid, row: ViewRow, n: int, *, tenant: str | None
     `sequence` (CloudEvents' extension) grows with each event of a contract and is compared as text: a subscriber that
     is sent an event again can tell that it has seen newer ones.
     """
+    event_id = keys.outgoing_event(row.contract, row.run_started, row.sequence, said.type, n)
+    return envelope(said, event_id, tenant=tenant, at=at, sequence=sequence_of(row.run_started, row.sequence, n))
+
+
+def envelope(said: LifecycleSaid, id: str, *, tenant: str | None, at: datetime, sequence: str) -> dict[str, Any]:
+    """The CloudEvent of whatever is said of a contract."""
     return {
         "specversion": "1.0",
-        "id": keys.outgoing_event(row.contract, row.run_started, row.sequence, said.type, n),
+        "id": id,
         "source": f"/tenure/{tenant}" if tenant else "/tenure",
         "type": said.type,
-        "subject": row.contract,
+        "subject": said.contract,
         "time": at.astimezone(UTC).isoformat(),
         "datacontenttype": "application/json",
-        "sequence": f"{int(row.run_started.timestamp() * 1_000_000):017d}-{row.sequence:012d}-{n:03d}",
+        "sequence": sequence,
         "data": said.model_dump(mode="json"),
     }
+
+
+def sequence_of(run_started: datetime, sequence: int, n: int) -> str:
+    """What follows on a view sorts behind it, and before the next one."""
+    return f"{int(run_started.timestamp() * 1_000_000):017d}-{sequence:012d}-{n:03d}"
 
 
 def _serving(was: LifecycleView, now: LifecycleView, about: About) -> Iterator[LifecycleSaid]:

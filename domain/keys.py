@@ -150,6 +150,11 @@ def outgoing_event(contract: str, run_started: datetime, sequence: int, type: st
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenure:{contract}:{run}:{sequence}:{type}:{n}"))
 
 
+def sla_event(clock: str, turn: str) -> str:
+    """The id of the event that tells of one turn of an SLA clock: warned or breached."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenure:sla:{clock}:{turn}"))
+
+
 def undelivered_case(subscriber: str, contract: str | None = None) -> str:
     """The case of what a subscriber did not take; without a contract: of a subscriber that is gone."""
     return f"outgoing:{subscriber}:{contract}" if contract else f"outgoing:{subscriber}"

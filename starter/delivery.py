@@ -21,9 +21,10 @@ from domain.calendar import civil_date, zone_exists
 from domain.company import Company
 from domain.facts import facts_of as facts_of_event
 from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
-from domain.messages import EventBatch, LifecycleEvent, Succession
+from domain.messages import CollectionsChanged, EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
 from starter.arrivals import Origin, arriving, origins_of
+from starter.sla.risk import risk_clock
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
 from store.cases import open_case, resolve_case
@@ -153,6 +154,9 @@ class Deliverer:
                 batch.events.append(level)
                 batch.levels[kind] = seq, value
                 tell(session, stream, kind, _doubtful(before, value))
+                if isinstance(level, CollectionsChanged):
+                    swept = any(row.payload.get("sweep") == COLLECTIONS for row in rows)
+                    risk_clock(session, lifecycle, before, level, self._company, swept=swept)
         if COLLECTIONS in touched:
             look_at_credit(session, lifecycle, self._company)
         batch.events.sort(key=lambda event: event.seq)

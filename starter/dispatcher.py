@@ -20,6 +20,7 @@ from starter.publishing import Publisher
 from starter.ready import announce_ready
 from starter.routing import Router
 from starter.settings import Settings
+from starter.sla.sweep import ClockSweep
 from starter.sources.reading import Sources
 from starter.sweep import sweep
 from starter.thawing import Thawing
@@ -189,7 +190,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 poll=settings.tuning.poll,
                 hints=hints,
                 thawing=thawing,
-                beside=[reading.read, lambda: measure(database, company)],
+                beside=[reading.read, lambda: measure(database, company), ClockSweep(database, company).look],
             )
             announce_ready()
             loops.create_task(publisher.run(stop))

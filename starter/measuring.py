@@ -127,7 +127,7 @@ def _begin(session: Session, known: Known, ordered: ContractSheet, company: Comp
         return
     found = Beginning(
         signed_on=ordered.signed_on,
-        activated_on=_activated_on(session, view.contract),
+        activated_on=activated_on(session, view.contract),
         launched_on=_performed_on(session, known, keys.onboarding(view.contract)),
         live_on=view.milestones.get(company.go_live_milestone),
         invoiced_on=first_invoice(session, view.contract),
@@ -140,7 +140,7 @@ def _begin(session: Session, known: Known, ordered: ContractSheet, company: Comp
         row.launched_on = row.launched_on or found.launched_on
 
 
-def _activated_on(session: Session, contract: str) -> date | None:
+def activated_on(session: Session, contract: str) -> date | None:
     """The day on which the ERP activated the order, as it confirmed it; or as it was imported."""
     imported = session.get(ImportRow, contract)
     effect = session.get(EffectRow, keys.activation(contract))
@@ -166,7 +166,7 @@ def _look_for_leakage(session: Session, known: Known, ordered: ContractSheet, st
         sheet=ordered,
         view=view,
         state=state,
-        activated_on=_activated_on(session, view.contract),
+        activated_on=activated_on(session, view.contract),
         used_on=_used_on(session, view.contract),
         low_since={row.line: row.since for row in before if row.kind == "under_billed"},
     )

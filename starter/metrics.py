@@ -108,6 +108,18 @@ def _samples(found: Figures) -> Iterator[Sample]:
         ("oldest_seconds", "Age of the oldest of both", [(each.name, each.oldest or 0.0) for each in backlogs]),
     ):
         yield Sample(f"tenure_outgoing_{name}", help, "subscriber", values)
+    promises = found.promises.items()
+    for name, help, running in (
+        ("running", "SLA clocks that run", [(kind, each.running) for kind, each in promises]),
+        ("warned", "Of those, warned of", [(kind, each.warned) for kind, each in promises]),
+        ("late", "Of those, behind their time", [(kind, each.late) for kind, each in promises]),
+    ):
+        yield Sample(f"tenure_sla_{name}", help, "clock", running)
+    for name, help, ended in (
+        ("met", "SLA clocks that stopped in time", [(kind, each.met) for kind, each in promises]),
+        ("breached", "SLA clocks whose time was over", [(kind, each.missed) for kind, each in promises]),
+    ):
+        yield Sample(f"tenure_sla_{name}", help, "clock", ended, counts=True)
 
 
 def _watched(found: Watch) -> Iterator[Sample]:

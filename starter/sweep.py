@@ -11,7 +11,9 @@ from domain.mediation import COLLECTIONS, LEVELS, news, next_change, standing
 from domain.routes import Landscape
 from starter.delivery import business_day, look_anew, look_at_credit
 from starter.routing import unpark_known
+from starter.sla.sweep import sweep_clocks
 from starter.slips import FACT
+from store.clocks import look_again
 from store.database import take_turn
 from store.dead_letters import cases_for_parked, retry_due
 from store.facts import facts_of, told
@@ -35,6 +37,8 @@ def sweep(session: Session, company: Company, landscape: Landscape | None = None
 def sweep_one(session: Session, contract: str, company: Company) -> int:
     """The same for one lifecycle, whose clock was moved."""
     life = session.get(LifecycleRow, contract)
+    look_again(session, contract)
+    sweep_clocks(session, company, contract=contract)
     return _look(session, life, company) if life and not life.closed else 0
 
 

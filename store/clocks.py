@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from domain.calendar import start_of_day
@@ -28,9 +29,10 @@ class SlaClockRow(SQLModel, table=True):
     """
 
     __tablename__ = "sla_clocks"
+    __table_args__ = (Index("ix_sla_clocks_outcome", "outcome", "kind"),)
 
     id: str = Field(primary_key=True)
-    kind: str = Field(index=True)
+    kind: str
     contract: str | None = Field(default=None, index=True)
     account: str | None = None
     subject: str = Field(default="", index=True)
@@ -121,7 +123,9 @@ def keep_clocks(session: Session, before: LifecycleView | None, after: Lifecycle
         return
     known = {(row.kind, row.subject): row for row in running(session, after.contract)}
     said = {(each.kind.value, each.subject): each for each in occasions(after, at)}
-    former = {(each.kind, each.subject) for each in occasions(before, at) if each.met} if before else set()
+    former = {(each.kind.value, each.subject) for each in occasions(before, at) if each.met} if before else set()
+    # what an imported contract had behind it when it came was never measured
+    followed = before is not None or (ClockKind.ORDER_ACTIVATED.value, "") in known
     news = before is None or _news(before) != _news(after)
     for name, row in known.items():
         if row.kind == ClockKind.MILESTONE_REACHED:
@@ -129,7 +133,8 @@ def keep_clocks(session: Session, before: LifecycleView | None, after: Lifecycle
         elif row.kind != ClockKind.RISK_TOLD or not said:
             _follow(row, said.get(name), at, news=news)
     for name, occasion in said.items():
-        if name not in known and (before is not None if occasion.met else True) and occasion[:2] not in former:
+        happened_here = not occasion.met or followed
+        if name not in known and happened_here and name not in former:
             _begin(session, life, occasion, at)
     for row in known.values():
         _hold(row, after, at)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select, union
 
+from domain.targets import ClockKind
+from store.clocks import SlaClockRow
 from store.database import now
 from store.outgoing import Backlog, backlog, unrelayed
 from store.tables import CaseRow, DeliveryRow, FeedRow, InboxRow, utc_now
@@ -28,9 +30,20 @@ class Feed(NamedTuple):
     gaps: int
 
 
+class Promise(NamedTuple):
+    """The SLA clocks of one kind. `late` ones run on behind their time; `missed` counts them too."""
+
+    running: int
+    warned: int
+    late: int
+    met: int
+    missed: int
+
+
 @dataclass(frozen=True)
 class Figures:
-    """`waiting` by source, `dead` by problem, deliveries by state, `cases` by kind, `feeds` by name."""
+    """`waiting` by source, `dead` by problem, deliveries by state, `cases` by kind, `feeds` by name, `promises` by the
+    kind of SLA clock."""
 
     waiting: dict[str, Waiting]
     dead: dict[str, int]
@@ -41,6 +54,7 @@ class Figures:
     feeds: dict[str, Feed]
     unrelayed: int
     backlogs: tuple[Backlog, ...]
+    promises: dict[str, Promise]
 
 
 def figures(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ...]) -> Figures:
@@ -57,6 +71,7 @@ def figures(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ..
         feeds=_feeds(session, feeds),
         unrelayed=unrelayed(session),
         backlogs=tuple(backlog(session, name) for name in subscribers),
+        promises=promises(session),
     )
 
 
@@ -90,3 +105,20 @@ def _feeds(session: Session, names: tuple[str, ...]) -> dict[str, Feed]:
         row.name: Feed(max(0.0, moment - row.read_at) if row.read_at else float("inf"), row.gaps)
         for row in session.exec(select(FeedRow).where(col(FeedRow.name).in_(names))).all()
     }
+
+
+def promises(session: Session) -> dict[str, Promise]:
+    """How the SLA clocks stand, by kind."""
+    row = SlaClockRow
+    over = select(row.kind, row.outcome, func.count()).where(row.outcome != "").group_by(row.kind, row.outcome)
+    ended = {(kind, outcome): count for kind, outcome, count in session.exec(over).all()}
+    runs = select(row.kind, func.count(), func.count(col(row.warned)), func.count(col(row.breached))).where(
+        row.outcome == "", col(row.started).is_not(None)
+    )
+    running = {kind: counts for kind, *counts in session.exec(runs.group_by(row.kind)).all()}
+    found = {}
+    for kind in ClockKind:
+        now, warned, late = running.get(kind.value, (0, 0, 0))
+        met, missed = (ended.get((kind.value, outcome), 0) for outcome in ("met", "missed"))
+        found[kind.value] = Promise(now, warned, late, met, missed + late)
+    return found

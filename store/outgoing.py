@@ -9,18 +9,20 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
+from sqlalchemy import JSON, type_coerce
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from domain import keys
-from domain.announcements import cloud_event
+from domain.announcements import cloud_event, envelope, sequence_of
 from domain.books import ViewRow
 from domain.events import LifecycleSaid
 from store.cases import open_case, resolve_case
 from store.database import change, db_now, insert_once, now
-from store.tables import CaseRow, LifecycleRow, OutgoingDeliveryRow, OutgoingRow, StreamRow
+from store.tables import CaseRow, LifecycleRow, LifecycleViewRow, OutgoingDeliveryRow, OutgoingRow, StreamRow
 from store.tracing import traceparent
 
 WAITING = ("pending", "held")
+AFTER_THE_VIEW = 500  # the number of what is said beside a view: a view itself tells fewer turns
 GONE = "the subscriber is gone (410)"
 
 
@@ -75,6 +77,32 @@ def append(session: Session, row: ViewRow, turns: Sequence[LifecycleSaid], at: d
             trace=traceparent(),
         )
         insert_once(session, event, keys=("event_id",))
+
+
+def say(session: Session, said: LifecycleSaid, at: datetime, event_id: str) -> bool:
+    """Write what no view tells into the outbox, behind what the newest view told. False when it was said before."""
+    life, shown = session.get(LifecycleRow, said.contract), session.get(LifecycleViewRow, said.contract)
+    run, number = (shown.run_started, shown.sequence) if shown else (life.created_at if life else at, 0)
+    begins = sequence_of(run, number, 0)[:-3]
+    said_since = type_coerce(OutgoingRow.body, JSON)["sequence"].as_string().startswith(begins)
+    count = session.exec(select(func.count()).where(OutgoingRow.contract == said.contract, said_since)).one()
+    body = envelope(
+        said,
+        event_id,
+        tenant=life.tenant if life else None,
+        at=at,
+        sequence=sequence_of(run, number, min(AFTER_THE_VIEW + count, 999)),
+    )
+    event = OutgoingRow(
+        event_id=event_id,
+        contract=said.contract,
+        type=said.type,
+        body=body,
+        created_at=now(session),
+        relayed=False,
+        trace=traceparent(),
+    )
+    return insert_once(session, event, keys=("event_id",))
 
 
 def told_by(session: Session, contract: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ A turn is a difference between two views that the lifecycle showed: what came an
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -150,6 +150,26 @@ class LifecycleCaseResolved(LifecycleSaid):
     """What needed attention is settled."""
 
     case: str = Field(description="the case's id within its contract")
+
+
+class OfClock(LifecycleSaid):
+    """About one SLA clock. `subject`: what it is about, such as a line or a milestone; for a case, its kind."""
+
+    clock: str = Field(description="what is promised, by the clock's kind, such as billing_started")
+    subject: str = Field(description="which line, milestone, term or kind of case it is about; empty for the contract")
+    team: str = Field(description="id of the team that owns the clock; empty where nobody is named")
+    started: datetime = Field(description="since when the clock runs")
+    due: datetime = Field(description="when its time is over")
+
+
+@_said("sla_warned")
+class LifecycleSlaWarned(OfClock):
+    """The time of an SLA clock is nearly over."""
+
+
+@_said("sla_breached")
+class LifecycleSlaBreached(OfClock):
+    """The time of an SLA clock is over, and what it waits for has not happened by then."""
 
 
 @_said("ended")

@@ -214,15 +214,19 @@ def _over_since(watched: Watched) -> date | None:
 
 
 def _facts(watched: Watched) -> BillingFacts:
-    sheet, view = watched.sheet, watched.view
+    return billing_facts(watched.sheet, watched.view, watched.activated_on)
+
+
+def billing_facts(sheet: ContractSheet, view: LifecycleView, activated_on: date | None) -> BillingFacts:
+    """What is known of a contract that its lines' billing rules ask for."""
     reached = {name: max(day, sheet.signed_on) for name, day in view.milestones.items()}
     if sheet.terms.kind is ContractKind.TRIAL and view.term > 1:
-        anchor = calendar.anchor(sheet.terms, sheet.signed_on, watched.activated_on)
+        anchor = calendar.anchor(sheet.terms, sheet.signed_on, activated_on)
         second = (
             view.term_starts if view.term == 2 else calendar.term(sheet.terms, anchor, 2).starts if anchor else None
         )
         reached |= {CONVERSION: second} if second else {}
-    return BillingFacts(signed_on=sheet.signed_on, activated_on=watched.activated_on, milestones=reached)
+    return BillingFacts(signed_on=sheet.signed_on, activated_on=activated_on, milestones=reached)
 
 
 def _unmet(rule: BillingRule, facts: BillingFacts, today: date) -> str:

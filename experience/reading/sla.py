@@ -112,7 +112,7 @@ async def sla(database: Database, weeks: int = WEEKS) -> SlaAnswer:
 
 def line(row: SlaClockRow) -> ClockLine:
     clock = clock_of(row)
-    case = clock.subject.rpartition("@")[0] if clock.kind is ClockKind.CASE_ANSWERED else None
+    case = clock.subject if clock.kind is ClockKind.CASE_ANSWERED else None
     return ClockLine(
         **clock.model_dump(include=set(ClockLine.model_fields)), what=clock.sentence(), state=clock.state, case=case
     )

@@ -29,8 +29,9 @@ def upgrade() -> None:
         sa.Column("holds", sa.JSON(), nullable=False),
         sa.Column("next_at", sa.Float(), nullable=True),
     )
-    for column in ("kind", "contract", "due", "next_at", "subject"):
+    for column in ("contract", "due", "next_at", "subject"):
         op.create_index(f"ix_sla_clocks_{column}", "sla_clocks", [column], unique=False)
+    op.create_index("ix_sla_clocks_outcome", "sla_clocks", ["outcome", "kind"], unique=False)
 
 
 def downgrade() -> None:

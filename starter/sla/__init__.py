@@ -1,0 +1,1 @@
+"""SLA clocks: what a sweep does when one is due, and what it tells."""
