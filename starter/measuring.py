@@ -86,9 +86,8 @@ def _known(session: Session, contract: str, moment: datetime) -> Known:
     life, shown = session.get_one(LifecycleRow, contract), session.get_one(LifecycleViewRow, contract)
     view, erp = LifecycleView.model_validate(shown.view), session.get(ErpStateRow, contract)
     state = PricedState.model_validate(erp.state) if erp is not None and erp.state is not None else None
-    read_at = erp.read_at if erp is not None else None
     today = civil_date(moment + timedelta(seconds=life.clock_shift), view.zone)
-    return Known(life, shown, view, erp, state, read_at is not None and read_at >= shown.updated_at, today)
+    return Known(life, shown, view, erp, state, erp is not None and erp.read_after(shown), today)
 
 
 def _snapshot(known: Known) -> Snapshot:

@@ -14,7 +14,7 @@ from domain.view import LifecycleView, Stage
 from store.database import insert_once
 from store.tables import Json, LifecycleRow, LifecycleViewRow, Moment
 
-TRY_AGAIN = timedelta(minutes=1)
+TRY_AGAIN, AFTER_A_PROBLEM = timedelta(minutes=1), timedelta(minutes=10)
 STILL_INVOICED = timedelta(days=90)
 """How long after a contract's end its customer's invoices are read on."""
 NOTHING_THERE = (Stage.ORDER_ACTIVATION, Stage.CANCELLED)
@@ -22,8 +22,9 @@ NOTHING_THERE = (Stage.ORDER_ACTIVATION, Stage.CANCELLED)
 
 class ErpStateRow(SQLModel, table=True):
     """A contract's subscription as the ERP had it at `read_at`. `problem`: why the last try, at `tried_at`, read
-    nothing new; empty when it did. `state` None: it was never read. `settled`: it was read after the contract's end,
-    and is not served: there will be no news.
+    nothing new; empty when it did. `state` None: it was never read. `run_started`, `sequence`: the lifecycle's view
+    that had been published when it was read. `settled`: it was read after the contract's end, and is not served: there
+    will be no news.
     """
 
     __tablename__ = "erp_states"
@@ -34,9 +35,15 @@ class ErpStateRow(SQLModel, table=True):
     subscription: str | None = None
     state: dict[str, Any] | None = Field(default=None, sa_type=Json)
     read_at: datetime | None = Field(default=None, sa_type=Moment)
+    run_started: datetime | None = Field(default=None, sa_type=Moment)
+    sequence: int | None = None
     tried_at: datetime = Field(sa_type=Moment, index=True)
     problem: str = Field(default="", sa_type=Text)
     settled: bool = False
+
+    def read_after(self, shown: LifecycleViewRow) -> bool:
+        """Whether it was read when this view had been published: then the two can be held against each other."""
+        return (self.run_started, self.sequence) == (shown.run_started, shown.sequence)
 
 
 class ErpCustomerRow(SQLModel, table=True):
@@ -72,11 +79,14 @@ class ErpInvoiceRow(SQLModel, table=True):
 
 
 class Due(NamedTuple):
-    """A subscription to be read. None: its lifecycle knows of none in the ERP. `over`: the contract has ended."""
+    """A subscription to be read. None: its lifecycle knows of none in the ERP. `run_started`, `sequence`: its view.
+    `over`: the contract has ended."""
 
     contract: str
     connection: str
     subscription: str | None
+    run_started: datetime
+    sequence: int
     over: bool
 
 
@@ -89,10 +99,17 @@ def claim_states(session: Session, moment: datetime, every: timedelta, limit: in
     """Subscriptions to be read now, which nobody else reads for a minute: those whose lifecycle has changed since they
     were read, and those that were last read `every` ago."""
     view, erp = LifecycleViewRow, ErpStateRow
-    again = col(erp.tried_at) <= moment - TRY_AGAIN
+    again = or_(
+        col(erp.tried_at) <= moment - AFTER_A_PROBLEM,
+        and_(erp.problem == "", col(erp.tried_at) <= moment - TRY_AGAIN),
+    )
+    changed = or_(
+        col(erp.run_started).is_distinct_from(col(view.run_started)),
+        col(erp.sequence).is_distinct_from(col(view.sequence)),
+    )
     due = or_(
         col(erp.contract).is_(None),
-        and_(again, or_(col(erp.read_at).is_(None), col(erp.read_at) < col(view.updated_at))),
+        and_(again, changed),
         and_(~col(erp.settled), col(erp.tried_at) <= moment - every),
     )
     query = (
@@ -119,7 +136,8 @@ def _claimed(session: Session, shown: LifecycleViewRow, row: ErpStateRow | None,
         insert_once(session, known, keys=("contract",))
     else:
         row.sqlmodel_update(known.model_dump(include={"connection", "customer", "subscription", "tried_at"}))
-    return Due(view.contract, known.connection, known.subscription, view.stage is Stage.ENDED)
+    over = view.stage is Stage.ENDED
+    return Due(view.contract, known.connection, known.subscription, shown.run_started, shown.sequence, over)
 
 
 def _customer(view: LifecycleView) -> str | None:
@@ -130,11 +148,11 @@ def _customer(view: LifecycleView) -> str | None:
 
 
 def claim_customers(session: Session, moment: datetime, every: timedelta, limit: int) -> list[DueCustomer]:
-    """Customers whose invoices are to be read now, which nobody else reads for a minute."""
+    """Customers whose invoices are to be read now, which nobody else reads meanwhile."""
     state, read = ErpStateRow, ErpCustomerRow
     due = or_(
         col(read.customer).is_(None),
-        and_(col(read.read_at).is_(None), col(read.tried_at) <= moment - TRY_AGAIN),
+        and_(col(read.read_at).is_(None), col(read.tried_at) <= moment - AFTER_A_PROBLEM),
         col(read.tried_at) <= moment - every,
     )
     goes_on = or_(~col(state.settled), col(state.read_at) >= moment - STILL_INVOICED)
@@ -159,6 +177,7 @@ def keep_state(session: Session, due: Due, state: dict[str, Any], served: bool, 
     """What a subscription is, as of the moment before it was read."""
     row = session.get_one(ErpStateRow, due.contract)
     row.state, row.read_at, row.problem = state, moment, ""
+    row.run_started, row.sequence = due.run_started, due.sequence
     row.settled = due.over and not served
 
 

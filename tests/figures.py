@@ -206,7 +206,7 @@ class Books:
 
     async def sweep(self, erps: dict[str, Any] | None = None) -> None:
         """Read everything in the ERP, and measure everything."""
-        await self.database.write(_long_ago)
+        await self.database.write(long_ago)
         reading = ErpReading(self.database, erps or {"erp": self.erp}, every=timedelta(hours=1))
         while await reading.read():
             pass
@@ -218,7 +218,7 @@ class Books:
         return list(await self.database.read(lambda session: session.exec(query).all()))
 
 
-def _long_ago(session: Session) -> None:
+def long_ago(session: Session) -> None:
     """What was read is due again."""
     for row in (*session.exec(select(ErpStateRow)), *session.exec(select(ErpCustomerRow))):
         row.tried_at -= timedelta(days=1)

@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("subscription", sa.String(), nullable=True),
         sa.Column("state", sa.JSON(), nullable=True),
         sa.Column("read_at", MOMENT, nullable=True),
+        sa.Column("run_started", MOMENT, nullable=True),
+        sa.Column("sequence", sa.Integer(), nullable=True),
         sa.Column("tried_at", MOMENT, nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
