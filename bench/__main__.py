@@ -1,4 +1,4 @@
-"""`python -m bench [storm|gateway|outage|effects|limits|life …]`: run the benches, print one table, keep the figures.
+"""`python -m bench [storm|gateway|outage|effects|limits|life|pages …]`: run benches, print one table, keep the figures.
 
 `--small`: the same in a size that takes minutes less, to see that it works.
 """
@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from bench.importing import EACH, importing
 from bench.life import lived
 from bench.limits import rush
 from bench.outage import outage
+from bench.pages import BARE, pages
 from bench.postgres import own_postgres
 from bench.storm import Storm, storm
 from bench.town import ROOT
@@ -57,10 +58,12 @@ class Sizes:
     writes: int
     orders: int
     imported: int
+    lives: int
+    asks: int
 
 
-LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000)
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40)
+LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -199,6 +202,25 @@ def the_import(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     ]
 
 
+def the_pages(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    with own_postgres() as url:
+        stores = {"SQLite": f"sqlite:///{home / 'store.db'}", "PostgreSQL": url}
+        return [figure for name, store in stores.items() for figure in _pages(home, name, store, sizes, seed)]
+
+
+def _pages(home: Path, store: str, url: str, sizes: Sizes, seed: int) -> Iterator[Figure]:
+    found = pages(home, url, lives=sizes.lives, asks=sizes.asks, seed=seed)
+    for name, measured in found.items():
+        p50, p95 = (measured.percentile(share) * 1000 for share in (0.5, 0.95))
+        own, asked = measured.processor_seconds / len(measured.latencies) * 1000, name in ("portfolio", "lifecycle")
+        yield Figure(
+            f"pages: {name}" if name == BARE else f"pages: {name}, {sizes.lives} lifecycles, {store}",
+            f"p50 / p95 {p50:.1f} / {p95:.1f} ms, {own:.1f} ms of processor time each",
+            "p95 < 100 ms" if asked else "",
+            p95 < 100 if asked else None,
+        )
+
+
 BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
@@ -207,6 +229,7 @@ BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "limits": the_limits,
     "import": the_import,
     "life": the_life,
+    "pages": the_pages,
 }
 
 

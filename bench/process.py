@@ -39,3 +39,9 @@ def resident_megabytes(pid: int) -> float:
     status = Path("/proc", str(pid), "status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """How long it has run, on whatever processor, to a hundredth of a second."""
+    fields = Path("/proc", str(pid), "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
