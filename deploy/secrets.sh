@@ -18,6 +18,7 @@ random() {
 make postgres_password "$(random)"
 make tenure_password "$(random)"
 make temporal_password "$(random)"
+make grafana_password "$(random)"
 make system_token "$(random)"
 make webhook_secret "whsec_$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 make store_url "postgresql://tenure:$(cat tenure_password)@postgres:5432/tenure"

@@ -16,6 +16,7 @@ from starter.mistakes import Mistake
 from starter.office import Office
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
+from starter.tracing import configure_tracing, stop_tracing
 from store.database import Database
 
 
@@ -47,6 +48,7 @@ async def serve(settings: Settings, database: Database) -> None:
 def main() -> int:
     settings = load_settings()
     configure_logging("experience", settings.log_level)
+    configure_tracing("experience", settings.tracing)
     # uvicorn raises the signal again when it is done; it must not end the process before the store is closed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     database = wiring.open_store(settings)
@@ -55,6 +57,7 @@ def main() -> int:
             asyncio.run(serve(settings, database))
     finally:
         database.close()
+        stop_tracing()
     return 0
 
 

@@ -20,13 +20,17 @@ from experience.services import Served, Services
 from starter.mistakes import Mistake, Refusal, Unknown
 from starter.openapi import NOT_READY
 from starter.problems import answer_with_problems, problem
+from starter.tracing import OWN_SPANS
 
 RETRY_AFTER_SECONDS = "5"
 
 
 def create_app(services: Services) -> FastAPI:
     """The app as ASGI. Raises LookupError for a route that declares no endpoint."""
-    app = FastAPI(title="Tenure", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
+    door = [Depends(admit)]
+    app = FastAPI(
+        title="Tenure", docs_url=None, redoc_url=None, openapi_url=None, dependencies=door, telemetry=OWN_SPANS
+    )
     app.state.services = services
     app.state.door = Door(services.settings.access, services.database)
     app.state.provider = provider_of(services.settings)

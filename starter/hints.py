@@ -18,6 +18,7 @@ from domain.events import DealClosedWon, DealLost, DealReopened
 from domain.ports import ChangedDeal, CrmReader, DealRecord
 from starter.logs import where
 from starter.sources.reading import READ_BACK
+from starter.tracing import span, traceparent
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
 from store.hints import Hinted, add_hints, any_hints, last_heard, lease_hints, postpone_hints, settle_hints
@@ -79,6 +80,10 @@ class Hints:
                 return added
 
     async def _read(self, hinted: Hinted) -> int:
+        with span("read back", parent=hinted.trace, source=hinted.source, hints=len(hinted.ids)):
+            return await self._settled(hinted)
+
+    async def _settled(self, hinted: Hinted) -> int:
         try:
             if hinted.type == GAP:
                 return await self._fill_gap(hinted)
@@ -138,7 +143,8 @@ def _fact(source: str, record: DealRecord) -> InboxRow:
         "datacontenttype": "application/json",
         "data": {"record": record.record},
     }
-    return InboxRow(source=source, event_id=event_id, type=type, subject=record.id, payload=json.dumps(event))
+    text = json.dumps(event)
+    return InboxRow(source=source, event_id=event_id, type=type, subject=record.id, payload=text, trace=traceparent())
 
 
 def _hint(source: str, changed: ChangedDeal) -> InboxRow:

@@ -12,6 +12,7 @@ from store.database import Database, insert_once, now
 from store.dead_letters import put_in
 from store.tables import CaseRow, FeedRow, InboxRow
 from store.timeline import add_line
+from store.tracing import traceparent
 
 
 class SqlFeeds:
@@ -72,7 +73,12 @@ class SqlFeeds:
 
 def _receive(session: Session, source: str, event: Received) -> int:
     row = InboxRow(
-        source=source, event_id=event.event_id, type=event.type, subject=event.subject, payload=event.payload
+        source=source,
+        event_id=event.event_id,
+        type=event.type,
+        subject=event.subject,
+        payload=event.payload,
+        trace=traceparent(),
     )
     if event.dead is not None:
         row.state, row.reason = "dead", event.dead

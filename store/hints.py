@@ -13,13 +13,15 @@ from store.tables import InboxRow
 
 
 class Hinted(NamedTuple):
-    """One record, and the hints on it that a reader holds. `attempts`: how often it could not be read before."""
+    """One record, and the hints on it that a reader holds. `attempts`: how often it could not be read before. `trace`:
+    that of the newest."""
 
     source: str
     type: str
     subject: str
     ids: tuple[int, ...]
     attempts: int
+    trace: str = ""
 
 
 def any_hints(session: Session) -> bool:
@@ -86,7 +88,7 @@ def add_hints(session: Session, rows: Sequence[InboxRow]) -> int:
 
 
 def _lease(session: Session, source: str, type: str, subject: str, seconds: float) -> Hinted | None:
-    waiting = select(InboxRow.id, InboxRow.attempts).where(
+    waiting = select(InboxRow.id, InboxRow.attempts, InboxRow.trace).where(
         InboxRow.state == "hint",
         InboxRow.source == source,
         InboxRow.type == type,
@@ -97,7 +99,8 @@ def _lease(session: Session, source: str, type: str, subject: str, seconds: floa
     rows = session.exec(waiting.order_by(col(InboxRow.id)).with_for_update(skip_locked=True)).all()
     if not rows:
         return None
-    held = Hinted(source, type, subject, tuple(id or 0 for id, _ in rows), max(attempts for _, attempts in rows))
+    ids, attempts, traces = zip(*rows, strict=True)
+    held = Hinted(source, type, subject, tuple(id or 0 for id in ids), max(attempts), traces[-1])
     _set(session, held, next_try_at=db_now() + seconds)
     return held
 

@@ -31,6 +31,7 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from domain.state import LifecycleState
+from workflows.carrying import CarriesTraces
 from workflows.lifecycle import CustomerLifecycle
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -132,7 +133,7 @@ async def live_again(history: WorkflowHistory) -> dict[str, Any]:
         workflows=[CustomerLifecycle],
         workflow_runner=runner,
         data_converter=pydantic_data_converter,
-        interceptors=[keeper],
+        interceptors=[keeper, CarriesTraces()],
     )
     await replayer.replay_workflow(history)
     return {"commands": runner.commands, "state": keeper.state}

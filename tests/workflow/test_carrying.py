@@ -1,124 +1,137 @@
-"""A lifecycle exported in the middle of its life goes on in a new house: another Temporal server, another store, and
-nothing done twice outside."""
+"""What is carried through a workflow: the cause of an activity, by the workflow's own time, over runs and replays."""
 
-import json
-import shutil
-import sys
-from pathlib import Path
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Any
 
-import pytest
-from sqlmodel import Session, select
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+from temporalio.converter import PayloadConverter
+from temporalio.worker import Replayer, Worker
 
-from domain import keys
-from domain.messages import MilestoneReached, RetryStep
-from starter.importing.carrying import Carrier, exported, exported_all
-from starter.mistakes import Mistake
-from starter.office import Office
-from starter.stack_specs import TEMPORAL_TIME_TRAVEL
-from store.lifecycles import Lifecycles
-from store.orders import SqlOrders
-from store.tables import OutgoingRow
-from tests.conftest import FAST
-from tests.dispatch import Post
-from tests.house import House, Life, open_house
-from tests.workflow.lives import clock, rests
-from workflows.desk import SEARCH_ATTRIBUTES
-from workflows.lifecycle import CustomerLifecycle
+from domain.keys import LIFE_HEADER, TRACE_HEADER
+from starter.telling import Telling
+from starter.tracing import correlation, span, traceparent
+from starter.travel import fast_forward
+from tests.tracing import recording
+from workflows.carrying import CarriesTraces
 
-OLD_NEWS = ("tenure.lifecycle.started.v1", "tenure.lifecycle.activated.v1")
-KEYED = ("customers", "subscriptions", "activations", "billing_starts")
+SOON, LATER = timedelta(minutes=9), timedelta(days=300)
 
 
-def office(house: House) -> Office:
-    return Office(house.database, house.client, house.company, house.mapping, "crm")
+@activity.defn(name="probe.do")
+async def do() -> None:
+    return None
 
 
-def life_of(house: House, contract: str) -> Life:
-    workflow = keys.lifecycle_id(house.company.tenant, contract)
-    handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, workflow)
-    return Life(house, contract, handle, SqlOrders(house.database))
+@workflow.defn(name="CarryingProbe")
+class Probe:
+    """Does something whenever it is told to, and so long afterwards; or goes on as a new run, and does it there."""
+
+    def __init__(self) -> None:
+        self._waits: list[float] = []
+        self._anew = False
+
+    @workflow.run
+    async def run(self, anew: bool) -> None:
+        if anew:
+            await self._do()
+            return
+        while not self._anew:
+            await workflow.wait_condition(lambda: bool(self._waits) or self._anew)
+            if self._waits:
+                await workflow.sleep(self._waits.pop(0))
+                await self._do()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(True)
+
+    async def _do(self) -> None:
+        await workflow.execute_activity(do, start_to_close_timeout=timedelta(seconds=5))
+
+    @workflow.update
+    async def tell(self, wait: float) -> None:
+        self._waits.append(wait)
+
+    @workflow.signal
+    def go_on(self) -> None:
+        self._anew = True
 
 
-async def held(house: House) -> dict[str, int]:
-    counts: dict[str, dict[str, int]] = (await house.box())["counts"]
-    return {kind: counts.get("erp", {}).get(kind, 0) for kind in KEYED} | counts.get("cs", {})
+def named(headers: Mapping[str, Payload], header: str) -> str:
+    found = headers.get(header)
+    return "" if found is None else correlation(PayloadConverter.default.from_payload(found)["traceparent"])
 
 
-async def written(house: House, contract: str | None = None) -> list[tuple[str, str]]:
-    found = exported_all(office(house)) if contract is None else exported(office(house), [contract])
-    return [("export", json.dumps(each)) async for each in found]
+async def causes(handle: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
+    """Of each activity of a run: the trace that it belongs to, and the one that its life belongs to, if another."""
+    scheduled = [
+        event.activity_task_scheduled_event_attributes.header.fields
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    ]
+    return [(named(headers, TRACE_HEADER), named(headers, LIFE_HEADER)) for headers in scheduled]
 
 
-async def test_it_lives_on_in_a_fresh_house_with_its_case_and_its_pending_step_and_repeats_nothing(
-    temporal: Client, tmp_path: Path
-) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    second.mkdir()
-    async with open_house(temporal, first) as house:
-        post = Post(house)
-        life = await post.win("006CARRY")
-        await house.fault(system="erp", operation="start_billing", kind="refuse", reason="closed")
-        await post.milestone(life, "go-live", on=(await clock(life)).date().isoformat())
-        await post.settle()
-        view = await life.until(lambda view: view.cases and view.pending)
-        pending = view.pending
-        lines = await written(house)
-        before = await held(house)
-        await house.mend()
-    shutil.copy(first / "box0.db", second / "box0.db")
-
-    binary = Path(sys.executable).with_name("temporal")
-    async with (
-        await WorkflowEnvironment.start_local(
-            data_converter=pydantic_data_converter,
-            dev_server_existing_path=str(binary if binary.exists() else shutil.which("temporal")),
-            dev_server_extra_args=[*FAST, *TEMPORAL_TIME_TRAVEL],
-            dev_server_log_level="error",
-            search_attributes=SEARCH_ATTRIBUTES,
-        ) as other,
-        open_house(other.client, second) as house,
-    ):
-        carrier = Carrier(office(house), task_queue=house.task_queue)
-        assert await carrier.bring(lines) == {"the installation": "kept", life.contract: "lives on"}
-        again = life_of(house, life.contract)
-        view = await again.until(lambda view: view.stage)
-        assert set(pending) <= {*view.pending, *view.effects}
-        [case] = {each.id for each in view.cases}
-        await again.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=case, by="ops"))
-        view = await again.until(lambda view: rests(view) and set(pending) <= view.effects.keys())
-        after = await held(house)
-        assert after["billing_starts"] == before["billing_starts"] + len(pending)
-        assert {**after, "billing_starts": 0} == {**before, "billing_starts": 0}, "what was done is not done again"
-        assert await carrier.bring(lines) == {"the installation": "kept", life.contract: "was here already"}
-
-        again.seq = view.last_seq
-        assert await again.tell(MilestoneReached(milestone="trained", on=(await clock(again)).date())) == ["applied"]
-        row = await Lifecycles(house.database).get(life.contract)
-        assert row is not None
-        assert row.started
-        assert await house.database.read(told) == [], "subscribers were told all of it before"
+@asynccontextmanager
+async def working(temporal: Client) -> AsyncIterator[tuple[Client, str]]:
+    client = Client(temporal.service_client, data_converter=temporal.data_converter, interceptors=[Telling()])
+    queue = f"carrying-{uuid.uuid4().hex[:8]}"
+    async with Worker(client, task_queue=queue, workflows=[Probe], activities=[do], interceptors=[CarriesTraces()]):
+        yield client, queue
 
 
-def told(session: Session) -> list[str]:
-    """What subscribers would hear as if it had just happened."""
-    return [each for each in session.exec(select(OutgoingRow.type)).all() if each in OLD_NEWS]
+async def until(handle: WorkflowHandle[Any, Any], activities: int) -> list[tuple[str, str]]:
+    """Wait until so many were asked for."""
+    for _ in range(400):
+        if len(found := await causes(handle)) >= activities:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"only {found}")
 
 
-async def test_an_export_that_would_leave_events_behind_is_refused(house: House) -> None:
-    post = Post(house)
-    life = await post.win("006LEFT")
-    await post.milestone(life, "go-live")
-    await post.desk.route()
-    with pytest.raises(Mistake, match=r"1 events of .* wait to be delivered"):
-        await written(house, life.contract)
+@contextmanager
+def caused() -> Iterator[str]:
+    """A trace of its own; its id."""
+    with span("cause", parent=""):
+        yield correlation(traceparent())
 
 
-async def test_what_is_no_export_is_refused_before_anything_is_written(house: House) -> None:
-    carrier = Carrier(office(house), task_queue=house.task_queue)
-    for line in ("{}", "no json", '{"tenure": 9, "rows": {}}', '{"tenure": 1, "rows": {}, "state": {"tenant": 1}}'):
-        with pytest.raises(Mistake, match="export:3"):
-            await carrier.bring([("export:3", line)])
+async def test_a_cause_has_what_follows_from_it_and_the_calendar_has_the_rest(temporal: Client) -> None:
+    async with working(temporal) as (client, queue):
+        with recording():
+            with caused() as born:
+                handle = await client.start_workflow(Probe.run, False, id=queue, task_queue=queue)
+            with caused() as told:
+                await handle.execute_update(Probe.tell, args=[0.0])
+            assert await until(handle, 1) == [(told, born)]
+            with caused() as again:
+                await handle.execute_update(Probe.tell, args=[SOON.total_seconds()])
+            await fast_forward(client, queue, SOON + timedelta(seconds=1))
+            assert (await until(handle, 2))[1] == (again, born)
+            with caused():
+                await handle.execute_update(Probe.tell, args=[LATER.total_seconds()])
+            await fast_forward(client, queue, LATER + timedelta(seconds=1))
+            assert (await until(handle, 3))[2] == (born, "")
+            with caused():
+                await handle.signal(Probe.go_on)
+            history = await handle.fetch_history()
+            await handle.result()
+        assert await causes(client.get_workflow_handle(queue)) == [(born, "")], "the next run was begun by the same"
+    for interceptors in ([], [CarriesTraces()]):
+        replayer = Replayer(workflows=[Probe], data_converter=temporal.data_converter, interceptors=interceptors)
+        await replayer.replay_workflow(history)
+
+
+async def test_without_a_trace_nothing_is_added_to_a_history(temporal: Client) -> None:
+    async with working(temporal) as (_, queue):
+        handle = await temporal.start_workflow(Probe.run, False, id=queue, task_queue=queue)
+        await handle.execute_update(Probe.tell, args=[0.0])
+        await until(handle, 1)
+        async for event in handle.fetch_history_events():
+            assert "_tracer" not in str(event)
+        await handle.terminate()
