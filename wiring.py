@@ -25,6 +25,7 @@ from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
 from activities.observing import Observed
 from activities.occasions import Told
+from activities.on_demand import OnDemand
 from activities.pacing import Paced
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
@@ -293,22 +294,6 @@ def workers(
     `begun` is told of each request to a connected system before it is carried out.
     """
     told = [Observed(), *([Told(begun)] if begun else [])]
-    effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
-
-    def activities(system: System) -> object:
-        match system.kind:
-            case "crm":
-                return CrmActivities(system.port, effects, orders, company, connection=system.name, landscape=landscape)
-            case "erp":
-                return ErpActivities(system.port, effects, orders, company.periods, connection=system.name)
-            case "cs":
-                health = SqlAccountHealth(database, system.scope)
-                return CsActivities(system.port, effects, orders, company, health, connection=system.name)
-            case "support":
-                return SupportActivities(system.port)
-            case "usage":
-                return UsageActivities(system.port)
-
     grace = timedelta(seconds=graceful)
     lifecycles = Worker(
         client,
@@ -327,7 +312,7 @@ def workers(
             Worker(
                 client,
                 task_queue=f"{task_queue}-{queue}",
-                activities=activities_of(activities(system)),
+                activities=activities_of(_activities(system, database, company, landscape)),
                 interceptors=[*told, *([Paced(system.turns)] if system.turns else [])],
                 graceful_shutdown_timeout=grace,
             )
@@ -335,6 +320,27 @@ def workers(
             for queue in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
         ),
     ]
+
+
+def _activities(system: System, database: Database, company: Company, landscape: Landscape | None) -> object:
+    effects, orders = Effects(SqlLedger(database)), SqlOrders(database)
+    match system.kind:
+        case "crm":
+            return CrmActivities(system.port, effects, orders, company, connection=system.name, landscape=landscape)
+        case "erp":
+            return ErpActivities(system.port, effects, orders, company.periods, connection=system.name)
+        case "cs":
+            health = SqlAccountHealth(database, system.scope)
+            return CsActivities(system.port, effects, orders, company, health, connection=system.name)
+        case "support":
+            return SupportActivities(system.port)
+        case "usage":
+            return UsageActivities(system.port)
+
+
+def on_demand(database: Database, systems: Systems, company: Company, landscape: Landscape | None = None) -> OnDemand:
+    """Who performs a single step at once, where a person repairs something."""
+    return OnDemand({name: _activities(each, database, company, landscape) for name, each in systems.items()})
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ def records_api(system: str) -> Api:
             if missing := sorted(lines.keys() - known):
                 raise Problem(422, "business_rule", f"there is no line {', '.join(missing)}")
             given["lines"] = [{**line, **lines.get(line["id"], {})} for line in record["lines"]]
+        if items := given.pop("items", {}):
+            given["OpportunityLineItems"] = _corrected(record, items)
         changed = {**record, **given}
         box.store.put(system, kind, record.get("id") or record["Id"], changed, _external_id(changed))
         return changed
@@ -68,6 +70,17 @@ def records_api(system: str) -> Api:
         return box.store.put(system, kind, record.get("id") or record["Id"], archived)
 
     return api
+
+
+def _corrected(record: Record, items: Record) -> Record:
+    """A deal's line items, with what is given by the product's code; numbers are numbers there."""
+    sold = record.get("OpportunityLineItems") or {"records": []}
+
+    def item(each: Record) -> Record:
+        given = items.get(str(each.get("ProductCode")), {})
+        return {**each, **{name: float(value) for name, value in given.items()}}
+
+    return {**sold, "records": [item(each) for each in sold["records"]]}
 
 
 def _external_id(record: Record) -> str | None:

@@ -176,7 +176,7 @@ class Compared:
     whole: bool = False
 
 
-def known(session: Session, ids: Collection[str]) -> set[str]:
+def known_among(session: Session, ids: Collection[str]) -> set[str]:
     """Those of the differences that are open, or ignored, already."""
     there = select(DifferenceRow.id).where(col(DifferenceRow.id).in_(ids), col(DifferenceRow.status).in_(OPEN))
     return set(session.exec(there).all())
@@ -234,6 +234,14 @@ def _close_gone(session: Session, ids: Collection[str], compared: Compared, at: 
         note(session, row.id, TENURE, f"closed: {row.settled}")
         closed += 1
     return closed
+
+
+def settle(session: Session, difference: str, how: str) -> None:
+    """Close one that can't be looked at alone."""
+    row = session.get_one(DifferenceRow, difference, with_for_update=True)
+    if row.status in OPEN:
+        row.status, row.closed_at, row.settled = "repaired", utc_now(), how
+        note(session, difference, TENURE, f"closed: {how}")
 
 
 def healed_since(session: Session, moment: datetime) -> int:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class ForecastMessages(ModeMessages):
-    """The last of the handlers: CustomerLifecycle has them all."""
+    """How a CSM forecasts."""
 
     @workflow.update
     def forecast(self, command: ForecastRenewal) -> CommandAnswer:

@@ -8,9 +8,9 @@ from temporalio import workflow
 
 from workflows.desk import Desk
 from workflows.finance import Finance
-from workflows.forecasting import ForecastMessages
 from workflows.lanes import SYSTEMS, Lanes
 from workflows.moving import Relocation
+from workflows.reconciling import ReconcilingMessages
 from workflows.renewal import Renewal
 from workflows.waiting import Due, until
 
@@ -27,7 +27,7 @@ class OrderCancelled(Exception):
 
 
 @workflow.defn(name="CustomerLifecycle")
-class CustomerLifecycle(ForecastMessages):
+class CustomerLifecycle(ReconcilingMessages):
     """Tracks decide, lanes perform, the desk keeps people informed. Every step is guarded by a recorded fact, so that
     `run` falls through to where it stood after continue-as-new."""
 

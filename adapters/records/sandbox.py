@@ -164,6 +164,7 @@ _STAGES = {
     "open": {"StageName": "Prospecting", "IsClosed": False, "IsWon": False},
 }
 _LINE = {"billed_from": "billing_starts"}
+_ITEM = {"quantity": "Quantity", "unit_price": "UnitPrice"}
 
 
 def _fields(correction: Correction) -> Json:
@@ -175,23 +176,12 @@ def _fields(correction: Correction) -> Json:
             body["credit_hold"] = {"held": value, "reason": "reconciled"}
         elif correction.kind == "opportunities" and name == "outcome":
             body |= _STAGES[str(value)]
-        elif correction.kind == "opportunities" and name == "lines":
-            items = [_item(line) for line in value]
-            body["OpportunityLineItems"] = {"totalSize": len(items), "done": True, "records": items}
         else:
             body[names.get(name, name)] = value
     if correction.lines:
-        body["lines"] = {
-            line: {_LINE.get(name, name): value for name, value in fields.items()}
+        named, names = ("items", _ITEM) if correction.kind == "opportunities" else ("lines", _LINE)
+        body[named] = {
+            line: {names.get(name, name): value for name, value in fields.items()}
             for line, fields in correction.lines.items()
         }
     return body
-
-
-def _item(line: Mapping[str, Any]) -> Json:
-    price = line.get("unit_price")
-    return {
-        "ProductCode": line["product"],
-        "Quantity": float(line["quantity"]),
-        "UnitPrice": None if price is None else float(price),
-    }

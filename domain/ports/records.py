@@ -119,7 +119,8 @@ class RecordPage(Frozen):
 
 
 class Correction(Frozen):
-    """Fields of one record, set to what they should be: a LEVEL. Named as above; `lines`: by the line's id."""
+    """Fields of one record, set to what they should be: a LEVEL. Named as above; `lines`: by the line's id, of a deal
+    by the product."""
 
     kind: RecordKind
     id: str

@@ -60,6 +60,7 @@ class Expected(Frozen):
     under_way: frozenset[str]
     connections: Mapping[str, str]
     accounts: frozenset[str]
+    closed: bool = False
 
     @property
     def activated(self) -> bool:
@@ -67,7 +68,7 @@ class Expected(Frozen):
 
     @property
     def over(self) -> bool:
-        return self.stage in OVER
+        return self.closed or self.stage in OVER
 
     @property
     def renewed(self) -> bool:
@@ -94,9 +95,10 @@ def expected(
     health: Health | None = None,
     sole: bool = True,
     homes: Mapping[str, str] = {},
+    closed: bool = False,
 ) -> Expected:
     """`ledger`: the state of each key of the contract. `sole`: whether its deal has become no other contract. `homes`:
-    the connection of each kind that serves a contract which names none."""
+    the connection of each kind that serves a contract which names none. `closed`: whether the store has it as over."""
     contract, effects = view.contract, view.effects
     customer_key = _key(effects, keys.customer(view.account, view.selling_entity))
     company_key = _key(effects, keys.company(view.account))
@@ -133,6 +135,7 @@ def expected(
         ),
         connections={**homes, **view.connections},
         accounts=frozenset((view.account, *view.moved_from)),
+        closed=closed,
     )
 
 

@@ -3,6 +3,8 @@
 from domain.reconciling.difference import Class, Kind, Remedy, System
 
 _DO: tuple[Remedy, ...] = ("redrive", "ignore")
+_HAND: tuple[Remedy, ...] = ("ignore",)
+"""Only the system's own people can bring it back; it then closes by itself."""
 _EITHER: tuple[Remedy, ...] = ("redrive", "accept", "ignore")
 _TAKE: tuple[Remedy, ...] = ("accept", "redrive", "ignore")
 _RECORD: tuple[Remedy, ...] = ("redrive", "link", "ignore")
@@ -60,9 +62,9 @@ KINDS: dict[str, Kind] = {
     **_kinds(
         "crm",
         "operations",
-        ("crm_account_missing", "missing", _DO, "the CRM does not know the account any more"),
+        ("crm_account_missing", "missing", _HAND, "the CRM does not know the account any more"),
         ("crm_account_parent", "hierarchy", _DO, "the account has another parent in the CRM"),
-        ("crm_deal_missing", "missing", ("link", "ignore"), "the deal that was won is not in the CRM any more"),
+        ("crm_deal_missing", "missing", _HAND, "the deal that was won is not in the CRM any more"),
         ("crm_deal_not_won", "status", _DO, "the deal is not won any more, and its contract lives"),
         ("crm_deal_account", "cross_reference", _DO, "the deal belongs to another account"),
         ("crm_deal_contract", "cross_reference", _DO, "the deal names another contract"),

@@ -16,7 +16,7 @@ from starter.reconciling.orphans import orphans
 from starter.reconciling.reading import Sources, read_about, read_all
 from starter.reconciling.runs import CONNECTION
 from store.database import Database
-from store.differences import Compared, Differences, known, record
+from store.differences import Compared, Differences, known_among, record
 from store.known import KnownContract, of, of_account, page
 from store.tables import utc_now
 
@@ -77,13 +77,22 @@ class Reconciler:
             return []
         account = named[0].life.account
         contracts = await self._db.read(lambda session: of_account(session, account))
-        here = self._expected(contracts)
+        here = self._expected(contracts, at_once=True)
         found = await self._look_again(here.values(), strictly=True)
         systems = {source.system for source in self._sources.values()}
         about = Compared(systems, list(here), [account] if len(here) == len(contracts) else [])
         await self._db.write(lambda session: record(session, found, about))
         ours = await self._differences.list(status=("open", "ignored"), account=account)
         return [each for each in ours if each.contract in (contract, None)]
+
+    async def expected_of(self, difference: Difference) -> list[Expected]:
+        """Its contract; of what an account's contracts share, all of them."""
+        contract, account = difference.contract, difference.account
+        if contract is not None:
+            known = await self._db.read(lambda session: of(session, [contract]))
+        else:
+            known = await self._db.read(lambda session: of_account(session, account))
+        return list(self._expected(known, at_once=True).values())
 
     # ── comparing ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,12 +125,12 @@ class Reconciler:
         totals["healed"] += gone
         return totals
 
-    def _expected(self, contracts: Iterable[KnownContract]) -> dict[str, Expected]:
-        """What the outside should hold of those that act on it, and rest."""
+    def _expected(self, contracts: Iterable[KnownContract], *, at_once: bool = False) -> dict[str, Expected]:
+        """What the outside should hold of those that act on it, and rest; `at_once`: whether they do or not."""
         at = utc_now()
         found = {}
         for each in contracts:
-            moving = each.changed_at is not None and each.changed_at > at - self._settle
+            moving = each.changed_at is not None and each.changed_at > at - self._settle and not at_once
             if each.view is None or each.view.mode != "live" or moving:
                 continue
             company = next((ref for key, ref in each.view.effects.items() if key.startswith("company:")), "")
@@ -132,6 +141,7 @@ class Reconciler:
                 health=each.shown.get(company),
                 sole=each.sole,
                 homes=self._homes,
+                closed=each.life.closed,
             )
         return found
 
@@ -144,7 +154,7 @@ class Reconciler:
 
     async def _confirmed(self, found: Sequence[Found], here: Mapping[str, Expected]) -> list[Found]:
         """What is new is looked at again, since it may have changed while everything was read."""
-        old = await self._db.read(lambda session: known(session, [each.id for each in found]))
+        old = await self._db.read(lambda session: known_among(session, [each.id for each in found]))
         new = [each for each in found if each.id not in old]
         if not new:
             return list(found)

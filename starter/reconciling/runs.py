@@ -12,15 +12,16 @@ CONNECTION = "temporal"
 
 
 class Runs:
-    """domain.ports.records.RecordReader of our own workflows. `task_queue`: the lifecycles'."""
+    """domain.ports.records.RecordReader of our own workflows."""
 
     kinds: tuple[RecordKind, ...] = ("runs",)
 
-    def __init__(self, client: Client, tenant: str, *, task_queue: str) -> None:
+    def __init__(self, client: Client, tenant: str) -> None:
         self._client = client
         self._prefix = keys.lifecycle_id(tenant, "")
         self._query = (
-            f"WorkflowType = 'CustomerLifecycle' AND TaskQueue = '{task_queue}' AND ExecutionStatus != 'ContinuedAsNew'"
+            f"WorkflowType = 'CustomerLifecycle' AND WorkflowId STARTS_WITH '{self._prefix}'"
+            " AND ExecutionStatus != 'ContinuedAsNew'"
         )
 
     async def records(self, kind: RecordKind, cursor: str | None = None, *, about: str | None = None) -> RecordPage:

@@ -1,19 +1,20 @@
 """What can be wrong outside, planted: for each kind of difference, how a contract of the town gets it."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import col
 
 from domain import keys
-from domain.reconciling.kinds import KINDS
 from domain.view import Stage
 from store.database import change
 from store.tables import EffectRow, LifecycleViewRow
-from tests.reconciling.town import ENTITY, Plain, Town
+from tests.reconciling.town import ENDS, ENTITY, STARTED, Plain, Town
 
-OTHER = "2026-04-15"
+OTHER = (STARTED + timedelta(days=45)).isoformat()
+LATER = ENDS.replace(year=ENDS.year + 1).isoformat()
 Planting = Callable[[Town, Plain], Awaitable[None] | None]
 
 
@@ -155,9 +156,9 @@ PLANTS: dict[str, Planting] = {
     "erp_ended": edit(*SUB, status="ended", ends=OTHER),
     "erp_not_ended": edit(*SUB, status="active"),
     "erp_term_start": edit(*SUB, starts=OTHER),
-    "erp_term_end": edit(*SUB, ends="2027-06-01"),
-    "erp_renewal_missing": edit(*SUB, term=1, ends="2026-03-01"),
-    "erp_renewed_unasked": edit(*SUB, term=2, ends="2028-03-01"),
+    "erp_term_end": edit(*SUB, ends=(ENDS + timedelta(days=90)).isoformat()),
+    "erp_renewal_missing": edit(*SUB, term=1, ends=STARTED.isoformat()),
+    "erp_renewed_unasked": edit(*SUB, term=2, ends=LATER),
     "erp_line_missing": _lacks_line,
     "erp_line_unknown": _extra_line,
     "erp_product": line("2", product="ANALYTICS"),
@@ -200,12 +201,10 @@ PLANTS: dict[str, Planting] = {
     "cs_playbook_orphaned": of_nobody("cs", "playbooks", "playbook", external_id=None),
     "cs_playbook_due": edit("cs", "playbooks", "playbook", due=OTHER),
     "run_missing": _no_run,
-    "run_over": _no_run,
     "run_orphaned": _strange_run,
 }
 
 _RENEWING = ("opportunity", "playbook", "crm_decided")
-OF_NOBODY = {name for name, kind in KINDS.items() if kind.klass == "orphaned" and name != "erp_line_unknown"}
 
 
 def pick(contracts: list[Plain]) -> Iterator[tuple[str, Plain]]:

@@ -2,22 +2,26 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 from sqlmodel import Session
 from temporalio.client import Client
+from temporalio.worker import Worker
 
 import wiring
 from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from domain import keys
+from domain.company import Company, load_company
+from domain.existing import Existing, enter
+from domain.policies.validation import verdict
 from domain.state import LifecycleState
 from domain.view import LifecycleView, LineView, Stage
 from sandbox.app import create_app
@@ -28,10 +32,13 @@ from starter.sections import Kind
 from store.database import Database
 from store.migrate import migrate
 from store.tables import EffectRow, LifecycleRow, LifecycleViewRow, OrderRow, RolledUpRow
+from tests.house import EXAMPLES
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
-STARTED, ENDS = date(2026, 3, 1), date(2027, 3, 1)
+STARTED = (datetime.now(UTC) - timedelta(days=200)).date().replace(day=1)
+ENDS = STARTED.replace(year=STARTED.year + 1)
+"""A term that began some months ago, and whose renewal window has not opened by itself."""
 PRODUCTS = (("1", "ONBOARDING", "1", "6000"), ("2", "PLATFORM", "50", "1200"), ("3", "SUPPORT-PREMIUM", "1", "4800"))
 STAMP = "2026-03-01T00:00:00.000+0000"
 ENTITY, CURRENCY = "ACME-DE", "EUR"
@@ -71,7 +78,12 @@ class Plain:
 
     @property
     def starts(self) -> date:
-        return STARTED if self.term == 1 else date(2025, 3, 1)
+        return STARTED
+
+    @property
+    def ends(self) -> date:
+        """What has ended, has ended with a short term."""
+        return STARTED + timedelta(days=100) if self.stage is Stage.ENDED else ENDS
 
     def id(self, what: str) -> str:
         return f"{what}_town{self.n:05d}"
@@ -109,8 +121,8 @@ class Plain:
         ]
         return LifecycleView(
             contract=self.contract, stage=self.stage, account=self.account, deal=self.deal, selling_entity=ENTITY,
-            parent_account=self.parent, term=self.term, term_starts=STARTED, term_ends=ENDS, renewal_date=ENDS,
-            lines=lines, effects=self.effects, as_of=datetime.now(UTC),
+            parent_account=self.parent, term=self.term, term_starts=STARTED, term_ends=self.ends,
+            renewal_date=self.ends, lines=lines, effects=self.effects, as_of=datetime.now(UTC),
         )  # fmt: skip
 
     def document(self) -> dict[str, Any]:
@@ -125,12 +137,29 @@ class Plain:
             for line, product, quantity, price in PRODUCTS
         ]
         return {
-            "deal_id": self.deal, "account": {"id": self.account, "name": f"Town {self.n} GmbH"}, "currency": CURRENCY,
+            "deal_id": self.deal, "currency": CURRENCY,
+            "account": {"id": self.account, "name": f"Town {self.n} GmbH", "parent_id": self.parent},
             "selling_entity": ENTITY, "signed_on": str(self.starts), "lines": lines,
-            "sold_to": {"name": f"Town {self.n} GmbH", "address": {"country": "DE", "city": "Berlin",
+            "sold_to": {"name": f"Town {self.n} GmbH", "email": "ap@town.example", "tax_id": "DE123456788",
+                        "address": {"country": "DE", "city": "Berlin",
                         "street": "Beispielstrasse 1", "postal_code": "10117"}},
             "terms": {"start": "on_activation", "zone": "Europe/Berlin"},
         }  # fmt: skip
+
+    def state(self, tenant: str, company: Company) -> LifecycleState:
+        """Of a lifecycle that is where the view says."""
+        judged = verdict(self.document(), company, 1, parent_known=None)
+        done = {"activated_on": self.starts, "term": self.term, "billing": {line: STARTED for line, *_ in PRODUCTS}}
+        existing = Existing.model_validate({**done, "milestones": {"go-live": STARTED}})
+        life = LifecycleState(
+            tenant=tenant, contract=self.contract, account=self.account, deal=self.deal, selling_entity=ENTITY
+        )
+        today = datetime.now(UTC).date()
+        life = enter(life, judged, existing, datetime.now(UTC), today)
+        life.mode, life.effects = "live", dict(self.effects)
+        if self.stage is Stage.RENEWAL:
+            life.window_opened = life.prepared = life.term
+        return life
 
     # ── what the store and the box hold ─────────────────────────────────────────────────────────────────────────
 
@@ -143,7 +172,8 @@ class Plain:
         yield OrderRow(contract=self.contract, revision=1, document=self.document(), author="test")
         yield LifecycleViewRow(
             contract=self.contract, run_started=datetime.now(UTC), sequence=1, stage=self.stage.value,
-            account=self.account, renewal_date=ENDS, needs_attention=False, view=self.view().model_dump(mode="json"),
+            account=self.account, renewal_date=self.ends, needs_attention=False,
+            view=self.view().model_dump(mode="json"),
         )  # fmt: skip
         for key, ref in self.effects.items():
             yield EffectRow(
@@ -167,7 +197,8 @@ class Plain:
         over = self.stage is Stage.ENDED
         yield "erp", "subscriptions", {
             "id": sub, "contract": self.contract, "customer": cus, "currency": CURRENCY, "selling_entity": ENTITY,
-            "starts": str(self.starts), "ends": str(ENDS), "status": "ended" if over else "active", "term": self.term,
+            "starts": str(self.starts), "ends": str(self.ends), "term": self.term,
+            "status": "ended" if over else "active",
             "activated_on": str(self.starts),
             "lines": [
                 {"id": line, "product": product, "quantity": quantity, "unit_price": price, "charge": "recurring",
@@ -181,7 +212,7 @@ class Plain:
             "Id": self.deal, "AccountId": self.account, "StageName": "Closed Won", "IsClosed": True, "IsWon": True,
             "CloseDate": str(self.starts), "CurrencyIsoCode": CURRENCY, "SystemModstamp": STAMP,
             "Tenure_Contract__c": self.contract, "Tenure_Status__c": self.status, "ERP_Customer__c": cus,
-            "ERP_Subscription__c": sub, "Tenure_Renewal_Date__c": str(ENDS), "Tenure_External_Id__c": None,
+            "ERP_Subscription__c": sub, "Tenure_Renewal_Date__c": str(self.ends), "Tenure_External_Id__c": None,
             "OpportunityLineItems": {"records": [
                 {"ProductCode": product, "Quantity": float(quantity), "UnitPrice": float(price)}
                 for _, product, quantity, price in PRODUCTS
@@ -198,13 +229,13 @@ class Plain:
         if self.stage is Stage.RENEWAL:
             yield "crm", "opportunities", {
                 "Id": self.id("opp"), "AccountId": self.account, "StageName": "Prospecting", "IsClosed": False,
-                "IsWon": False, "CloseDate": str(ENDS), "SystemModstamp": STAMP,
+                "IsWon": False, "CloseDate": str(self.ends), "SystemModstamp": STAMP,
                 "Tenure_Contract__c": self.contract,
                 "Tenure_External_Id__c": keys.renewal_opportunity(self.contract, self.term),
             }  # fmt: skip
             yield "cs", "playbooks", {
                 "id": self.id("playbook"), "external_id": keys.playbook(self.contract, self.term), "company": company,
-                "contract": self.contract, "name": "Renewal", "due": str(ENDS),
+                "contract": self.contract, "name": "Renewal", "due": str(self.ends),
             }  # fmt: skip
 
 
@@ -217,9 +248,20 @@ class Town:
     http: httpx.AsyncClient
     client: Client
     task_queue: str
+    company: Company
     sources: Sources
     systems: wiring.Systems
     contracts: list[Plain]
+
+    @property
+    def served(self) -> str:
+        """The task queue of those lifecycles that have a worker."""
+        return f"{self.task_queue}-served"
+
+    def workers(self) -> Sequence[Worker]:
+        return wiring.workers(
+            self.client, self.database, self.systems, self.company, task_queue=self.served, graceful=0
+        )
 
     def put(self, system: str, kind: str, record: dict[str, Any]) -> None:
         id = record.get("id") or record.get("Id") or record["company"]
@@ -245,6 +287,30 @@ class Town:
         self.get(system, kind, id)
         self.box.store.db.execute("DELETE FROM documents WHERE system = ? AND kind = ? AND id = ?", (system, kind, id))
 
+    async def live(self, of: Plain) -> None:
+        """A lifecycle that a worker of the town serves, and that stands where the contract stands."""
+        await self.client.start_workflow(
+            CustomerLifecycle.run,
+            of.state(self.task_queue, self.company),
+            id=keys.lifecycle_id(self.task_queue, of.contract),
+            task_queue=self.served,
+            search_attributes=at_start(of.account, ENTITY),
+        )
+
+    async def settle(self, served: Iterable[Plain]) -> None:
+        """Every open contract has a lifecycle: those that are served come to rest first."""
+        living = list(served)
+        rest = [each for each in self.contracts if each.stage is not Stage.ENDED and each not in living]
+        await asyncio.gather(*(self.live(each) for each in living))
+        await asyncio.gather(*(self.begin(each.contract, each.account) for each in rest))
+        for each in living:
+            name = keys.lifecycle_id(self.task_queue, each.contract)
+            handle = self.client.get_workflow_handle_for(CustomerLifecycle.run, name)
+            while (view := await handle.query(CustomerLifecycle.view)).pending or view.cases:
+                assert not view.cases, view.cases
+                await asyncio.sleep(0.05)
+            assert view.stage is each.stage, (view.stage, each)
+
     async def begin(self, contract: str, account: str = "nobody") -> None:
         """A lifecycle that no worker serves: it only stands there, to be listed."""
         await self.client.start_workflow(
@@ -257,7 +323,7 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(client: Client, home: Path, count: int, *, begun: bool = True) -> Any:
+async def open_town(client: Client, home: Path, count: int) -> AsyncIterator[Town]:
     url = f"sqlite:///{home / 'store.db'}"
     migrate(url)
     database = Database(url, lasting=False)
@@ -277,17 +343,14 @@ async def open_town(client: Client, home: Path, count: int, *, begun: bool = Tru
         ports: dict[Kind, Any] = {"erp": SandboxErp(erp), "crm": SandboxCrm(crm), "cs": SandboxCs(cs)}
         systems = {str(name): wiring.System(name, name, port) for name, port in ports.items()}
         sources = {str(name): Source(name, name, port.records) for name, port in ports.items()}
-        sources[CONNECTION] = Source(CONNECTION, "workflow", Runs(client, queue, task_queue=queue))
-        town = Town(database, app.state.box, http, client, queue, sources, systems, contracts)
+        sources[CONNECTION] = Source(CONNECTION, "workflow", Runs(client, queue))
+        company = load_company((EXAMPLES / "company.toml").read_text())
+        town = Town(database, app.state.box, http, client, queue, company, sources, systems, contracts)
         await database.write(seed)
         with town.box.store.transaction():
             for each in contracts:
                 for document in each.documents():
                     town.put(*document)
-        if begun:
-            await asyncio.gather(
-                *(town.begin(each.contract, each.account) for each in contracts if each.stage is not Stage.ENDED)
-            )
         yield town
     await app.state.box.close()
     await asyncio.to_thread(database.close)
