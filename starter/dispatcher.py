@@ -15,6 +15,7 @@ from starter.erp_reading import ErpReading
 from starter.hints import Hints
 from starter.logs import where
 from starter.measuring import measure
+from starter.notifying.notifier import Notifier
 from starter.process import connected, pause, run_process
 from starter.publishing import Publisher
 from starter.ready import announce_ready
@@ -176,6 +177,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             wiring.open_limits(database) as limits,
             wiring.connect_readers(settings, limits) as readers,
             wiring.connect_systems(settings, limits, ["erp"]) as erps,
+            Notifier(database, settings, company) as notifier,
             asyncio.TaskGroup() as loops,
         ):
             hints = Hints(database, readers)
@@ -190,7 +192,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 poll=settings.tuning.poll,
                 hints=hints,
                 thawing=thawing,
-                beside=[reading.read, lambda: measure(database, company), ClockSweep(database, company).look],
+                beside=[
+                    reading.read,
+                    lambda: measure(database, company),
+                    ClockSweep(database, company).look,
+                    notifier.look,
+                ],
             )
             announce_ready()
             loops.create_task(publisher.run(stop))

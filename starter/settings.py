@@ -13,6 +13,7 @@ from domain.routes import Landscape, Route, route_mistakes
 from starter.access import Access
 from starter.local_erp import ErpName, LocalErp, with_local_erp
 from starter.mistakes import Mistake
+from starter.notifying.channels import Channel, Mail
 from starter.sections import (
     KINDS,
     Connection,
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
     feeds: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")], Feed] = Field(default_factory=dict)
     subscribers: dict[Annotated[str, Field(pattern=NAME)], Subscriber] = Field(default_factory=dict)
     access: Access = Access()
+    channels: dict[Annotated[str, Field(pattern=NAME)], Channel] = Field(default_factory=dict)
+    mail: Mail = Mail()
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
     figures: Figures = Figures()

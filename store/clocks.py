@@ -45,6 +45,7 @@ class SlaClockRow(SQLModel, table=True):
     warn_at: datetime | None = Field(default=None, sa_type=Moment)
     warned: datetime | None = Field(default=None, sa_type=Moment)
     breached: datetime | None = Field(default=None, sa_type=Moment)
+    escalated: datetime | None = Field(default=None, sa_type=Moment)
     stopped: datetime | None = Field(default=None, sa_type=Moment)
     outcome: str = ""
     held: bool = False

@@ -1,11 +1,15 @@
-"""The clocks of cases: each runs until a person takes the case up, or it is settled."""
+"""The clocks of cases: each runs until a person takes the case up, or it is settled. With it, its team is told."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import exists
 from sqlmodel import Session, col, or_, select
 
+from domain.company import Company
 from domain.targets import ClockKind
+from starter.notifying.notices import tell
+from starter.owning import team_of_case
 from store.clocks import SlaClockRow, stop_clock
 from store.database import insert_once
 from store.tables import CaseNoteRow, CaseRow, LifecycleRow
@@ -16,29 +20,49 @@ NO_CLOCK = ("sla", "untold")
 """Kinds of cases that are about people not having acted, or not having been told: a clock would only repeat that."""
 
 
-def begin_case_clocks(session: Session, *, only_look: bool = False) -> int:
-    """Start a clock for each open case, each time that it is opened; returns how many."""
+def begin_case_clocks(session: Session, company: Company) -> None:
+    """Start a clock for each open case, each time that it is opened."""
+    for case in _without_clock(session, BATCH):
+        clock = _clock(case, shift_of(session, case))
+        if insert_once(session, clock, keys=("id",)):
+            about, command = f" ({case.contract})" if case.contract else "", f"tenure cases show {case.id}"
+            text, team = f"{case.title}{about}", team_of_case(session, company, case)
+            tell(session, company, team, clock.id, text, hint=command, contract=case.contract, case=case.id)
+
+
+def stop_case_clocks(session: Session) -> None:
+    """Stop the clock of each case that somebody has taken up, or that is settled."""
+    for row in _over(session, BATCH):
+        _stop(session, row)
+
+
+def has_case_news(session: Session) -> bool:
+    """Whether either of the two has something to do."""
+    return bool(_without_clock(session, 1) or _over(session, 1))
+
+
+def shift_of(session: Session, case: CaseRow) -> timedelta:
+    """How far the clock by which a case was opened is ahead of the machine's: a lifecycle's own case has its time."""
+    life = session.get(LifecycleRow, case.contract) if case.contract and case.projected else None
+    return timedelta(seconds=life.clock_shift if life else 0.0)
+
+
+def _without_clock(session: Session, limit: int) -> Sequence[CaseRow]:
     has_one = exists().where(
         col(SlaClockRow.kind) == ClockKind.CASE_ANSWERED.value,
         col(SlaClockRow.subject) == col(CaseRow.id),
         col(SlaClockRow.started) == col(CaseRow.opened_at),
     )
     query = select(CaseRow).where(CaseRow.state == "open", col(CaseRow.kind).not_in(NO_CLOCK), ~has_one)
-    rows = session.exec(query.order_by(col(CaseRow.opened_at)).limit(1 if only_look else BATCH)).all()
-    if not only_look:
-        for case in rows:
-            insert_once(session, _clock(case, shift_of(session, case)), keys=("id",))
-    return len(rows)
+    return session.exec(query.order_by(col(CaseRow.opened_at)).limit(limit)).all()
 
 
-def stop_case_clocks(session: Session, *, only_look: bool = False) -> int:
-    """Stop the clock of each case that somebody has taken up, or that is settled; returns how many."""
+def _over(session: Session, limit: int) -> Sequence[SlaClockRow]:
     answered = exists().where(
         col(CaseNoteRow.case_id) == col(SlaClockRow.subject),
         col(CaseNoteRow.by) != OURSELVES,
         col(CaseNoteRow.at) >= col(SlaClockRow.since),
     )
-    case = col(CaseRow.id) == col(SlaClockRow.subject)
     over = or_(
         col(CaseRow.id).is_(None),
         col(CaseRow.state) != "open",
@@ -47,20 +71,10 @@ def stop_case_clocks(session: Session, *, only_look: bool = False) -> int:
     )
     query = (
         select(SlaClockRow)
-        .join(CaseRow, case, isouter=True)
+        .join(CaseRow, col(CaseRow.id) == col(SlaClockRow.subject), isouter=True)
         .where(SlaClockRow.kind == ClockKind.CASE_ANSWERED.value, col(SlaClockRow.stopped).is_(None), over)
     )
-    rows = session.exec(query.limit(1 if only_look else BATCH)).all()
-    if not only_look:
-        for row in rows:
-            _stop(session, row)
-    return len(rows)
-
-
-def shift_of(session: Session, case: CaseRow) -> timedelta:
-    """How far the clock by which a case was opened is ahead of the machine's: a lifecycle's own case has its time."""
-    life = session.get(LifecycleRow, case.contract) if case.contract and case.projected else None
-    return timedelta(seconds=life.clock_shift if life else 0.0)
+    return session.exec(query.limit(limit)).all()
 
 
 def _clock(case: CaseRow, shift: timedelta) -> SlaClockRow:
@@ -72,8 +86,7 @@ def _clock(case: CaseRow, shift: timedelta) -> SlaClockRow:
         account=case.account,
         subject=case.id,
         about=case.kind,
-        # when it was opened by the machine's clock, by which notes are written
-        since=case.opened_at - shift,
+        since=case.opened_at - shift,  # by the machine's clock, by which notes are written
         started=case.opened_at,
     )
 

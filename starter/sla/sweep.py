@@ -7,14 +7,14 @@ from sqlmodel import Session, col, select, update
 
 from domain.calendar import civil_date, start_of_day
 from domain.company import Company
-from domain.hours import BusinessHours
+from domain.hours import BusinessHours, after
 from domain.sla import deadline
 from domain.targets import TEAM_HOURS, ClockKind, SlaTarget, target_for
 from domain.view import LifecycleView
 from starter.owning import team_of_case
-from starter.sla.answers import begin_case_clocks, stop_case_clocks
+from starter.sla.answers import begin_case_clocks, has_case_news, stop_case_clocks
 from starter.sla.billing import eligible
-from starter.sla.telling import breach, settle, warn
+from starter.sla.telling import breach, escalate, is_answered, settle, warn
 from store.clocks import SlaClockRow, breaks_of, clock_id, note_sweep, start_clock, stop_clock, swept_at
 from store.database import Database, change, take_turn
 from store.tables import CaseRow, LifecycleRow, LifecycleViewRow, utc_now
@@ -48,7 +48,7 @@ def sweep_clocks(session: Session, company: Company, *, contract: str | None = N
     moment = utc_now()
     if anew:
         change(session, update(SlaClockRow).where(col(SlaClockRow.next_at).is_not(None)).values(next_at=0.0))
-    begin_case_clocks(session)
+    begin_case_clocks(session, company)
     stop_case_clocks(session)
     due = select(SlaClockRow).where(col(SlaClockRow.next_at) <= moment.timestamp())
     if contract is not None:
@@ -64,11 +64,7 @@ def _is_due(session: Session, moment: datetime) -> bool:
     due = select(SlaClockRow.id).where(col(SlaClockRow.next_at) <= moment.timestamp()).limit(1)
     swept = swept_at(session)
     return (
-        swept is None
-        or moment - swept > HEARTBEAT
-        or session.exec(due).first() is not None
-        or begin_case_clocks(session, only_look=True) > 0
-        or stop_case_clocks(session, only_look=True) > 0
+        swept is None or moment - swept > HEARTBEAT or session.exec(due).first() is not None or has_case_news(session)
     )
 
 
@@ -102,7 +98,7 @@ def _look(
     target = target_for(company.sla, ClockKind(row.kind), row.about)
     _reckon(row, target, company)
     if row.stopped is not None:
-        _judge(session, row, life)
+        _judge(session, row, company, life)
         _milestones(session, row, company, life)
         return None
     if row.due is None or row.warn_at is None:
@@ -110,13 +106,29 @@ def _look(
     until = datetime.fromisoformat(row.holds[-1][0] or "") if row.held else now
     if until >= row.due and row.breached is None:
         row.breached = row.due
-        breach(session, row, life)
+        breach(session, company, row, life)
     elif until >= row.warn_at and row.warned is None and row.breached is None:
         row.warned = max(row.warn_at, row.started)
-        warn(session, row, life)
-    if row.held or row.breached is not None:
+        warn(session, company, row, life)
+    if row.breached is not None:
+        return _escalation(session, row, company, now)
+    if row.held:
         return None
     return row.due if row.warned is not None else row.warn_at
+
+
+def _escalation(session: Session, row: SlaClockRow, company: Company, now: datetime) -> datetime | None:
+    """When the next team is to be told, or None: it was, there is none, or somebody has answered."""
+    team = company.team(row.team)
+    if team is None or team.escalate is None or row.escalated is not None or row.breached is None:
+        return None
+    at = after(company.hours_of(team.id), row.breached, team.escalate.after)
+    if now < at:
+        return at
+    row.escalated = at
+    if not is_answered(session, row):
+        escalate(session, company, row, team.escalate.to)
+    return None
 
 
 def _start(
@@ -144,11 +156,11 @@ def _hours(target: SlaTarget, row: SlaClockRow, company: Company) -> BusinessHou
     return company.hours_of(row.team) if target.hours == TEAM_HOURS else company.hours.get(target.hours or "")
 
 
-def _judge(session: Session, row: SlaClockRow, life: LifecycleRow | None) -> None:
+def _judge(session: Session, row: SlaClockRow, company: Company, life: LifecycleRow | None) -> None:
     late = row.due is not None and row.stopped is not None and row.stopped > row.due
     if late and row.breached is None:
         row.breached = row.due
-        breach(session, row, life)
+        breach(session, company, row, life)
     row.outcome = "missed" if late else "met"
     settle(session, row)
 

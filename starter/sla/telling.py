@@ -2,19 +2,22 @@
 
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from domain import keys
 from domain.calendar import civil_date
+from domain.company import Company
 from domain.errors import Actor
 from domain.events.lifecycle import LifecycleSlaBreached, LifecycleSlaWarned
 from domain.sla import SlaClock
 from domain.targets import PROMISES, ClockKind
 from domain.view import LifecycleView
+from starter.notifying.notices import tell
+from starter.sla.answers import OURSELVES
 from store.cases import note, open_case, resolve_case
 from store.clocks import SlaClockRow, clock_of
 from store.outgoing import say
-from store.tables import CaseRow, LifecycleRow, LifecycleViewRow
+from store.tables import CaseNoteRow, CaseRow, LifecycleRow, LifecycleViewRow
 
 SLA = "sla"
 """The kind of the cases of clocks. They have no clock of their own."""
@@ -27,23 +30,42 @@ def case_id(row: SlaClockRow) -> str:
     return f"{SLA}:{row.id}"
 
 
-def warn(session: Session, row: SlaClockRow, life: LifecycleRow | None) -> None:
+def warn(session: Session, company: Company, row: SlaClockRow, life: LifecycleRow | None) -> None:
     """The time is nearly over."""
     clock = clock_of(row)
     _about(session, row, f"soon late: {clock.sentence()}", _until(clock), WARNED)
+    _notice(session, company, row, row.team, WARNED, "soon late")
     if life is not None and clock.due is not None:
         said = LifecycleSlaWarned(**_common(session, clock, life, clock.warned or clock.due), due=clock.due)
         say(session, said, clock.warned or clock.due, keys.sla_event(row.id, "warned"))
 
 
-def breach(session: Session, row: SlaClockRow, life: LifecycleRow | None) -> None:
+def breach(session: Session, company: Company, row: SlaClockRow, life: LifecycleRow | None) -> None:
     """The time is over. What has stopped meanwhile needs nobody: only subscribers are told."""
     clock = clock_of(row)
     if clock.stopped is None:
         _about(session, row, f"late: {clock.sentence()}", _until(clock), BREACHED)
+        _notice(session, company, row, row.team, BREACHED, "late", urgent=True)
     if life is not None and clock.due is not None and clock.breached is not None:
         said = LifecycleSlaBreached(**_common(session, clock, life, clock.breached), due=clock.due)
         say(session, said, clock.breached, keys.sla_event(row.id, "breached"))
+
+
+def escalate(session: Session, company: Company, row: SlaClockRow, to: str) -> None:
+    """Nobody of the team that owns it has answered: another is told."""
+    _notice(session, company, row, to, "escalated", f"late, and {row.team} has not answered", urgent=True)
+    note(session, case_of(row), "tenure", f"escalated to {to}")
+
+
+def is_answered(session: Session, row: SlaClockRow) -> bool:
+    """Whether a person has taken up the case of a clock."""
+    notes = select(CaseNoteRow.id).where(CaseNoteRow.case_id == case_of(row), CaseNoteRow.by != OURSELVES)
+    return session.exec(notes.limit(1)).first() is not None
+
+
+def case_of(row: SlaClockRow) -> str:
+    """The id of the case that people act on: a case clock's own, or that of the clock."""
+    return row.subject if row.kind == ClockKind.CASE_ANSWERED else case_id(row)
 
 
 def settle(session: Session, row: SlaClockRow) -> None:
@@ -73,6 +95,17 @@ def _about(session: Session, row: SlaClockRow, title: str, reasons: list[str], t
         problem=f"{SLA}:{row.kind}",
     )
     open_case(session, case)
+
+
+def _notice(
+    session: Session, company: Company, row: SlaClockRow, team: str, turn: str, how: str, *, urgent: bool = False
+) -> None:
+    clock, case = clock_of(row), session.get(CaseRow, case_of(row))
+    what = case.title if case and row.kind == ClockKind.CASE_ANSWERED else clock.sentence()
+    about = f" ({row.contract})" if row.contract else ""
+    text = f"{how}: {what}{about}, due {clock.due:%Y-%m-%d %H:%M} UTC"
+    command, key = f"tenure cases show {case_of(row)}", f"{turn}:{row.id}"
+    tell(session, company, team, key, text, hint=command, contract=row.contract, case=case_of(row), urgent=urgent)
 
 
 def _until(clock: SlaClock) -> list[str]:

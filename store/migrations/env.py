@@ -11,6 +11,7 @@ import store.difference_tables
 import store.erp_states
 import store.leaks
 import store.limits
+import store.notices
 import store.sessions
 import store.snapshots
 import store.tables

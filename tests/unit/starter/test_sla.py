@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from domain.messages import CollectionsChanged
 from domain.ports import Health
 from domain.view import Stage
 from starter.case_desk import CaseDesk
+from starter.sla.risk import risk_clock
 from store.account_health import SqlAccountHealth
 from store.database import Database
 from store.figures import promises
-from store.tables import CaseRow, utc_now
+from store.tables import CaseRow, LifecycleRow, utc_now
 from tests.clocks import CONTRACT, Watched, a_company
 
 ALONE = {"onboarding": {"name": "none", "tasks": ()}}
@@ -213,10 +215,6 @@ async def test_targets_are_the_company_s(database: Database) -> None:
 
 
 async def test_the_clock_of_a_risk_stops_when_cs_shows_it(watched: Watched) -> None:
-    from domain.messages import CollectionsChanged
-    from starter.sla.risk import risk_clock
-    from store.tables import LifecycleRow
-
     def told(overdue: bool, before: object) -> None:
         level = CollectionsChanged(overdue_since=watched.today if overdue else None, delinquent=("I-1",), seq=4)
         watched.database.write_sync(
