@@ -63,7 +63,7 @@ def _change(
 
 def _quantities(view: LifecycleView) -> tuple[Field, ...]:
     lines = (
-        Field(f"quantity.{line.id}", f"{line.product} (line {line.id})", "number", value=line.quantity)
+        Field(f"quantity.{line.id}", f"{line.product} (line {line.id})", "number", hint=f"{line.quantity} now")
         for line in view.lines
     )
     when = (("day", "on a day"), ("renewal", "with the next term"))
@@ -75,11 +75,10 @@ def _quantities(view: LifecycleView) -> tuple[Field, ...]:
 
 
 def _amended(given: Given) -> Amend | AmendAtRenewal:
-    before = {line.id: line.quantity for line in given.view.lines}
-    texts = {line: given.text(f"quantity.{line}") for line in before}
-    changed = [f"{line}={said}" for line, said in texts.items() if said and said != before[line]]
+    asked = {line.id: given.text(f"quantity.{line.id}") for line in given.view.lines}
+    changed = [f"{line}={said}" for line, said in asked.items() if said]
     if not changed:
-        raise Mistake("no quantity is another than before")
+        raise Mistake("no line gets another quantity: fill one in")
     quantities = changing.parse_quantities(changed)
     if given.text("when") == "renewal":
         return AmendAtRenewal(quantities=quantities)

@@ -1,0 +1,125 @@
+"""A house whose console somebody opens in a browser: the real app over HTTP, its dispatcher at work, Debian's chromium."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+from temporalio.client import Client
+
+from experience.app import create_app
+from experience.services import Services
+from starter.office import Office
+from starter.settings import Settings, load_settings
+from starter.sources.reading import Sources
+from tests.dispatch import CRM, Post
+from tests.house import EXAMPLES, House, Life, open_house
+from tests.workflow.lives import done
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+DESK, PHONE = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
+PATIENCE = 15_000  # milliseconds
+SLOW = 60  # seconds that a busy machine may take to start a lifecycle
+SERIOUS = ("serious", "critical")
+
+
+@dataclass
+class Console:
+    """What a browser test holds: the house behind the console, and the browser in front of it."""
+
+    house: House
+    post: Post
+    office: Office
+    browser: Browser
+    url: str
+
+    async def win(self, number: str, **changes: Any) -> Life:
+        """The deal `number` of an account of its own is won; its lifecycle is at rest in onboarding, or has a case."""
+        await self.post.hear_of(number, **changes)
+        async with asyncio.timeout(SLOW):
+            while (row := await self.post.lifecycles.get(f"{CRM}/{number}/1")) is None or not row.started:
+                await asyncio.sleep(0.05)
+        life = await self.post.life(number)
+        await life.until(lambda view: view.cases or (done(view, "onboarding") and not view.pending), SLOW)
+        return life
+
+    @asynccontextmanager
+    async def open(self, path: str = "/console", **options: Any) -> AsyncIterator[Page]:
+        """A page in a browser of its own, which fails the test for whatever its own console complains of."""
+        context = await self.browser.new_context(**{"viewport": DESK, "base_url": self.url, **options})
+        context.set_default_timeout(PATIENCE)
+        page, complaints = await context.new_page(), list[str]()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+        await page.goto(path)
+        try:
+            yield page
+        finally:
+            await context.close()
+        assert not complaints, complaints
+
+
+async def barriers(page: Page) -> list[str]:
+    """What axe finds serious on a page, in a line each."""
+    found = await Axe().run(page, options={"resultTypes": ["violations"]})
+    return [
+        f"{each['id']}: {each['help']} ({node['html'][:200]})"
+        for each in found.response["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+    ]
+
+
+@asynccontextmanager
+async def open_console(client: Client, home: Path) -> AsyncIterator[Console]:
+    """Bring the house up, with its dispatcher and its console, and a browser."""
+    async with open_house(client, home) as house, async_playwright() as playwright, _dispatching(house) as post:
+        port = _free_port()
+        settings = _settings(home, port)
+        office = Office(house.database, client, house.company, house.mapping, CRM, Sources(settings))
+        app = create_app(Services(house.database, office, settings))
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.02)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield Console(house, post, office, browser, f"http://127.0.0.1:{port}")
+        finally:
+            await browser.close()
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def _dispatching(house: House) -> AsyncIterator[Post]:
+    """The dispatcher at work, as its process does."""
+    post, stop = Post(house), asyncio.Event()
+    running = asyncio.create_task(post.dispatcher().run(stop))
+    try:
+        yield post
+    finally:
+        stop.set()
+        await running
+
+
+def _settings(home: Path, port: int) -> Settings:
+    read = load_settings(EXAMPLES.parent / "tenure.toml", state_dir=home)
+    return read.model_copy(update={"experience": read.experience.model_copy(update={"port": port})})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
