@@ -58,3 +58,27 @@ def masked_text(text: str) -> str:
     for pattern in _ANYWHERE:
         text = pattern.sub(MASK, text)
     return text
+
+
+def unmasked(edited: Any, original: Any) -> Any:
+    """A value that was shown masked and edited: what is still masked is what it was. ValueError, which names the place,
+    for a mask that stands where nothing was hidden."""
+    return _unmasked(edited, original, masked(original), "")
+
+
+def _unmasked(edited: Any, original: Any, shown: Any, path: str) -> Any:
+    if edited == shown and type(edited) is type(shown):
+        return original
+    if isinstance(edited, dict):
+        known = (original, shown) if isinstance(original, dict) and isinstance(shown, dict) else ({}, {})
+        return {
+            name: _unmasked(inner, known[0].get(name), known[1].get(name), f"{path}.{name}" if path else str(name))
+            for name, inner in edited.items()
+        }
+    if isinstance(edited, list):
+        pairs = list(zip(original, shown, strict=True)) if isinstance(original, list) else []
+        known_at = dict(enumerate(pairs))
+        return [_unmasked(inner, *known_at.get(n, (None, None)), path=f"{path}[{n}]") for n, inner in enumerate(edited)]
+    if isinstance(edited, str) and MASK in edited:
+        raise ValueError(f"{path or 'the payload'} is hidden: leave it as it is shown, or write it anew as a whole")
+    return edited

@@ -1,5 +1,6 @@
 """The calendar of a contract that lives: what has happened, and what its terms bring, counted from where it stands."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
@@ -10,7 +11,7 @@ from domain.order import Order
 from domain.terms import LineTerms, StartRule
 from domain.view import LifecycleView, Stage
 
-AHEAD = 2
+AHEAD = 1
 """How many terms after the running one are shown."""
 WINDING_UP = (Stage.ENDING, Stage.ENDED, Stage.CANCELLED)
 DECIDING = (Topic.WINDOW, Topic.CHECKPOINT, Topic.NOTICE, Topic.PRICE, Topic.REVIEW)
@@ -35,12 +36,14 @@ def _facts(view: LifecycleView, order: Order) -> Iterator[Entry]:
         yield Entry(on=order.signed_on, topic=Topic.CONTRACT, what="the contract is signed", reckoned="a fact")
     for name, on in view.milestones.items():
         yield Entry(on=on, topic=Topic.CONTRACT, what=f"{name} is reached", reckoned="a fact")
+    sold = Counter(line.product for line in view.lines)
     for line in view.lines:
-        what = f"{line.product} (line {line.id}) is billed from this day on"
+        name = line.product if sold[line.product] == 1 else f"{line.product} (line {line.id})"
+        what = f"{name} is billed from this day on"
         if line.billing_starts is not None:
             yield Entry(on=line.billing_starts, topic=Topic.BILLING, what=what, reckoned="a fact", line=line.id)
         else:
-            what = f"{line.product} (line {line.id}) is billed from then on"
+            what = f"{name} is billed from then on"
             waits = line.waits_for or line.billing_rule
             yield Entry(on=None, topic=Topic.BILLING, what=what, reckoned=f"waits for: {waits}", line=line.id)
 
@@ -51,4 +54,6 @@ def _still_true(view: LifecycleView, entry: Entry) -> bool:
         return False
     if view.stage in WINDING_UP and (entry.topic in DECIDING or (entry.term or 0) > view.term):
         return False
+    if (entry.term or 0) > view.term and entry.topic is Topic.CHECKPOINT:
+        return False  # they say little before their time
     return entry.term is None or entry.term >= view.term

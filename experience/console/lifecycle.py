@@ -45,7 +45,8 @@ async def show_lifecycle(
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no lifecycle {contract}")
     here = f"{HERE}/{path(contract)}"
-    story = [line for line in found.story if not kind or line.kind == kind]
+    # what subscribers are told follows from the rest: it is there for who asks for it
+    story = [line for line in found.story if (line.kind == kind if kind else line.kind != "told")]
     today = _today(services, found)
     return await render(
         request,

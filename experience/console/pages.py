@@ -3,11 +3,29 @@
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from experience.console import backlog, deciding, doing, frame, leaders, leakage, lifecycle, portfolio, renewals, sla
+from experience.console import (
+    backlog,
+    case_work,
+    cases,
+    deciding,
+    doing,
+    frame,
+    leaders,
+    leakage,
+    lifecycle,
+    portfolio,
+    renewals,
+    sla,
+)
 from experience.console.assets import VENDOR
 
+PAGES = (
+    *(frame, portfolio, lifecycle, doing, cases, case_work),
+    *(renewals, deciding, backlog, sla, leakage, leaders),
+)
+
 router = APIRouter(include_in_schema=False)
-for page in (frame, portfolio, lifecycle, doing, renewals, deciding, backlog, sla, leakage, leaders):
+for page in PAGES:
     router.include_router(page.router)
 
 

@@ -1,5 +1,6 @@
 """How values read on a page: stages and kinds in words, days and moments, how long ago."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -74,6 +75,11 @@ def number(value: Any) -> str:
     if value is None:
         return ""
     return f"{Decimal(str(value)):,f}"
+
+
+def pretty(value: Any) -> str:
+    """A payload as somebody reads and edits it: JSON over several lines; a text that is none stays as it is."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def path(text: object) -> str:

@@ -35,6 +35,7 @@ document.addEventListener("keydown", (event) => {
     g: () => { leading = true; },
     j: () => move(1),
     k: () => move(-1),
+    e: () => document.getElementById("payload")?.focus(),
     " ": () => document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click(),
   };
   const act = acts[event.key];

@@ -1,8 +1,8 @@
-"""A house whose console somebody opens in a browser: the real app over HTTP, its dispatcher at work, Debian's chromium."""
+"""A house whose console somebody opens in a browser: the real app, its dispatcher at work, Debian's chromium."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ from tests.house import EXAMPLES, House, Life, open_house
 from tests.workflow.lives import done
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 DESK, PHONE = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 PATIENCE = 15_000  # milliseconds
 SLOW = 60  # seconds that a busy machine may take to start a lifecycle
@@ -47,11 +47,14 @@ class Console:
         """The deal `number` of an account of its own is won; its lifecycle is at rest in onboarding, or has a case."""
         await self.post.hear_of(number, **changes)
         async with asyncio.timeout(SLOW):
-            while (row := await self.post.lifecycles.get(f"{CRM}/{number}/1")) is None or not row.started:
-                await asyncio.sleep(0.05)
+            await until(lambda: self._started(f"{CRM}/{number}/1"))
         life = await self.post.life(number)
         await life.until(lambda view: view.cases or (done(view, "onboarding") and not view.pending), SLOW)
         return life
+
+    async def _started(self, contract: str) -> bool:
+        row = await self.post.lifecycles.get(contract)
+        return row is not None and row.started
 
     @asynccontextmanager
     async def open(self, path: str = "/console", **options: Any) -> AsyncIterator[Page]:
@@ -60,7 +63,7 @@ class Console:
         context.set_default_timeout(PATIENCE)
         page, complaints = await context.new_page(), list[str]()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
         await page.goto(path)
         try:
             yield page
@@ -90,8 +93,7 @@ async def open_console(client: Client, home: Path) -> AsyncIterator[Console]:
         app = create_app(Services(house.database, office, settings))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.02)
+        await until(lambda: _is_up(server))
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             yield Console(house, post, office, browser, f"http://127.0.0.1:{port}")
@@ -111,6 +113,16 @@ async def _dispatching(house: House) -> AsyncIterator[Post]:
     finally:
         stop.set()
         await running
+
+
+async def until(met: Callable[[], Awaitable[bool]]) -> None:
+    """Wait; the caller says for how long at most."""
+    while not await met():  # noqa: ASYNC110 (what is waited for has no event to tell)
+        await asyncio.sleep(0.03)
+
+
+async def _is_up(server: uvicorn.Server) -> bool:
+    return server.started
 
 
 def _settings(home: Path, port: int) -> Settings:
