@@ -36,6 +36,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.provider = provider_of(services.settings)
     _answer_mistakes(app)
     app.include_router(router, prefix=API)
+    app.add_api_route("/", home, include_in_schema=False)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/readyz", readyz, include_in_schema=False, responses=NOT_READY)
     app.add_api_route(f"{API}/openapi.json", described, include_in_schema=False)
@@ -45,6 +46,12 @@ def create_app(services: Services) -> FastAPI:
     if forgotten := undeclared(app):
         raise LookupError(f"declare with @endpoint: {', '.join(forgotten)}")
     return app
+
+
+@endpoint(owner="operations", permission=PUBLIC, since="1.0")
+async def home() -> RedirectResponse:
+    """Where people begin."""
+    return RedirectResponse("/console", HTTPStatus.SEE_OTHER)
 
 
 @endpoint(owner="operations", permission=PUBLIC, since="1.0")

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from datetime import date
 
 from domain.billing import BillingFacts
+from domain.calendar import add_months
 from domain.explain import explain
 from domain.explaining.entries import Entry, Topic
 from domain.order import Order
-from domain.terms import LineTerms, StartRule
+from domain.terms import ContractTerms, LineTerms, StartRule
 from domain.view import LifecycleView, Stage
 
 AHEAD = 1
@@ -19,16 +20,24 @@ DECIDING = (Topic.WINDOW, Topic.CHECKPOINT, Topic.NOTICE, Topic.PRICE, Topic.REV
 
 def standing_calendar(view: LifecycleView, order: Order, lines: tuple[LineTerms, ...]) -> tuple[Entry, ...]:
     """In order of their days, those without a day last. ValueError for terms that contradict themselves."""
-    from_activation = order.terms.start is StartRule.ON_ACTIVATION and view.term_starts is not None
     facts = BillingFacts(
         signed_on=order.signed_on,
-        activated_on=view.term_starts if from_activation else None,
+        activated_on=_activated_on(view, order.terms),
         milestones=view.milestones,
     )
     moved = {view.term: view.term_starts} if view.term and view.term_starts else {}
     told = explain(order.terms, lines, facts, moved=moved, count=max(view.term, 1) + AHEAD)
     entries = [*_facts(view, order), *(entry for entry in told.entries if _still_true(view, entry))]
     return tuple(sorted(entries, key=lambda entry: (entry.on is None, entry.on or date.min)))
+
+
+def _activated_on(view: LifecycleView, terms: ContractTerms) -> date | None:
+    """The day that anchors a contract which starts with its activation, counted back from the term that runs."""
+    if terms.start is not StartRule.ON_ACTIVATION or view.term_starts is None:
+        return None
+    if view.term == 1:
+        return view.term_starts
+    return add_months(view.term_starts, -terms.initial_months - (view.term - 2) * terms.renewal_months)
 
 
 def _facts(view: LifecycleView, order: Order) -> Iterator[Entry]:
