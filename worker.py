@@ -1,13 +1,16 @@
 """The worker process: runs lifecycles and the activities of every connected system, until SIGTERM or SIGINT."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 
 import structlog
 
 import wiring
 from starter.process import connected, run_process
 from starter.ready import announce_ready
+from starter.reconciling.composing import reconciler
+from starter.reconciling.scheduled import reconcile_by_schedule
 from starter.schedules import ensure_schedules
 from starter.searching import check_search_attributes
 from starter.settings import Settings
@@ -52,11 +55,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 await stack.enter_async_context(worker)
             # Here rather than in the dispatcher: a schedule is of use only where somebody can read its feed.
             await ensure_schedules(client, settings)
+            if every := settings.reconciliation.every:
+                compared = reconciler(settings, database, client, systems)
+                task = asyncio.create_task(reconcile_by_schedule(compared, timedelta(seconds=every), stop))
+                stack.push_async_callback(_broken_off, task)
             announce_ready()
             log.info("working", task_queue=settings.temporal.task_queue_prefix)
             await stop.wait()
     finally:
         database.close()
+
+
+async def _broken_off(task: asyncio.Task[None]) -> None:
+    """A run of reconciliation is not waited for: the next one reads everything anew."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 if __name__ == "__main__":

@@ -285,6 +285,14 @@ class Tuning(Section):
     keep_outgoing_days: float = Field(30.0, gt=0)
 
 
+class Reconciliation(Section):
+    """`every`: after so many seconds all contracts are compared with the outside again; 0: only when asked for.
+    `settle`: how many seconds a contract must have been at rest to be compared."""
+
+    every: float = Field(3600.0, ge=0, le=30 * 86_400)
+    settle: float = Field(30.0, ge=0, le=3600)
+
+
 class Tracing(Section):
     """Where spans go: the base URL of an OTLP collector over HTTP (`http://tempo:4318`); nowhere without one.
 

@@ -23,6 +23,7 @@ from starter.sections import (
     Gateway,
     Kind,
     Limits,
+    Reconciliation,
     Sandbox,
     Secret,
     Subscriber,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
+    reconciliation: Reconciliation = Reconciliation()
     figures: Figures = Figures()
     tracing: Tracing = Tracing()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from domain.reconciling.difference import OPEN, Difference, Found, Freshness, Reconciled, Remedy
 from domain.reconciling.kinds import KINDS, kind_of
-from store.database import Database, insert_once
+from store.database import Database, insert_once, take_turn
 from store.difference_tables import DifferenceNoteRow, DifferenceRow, ReconciliationRow, RepairRow
 from store.tables import utc_now
 
@@ -151,6 +151,21 @@ class Differences:
             session.add(row)
             session.flush()
             return row.id or 0
+
+        return await self._db.write(begin)
+
+    async def begin_run_if_due(self, every: timedelta) -> int | None:
+        """None where one was begun within that time, whoever did."""
+
+        def begin(session: Session) -> int | None:
+            take_turn(session, "reconciliation")
+            newest = session.exec(select(func.max(ReconciliationRow.started_at))).one()
+            if newest is not None and newest > utc_now() - every:
+                return None
+            row = ReconciliationRow()
+            session.add(row)
+            session.flush()
+            return row.id
 
         return await self._db.write(begin)
 

@@ -54,7 +54,14 @@ class Reconciler:
 
     async def run(self) -> Reconciled:
         """Everything, once. A system that can't be read is left out, and what is known of it stays as it is."""
-        run = await self._differences.begin_run()
+        return await self._run(await self._differences.begin_run())
+
+    async def run_if_due(self, every: timedelta) -> Reconciled | None:
+        """The same, unless somebody has begun one within that time."""
+        run = await self._differences.begin_run_if_due(every)
+        return None if run is None else await self._run(run)
+
+    async def _run(self, run: int) -> Reconciled:
         harvest = Harvest()
         try:
             fresh = await asyncio.gather(*(read_all(source, harvest) for source in self._sources.values()))
