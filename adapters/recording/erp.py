@@ -28,6 +28,7 @@ from domain.ports import (
     SubscriptionState,
     TermChange,
 )
+from domain.ports.prices import PricedState
 
 
 class Cancellation(Frozen):
@@ -149,6 +150,9 @@ class RecordingErp(RecordingSystem):
         return await self._read(
             "subscription_state", lambda: self._subscription(subscription).state(self.journal.today())
         )
+
+    async def priced_state(self, subscription: str) -> PricedState:
+        return await self._read("priced_state", lambda: self._subscription(subscription).priced(self.journal.today()))
 
     async def balance(self, customer: str) -> Balance:
         return await self._read("balance", lambda: self.customers.balance(customer, self.journal.today()))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from domain.errors import Rejected
 from domain.ports import Amendment, BillingStart, LineState, NewSubscription, SubscriptionLine, SubscriptionState
+from domain.ports.prices import PricedLine, PricedState
 from domain.terms import ChargeType
 
 
@@ -43,6 +44,12 @@ class Subscription:
             starts=sold.starts,
             ends=sold.ends,
         )
+
+    def priced(self, today: date) -> PricedState:
+        sold = {line.id: line for line in self.facts.lines}
+        state = self.state(today)
+        lines = tuple(_priced(sold[line.line], line) for line in state.lines)
+        return PricedState(**dict(state) | {"lines": lines}, currency=self.facts.currency)
 
     def bill(self, start: BillingStart) -> None:
         line = next((each for each in self.facts.lines if each.id == start.line), None)
@@ -93,3 +100,9 @@ class Subscription:
         ends = sold.ends or self.ends
         delivered = sold.charge is ChargeType.ONE_TIME or (ends is not None and ends <= today)
         return "complete" if delivered else "running"
+
+
+def _priced(sold: SubscriptionLine, state: LineState) -> PricedLine:
+    told = sold.unit_price is not None and sold.charge is not ChargeType.USAGE
+    amount = sold.quantity * sold.unit_price if told and sold.unit_price is not None else None
+    return PricedLine(**dict(state), charge=sold.charge, frequency=sold.frequency, amount=amount)

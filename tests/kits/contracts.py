@@ -36,7 +36,8 @@ def contract(kit: type, factory: Factory, **declared: Any) -> Any:
         async with factory(**fixtures) as made:
             yield made
 
-    wanted = inspect.signature(factory).parameters
+    known = inspect.signature(factory).parameters
+    wanted = [name for name, parameter in known.items() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in wanted]
     world.__signature__ = inspect.Signature([itself, *named])  # type: ignore[attr-defined]  # pytest reads it

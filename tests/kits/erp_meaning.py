@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from domain.errors import OutcomeUnknown
 from domain.ports import Amendment, Ending, Invoice, NewCustomer
+from domain.ports.prices import ErpPrices
+from domain.terms import ChargeType, Frequency
 from tests.kits.effects import EffectContract
 from tests.kits.samples import SEAT, SETUP, year_from
 from tests.kits.world import ErpWorld
@@ -140,6 +143,16 @@ class ErpMeaning(EffectContract):
             lines = {line.line: line for line in (await world.port.subscription_state(made)).lines}
             assert (lines[SEAT].billed_from, lines[SEAT].accepted_on) == (accepted, accepted), revenue
             assert (lines[SEAT].revenue, lines[SETUP].revenue) == (revenue, "none")
+
+    async def test_the_amounts_are_the_erps_own_for_a_billing_period(self, world: ErpWorld) -> None:
+        today = await world.today()
+        made = await world.sample.make_active(world.port, today, year_from(today))
+        state = await cast(ErpPrices, world.port).priced_state(made)
+        assert (state.id, state.status, state.currency) == (made, "active", world.sample.currency)
+        lines = {line.line: (line.amount, line.charge, line.frequency) for line in state.lines}
+        seats, setup = lines[SEAT], lines[SETUP]
+        assert seats == (Decimal("60000.00"), ChargeType.RECURRING, Frequency.ANNUAL), "50 at 1200"
+        assert setup == (Decimal("1200.00"), ChargeType.ONE_TIME, Frequency.ONCE)
 
     async def test_an_amendment_sets_the_target(self, world: ErpWorld) -> None:
         today = await world.today()
