@@ -1,5 +1,7 @@
 """The company's reporting currency, and the table of rates that it has configured for it."""
 
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from domain.company import Company
@@ -22,8 +24,14 @@ def read_reporting(settings: Settings, company: Company) -> Reporting:
         return Reporting(policy.currency, NoRates())
     path = settings.company_path.parent / policy.rates
     try:
-        return Reporting(policy.currency, read_rates(path.read_text(encoding="utf-8"), policy.source))
+        return Reporting(policy.currency, _table(path, path.stat().st_mtime_ns, policy.source))
     except OSError as error:
         raise SettingsError(f"reporting.rates: {path} can't be read ({error.strerror})") from None
     except ValueError as error:
         raise SettingsError(f"reporting.rates: {path}: {error}") from None
+
+
+@lru_cache(maxsize=4)
+def _table(path: Path, _written_at: int, source: str) -> Rates:
+    """A table of many years is read once, and again when it was replaced."""
+    return read_rates(path.read_text(encoding="utf-8"), source)

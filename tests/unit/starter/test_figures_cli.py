@@ -47,7 +47,8 @@ async def _renew(books: Books, contract: str) -> None:
 def tenure(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tenure:
     company, rates = settings.state_path.parent / "company.toml", settings.state_path.parent / "rates.csv"
     text = (ROOT / "examples" / "company.toml").read_text()
-    company.write_text(f'{text}\n[reporting]\ncurrency = "EUR"\nrates = "rates.csv"\nsource = "the bank"\n')
+    reporting = '[reporting]\nrates = "rates.csv"\nsource = "the bank"'
+    company.write_text(text.replace("[reporting]", reporting))
     rates.write_text(f"Date,USD\n{BEGIN},1.25\n{BEGIN + timedelta(days=365)},1.25\n")
     monkeypatch.setenv("TENURE_STATE_DIR", str(settings.state_path))
     monkeypatch.setenv("TENURE_CONFIG", str(ROOT / "tenure.toml"))
