@@ -124,10 +124,6 @@ def _samples(found: Figures) -> Iterator[Sample]:
 
 def _watched(found: Watch) -> Iterator[Sample]:
     yield Sample("tenure_lifecycles", "Lifecycles by the stage that they are in", ("stage",), found.lifecycles.items())
-    yield Sample("tenure_sla_clocks", "SLA clocks that run", ("kind", "state"), found.clocks.items())
-    yield Sample(
-        "tenure_sla_stopped", "SLA clocks that have stopped", ("kind", "outcome"), found.stopped.items(), counts=True
-    )
     yield Sample("tenure_sla_swept_seconds", "Since SLA clocks were last looked at", None, [("", found.clocks_swept)])
     yield Sample("tenure_case_oldest_seconds", "Age of the oldest open case", "kind", found.oldest_cases.items())
     yield Sample("tenure_differences", "Open differences between systems", ("kind", "owner"), found.differences.items())

@@ -1,17 +1,16 @@
-"""What operations watch beside the events: stages, promises, cases, differences, and the answers of the systems."""
+"""What operations watch beside events and promises: stages, cases, differences, and the answers of the systems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from domain.call_times import CallTimes
-from domain.sla import ClockState
 from store.call_times import call_times
-from store.clocks import SlaClockRow, swept_at
+from store.clocks import swept_at
 from store.difference_tables import DifferenceRow, ReconciliationRow
 from store.tables import CaseRow, LifecycleViewRow, utc_now
 
@@ -21,13 +20,11 @@ NEVER = float("inf")
 
 @dataclass(frozen=True)
 class Watch:
-    """`lifecycles` by stage; `clocks`, and those that `stopped`, by kind and state; `oldest_cases` (seconds) by kind;
-    open `differences` by kind and owner; `calls` by connection. What never was is infinitely many seconds ago.
+    """`lifecycles` by stage; `oldest_cases` (seconds) by kind; open `differences` by kind and owner; `calls` by
+    connection. What never was is infinitely many seconds ago.
     """
 
     lifecycles: Counts
-    clocks: Counts
-    stopped: Counts
     clocks_swept: float
     oldest_cases: dict[str, float]
     differences: Counts
@@ -38,16 +35,13 @@ class Watch:
 
 
 def watch(session: Session) -> Watch:
-    moment, clock = utc_now(), SlaClockRow
-    runs, stopped = col(clock.stopped).is_(None), col(clock.stopped).is_not(None)
+    moment = utc_now()
     is_open = col(DifferenceRow.status) == "open"
     oldest = session.connection().execute(select(func.min(col(DifferenceRow.found_at))).where(is_open)).scalar()
     healed = select(func.coalesce(func.sum(col(ReconciliationRow.healed)), 0))
     ended = select(func.max(col(ReconciliationRow.ended_at)))
     return Watch(
         lifecycles=_count(session, [col(LifecycleViewRow.stage)]),
-        clocks=_count(session, [col(clock.kind), _state()], runs),
-        stopped=_count(session, [col(clock.kind), _outcome()], stopped),
         clocks_swept=_since(swept_at(session), moment),
         oldest_cases=_oldest_cases(session, moment),
         differences=_count(session, [col(DifferenceRow.kind), col(DifferenceRow.owner)], is_open),
@@ -56,25 +50,6 @@ def watch(session: Session) -> Watch:
         reconciled=_since(session.connection().execute(ended).scalar(), moment),
         calls=call_times(session),
     )
-
-
-def _state() -> ColumnElement[str]:
-    """domain.sla.SlaClock.state of one that runs."""
-    clock = SlaClockRow
-    return case(
-        (col(clock.started).is_(None), ClockState.WAITING.value),
-        (col(clock.breached).is_not(None), ClockState.BREACHED.value),
-        (col(clock.held), ClockState.HELD.value),
-        (col(clock.warned).is_not(None), ClockState.WARNED.value),
-        else_=ClockState.RUNNING.value,
-    )
-
-
-def _outcome() -> ColumnElement[str]:
-    """The same of one that has stopped, also before somebody has judged it."""
-    clock = SlaClockRow
-    late = (col(clock.breached).is_not(None), ClockState.MISSED.value)
-    return case((col(clock.outcome) != "", col(clock.outcome)), late, else_=ClockState.MET.value)
 
 
 def _count(session: Session, by: Sequence[Any], *where: Any) -> Counts:

@@ -1,4 +1,4 @@
-"""What `/metrics` says of stages, promises, cases, differences and the answers of the systems."""
+"""What `/metrics` says of stages, cases, differences and the answers of the systems."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from domain.call_times import CallTimes
 from starter.metrics import StoreCollector
 from store.call_times import SqlCallTimes, call_times
-from store.clocks import SlaClockRow, note_sweep
+from store.clocks import note_sweep
 from store.database import Database
 from store.difference_tables import DifferenceRow, ReconciliationRow
 from store.migrate import migrate
@@ -54,32 +54,15 @@ def view(contract: str, stage: str) -> LifecycleViewRow:
     )
 
 
-def clock(id: str, kind: str = "order_activated", **fields: Any) -> SlaClockRow:
-    return SlaClockRow(id=id, kind=kind, since=utc_now(), **fields)
-
-
 def difference(id: str, **fields: Any) -> DifferenceRow:
     return DifferenceRow(id=id, kind="missing", klass="c", system="erp", sentence="s", **fields)
 
 
-async def test_stages_promises_cases_and_differences(database: Database) -> None:
+async def test_stages_cases_and_differences(database: Database) -> None:
     now = utc_now()
 
     def fill(session: Any) -> None:
         session.add_all([view("a", "serving"), view("b", "serving"), view("c", "renewal")])
-        session.add_all(
-            [
-                clock("1"),
-                clock("2", started=now),
-                clock("3", started=now, held=True),
-                clock("4", started=now, warned=now),
-                clock("5", started=now, warned=now, breached=now),
-                clock("6", started=now, stopped=now),
-                clock("7", started=now, stopped=now, breached=now),
-                clock("8", started=now, stopped=now, outcome="void"),
-                clock("9", "case_answered", started=now, stopped=now, outcome="missed"),
-            ]
-        )
         note_sweep(session, now - AGO)
         session.add(CaseRow(id="1", kind="unlinked_deal", title="t", opened_at=now - AGO))
         session.add(CaseRow(id="2", kind="unlinked_deal", title="t", opened_at=now - 9 * AGO, state="resolved"))
@@ -92,10 +75,6 @@ async def test_stages_promises_cases_and_differences(database: Database) -> None
     await database.write(fill)
     found = scrape(database)
     assert {name: found[f"tenure_lifecycles,{name}"] for name in ("serving", "renewal")} == {"serving": 2, "renewal": 1}
-    states = ("waiting", "running", "held", "warned", "breached")
-    assert [found[f"tenure_sla_clocks,order_activated,{state}"] for state in states] == [1, 1, 1, 1, 1]
-    stopped = ("order_activated,met", "order_activated,missed", "order_activated,void", "case_answered,missed")
-    assert [found[f"tenure_sla_stopped_total,{each}"] for each in stopped] == [1, 1, 1, 1]
     assert found["tenure_sla_swept_seconds"] == pytest.approx(100, abs=20)
     assert found["tenure_case_oldest_seconds,unlinked_deal"] == pytest.approx(100, abs=20)
     assert found["tenure_differences,missing,finance"] == found["tenure_differences,missing,ops"] == 1
