@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starter.stack_specs import answers
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from experience.console import (
     leakage,
     lifecycle,
     portfolio,
+    reconciliation,
     renewals,
     sla,
 )
@@ -21,7 +22,7 @@ from experience.console.assets import VENDOR
 
 PAGES = (
     *(frame, portfolio, lifecycle, doing, cases, case_work),
-    *(renewals, deciding, backlog, sla, leakage, leaders),
+    *(renewals, deciding, backlog, sla, leakage, leaders, reconciliation),
 )
 
 router = APIRouter(include_in_schema=False)
