@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from starter.delivery import Deliverer
 from starter.dispatcher import Dispatcher
 from starter.routing import Router
+from starter.sla.sweep import sweep_clocks
 from starter.sweep import sweep
 from starter.thawing import Thawing
 from store.cases import Cases
@@ -68,6 +69,11 @@ class Post:
 
     async def sweep(self) -> int:
         return await self.house.database.write(lambda session: sweep(session, self.house.company))
+
+    async def sweep_clocks(self) -> None:
+        """Look at the SLA clocks until none moves: one may start another."""
+        while await self.house.database.write(lambda session: sweep_clocks(session, self.house.company, anew=False)):
+            pass
 
     async def life(self, number: str, part: int = 1) -> Life:
         row = await self.lifecycles.get(f"{CRM}/{number}/{part}")

@@ -19,6 +19,7 @@ from starter.cli import (
     freezing,
     importing,
     lifecycles,
+    promises,
     reconciling,
     regrouping,
     replaying,
@@ -59,6 +60,7 @@ for part in (
     catalog,
     api,
     subscribers,
+    promises,
     tools,
 ):
     part.register(app)
