@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
@@ -42,6 +42,7 @@ from domain.mapping import Mapping as FieldMapping
 from domain.mapping import load_mapping
 from domain.ports import ChangeFeed, CrmReader
 from domain.routes import Landscape, foreign_words
+from starter.reaching import Reaching
 from starter.sections import KINDS, Kind, Reader
 from starter.settings import Settings, SettingsError
 from starter.telling import Telling
@@ -132,8 +133,12 @@ def _one_line(error: Exception) -> str:
 async def connect(settings: Settings, *, lazy: bool = False) -> Client:
     """A client of the Temporal server that the environment names, else of the local stack's. `lazy`: it connects with
     its first call."""
-    told, converter = [] if settings.tracing.endpoint is None else [Telling()], pydantic_data_converter
-    return await Client.connect(**connect_config(settings), data_converter=converter, lazy=lazy, interceptors=told)
+    told: list[Interceptor] = [] if settings.tracing.endpoint is None else [Telling()]
+    if lazy:
+        told.append(Reaching())
+    return await Client.connect(
+        **connect_config(settings), data_converter=pydantic_data_converter, lazy=lazy, interceptors=told
+    )
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from domain.errors import SourceUnavailable
+from domain.errors import NotFound, SourceUnavailable
 from experience.access import LoginFirst, admit
 from experience.api import API, router
 from experience.auth import pages
@@ -17,7 +17,7 @@ from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.openapi import document
 from experience.places import STATIC
 from experience.services import Served, Services
-from starter.mistakes import Mistake, Refusal, Unknown
+from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.openapi import NOT_READY
 from starter.problems import answer_with_problems, problem
 from starter.tracing import OWN_SPANS
@@ -88,6 +88,14 @@ def _answer_mistakes(app: FastAPI) -> None:
 
     @app.exception_handler(Unknown)
     async def _unknown(_: Request, error: Unknown) -> JSONResponse:
+        return problem(HTTPStatus.NOT_FOUND, str(error))
+
+    @app.exception_handler(Unanswered)
+    async def _unanswered(_: Request, error: Unanswered) -> JSONResponse:
+        return problem(HTTPStatus.GATEWAY_TIMEOUT, str(error))
+
+    @app.exception_handler(NotFound)
+    async def _absent(_: Request, error: NotFound) -> JSONResponse:
         return problem(HTTPStatus.NOT_FOUND, str(error))
 
     @app.exception_handler(Mistake)

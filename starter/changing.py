@@ -17,7 +17,7 @@ from domain.messages import CommandAnswer
 from domain.policies.validation import verdict
 from domain.routes import Landscape
 from domain.terms import LineTerms
-from starter.mistakes import Mistake, Refusal
+from starter.mistakes import Mistake, Refusal, Unanswered
 from starter.office import ANSWER, Office
 from store.orders import SqlOrders
 from store.tables import LifecycleRow
@@ -39,7 +39,7 @@ async def foresee(office: Office, life: LifecycleRow, command: ChangeContract) -
     try:
         seen = await office.handle(life).query(CustomerLifecycle.preview, command, rpc_timeout=ANSWER)
     except RPCError:
-        raise Mistake("the lifecycle does not answer; `tenure status` tells whether a worker is up") from None
+        raise Unanswered("the lifecycle does not answer; `tenure status` tells whether a worker is up") from None
     if seen.refused is not None:
         raise Refusal(seen.refused)
     return seen
@@ -62,7 +62,7 @@ async def sell_lines(
     by: str,
 ) -> Amend | AmendAtRenewal:
     """The same, of whatever store and company."""
-    newest = (await orders.revisions(contract))[-1]
+    newest = await orders.newest(contract)
     starts = change.effective if isinstance(change, Amend) else None
     document, added = _document(newest.document, rows, starts)
     terms = _line_terms(company, document, added, newest.revision + 1)
@@ -77,7 +77,7 @@ async def move_there(
     `fixes` set. Raises Mistake for an order that could not be sold so, and for one that another ERP would keep."""
     currency = move.currency
     orders, state = SqlOrders(office.database), await office.state(life)
-    newest = (await orders.revisions(life.contract))[-1]
+    newest = await orders.newest(life.contract)
     repriced = {path.split(".")[0] for path in fixes if path.endswith(".unit_price")}
     priced = [f"lines[{n}]" for n, line in enumerate(newest.document["lines"]) if line.get("unit_price") is not None]
     if state.known.currency != currency and (missing := [line for line in priced if line not in repriced]):

@@ -11,3 +11,7 @@ class Refusal(Mistake):
 
 class Unknown(Mistake):
     """What was named does not exist, or not uniquely."""
+
+
+class Unanswered(Mistake):
+    """A lifecycle, or what an event became, has not answered in time; it may still be carried out."""

@@ -27,7 +27,7 @@ from domain.state import LifecycleState
 from domain.view import LifecycleView
 from starter.case_desk import CaseDesk
 from starter.finding import find_life
-from starter.mistakes import Mistake, Refusal
+from starter.mistakes import Mistake, Refusal, Unanswered
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
 from starter.sources.reading import Sources
@@ -68,7 +68,15 @@ class Office:
         self.mapping = mapping
         self.crm = crm
         self._inbox = Inbox(database)
+        self._everything = database
         self._sources = sources
+        self._update_id: str | None = None
+
+    def under(self, update_id: str) -> "Office":
+        """The same office for one command: a lifecycle that is told it again under this id takes it once."""
+        named = copy.copy(self)
+        named._update_id = update_id
+        return named
 
     def serving(self, principal: Principal) -> "Office":
         """The same office for somebody who finds what is of their regions alone."""
@@ -103,7 +111,7 @@ class Office:
         try:
             return await self.handle(life).query(CustomerLifecycle.state, rpc_timeout=ANSWER)
         except RPCError as error:
-            raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
+            raise Unanswered(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
 
     async def of_customer(self, life: LifecycleRow) -> list[LifecycleRow]:
         """The open lifecycles of a contract's customer, this one first: its account's at the same selling entity."""
@@ -143,11 +151,12 @@ class Office:
         kind, subject = str(body.get("type", "")), str(body.get("subject") or "")
         await self._inbox.accept(source, event_id, kind, subject, json.dumps(body))
         query = select(InboxRow.id).where(InboxRow.source == source, InboxRow.event_id == event_id)
-        return await self.database.read(lambda session: session.exec(query).one()) or 0
+        # what has just come in is not known to be anybody's yet
+        return await self._everything.read(lambda session: session.exec(query).one()) or 0
 
     async def outcome(self, inbox_id: int, *, seconds: float = 15.0) -> Outcome:
         """Wait until an event is settled. Raises Mistake when it still waits after `seconds`: it is not lost."""
-        return await outcome_of(self.database, inbox_id, seconds=seconds)
+        return await outcome_of(self._everything, inbox_id, seconds=seconds)
 
     async def again(self, inbox_id: int, by: str, payload: dict[str, Any] | None = None) -> None:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
@@ -165,9 +174,9 @@ class Office:
         """Give a running lifecycle a command. Raises Refusal with its reason, Mistake when nobody answers."""
         try:
             async with asyncio.timeout(COMMANDED.total_seconds()):
-                answer: CommandAnswer = await self.handle(life).execute_update(update, command)
+                answer: CommandAnswer = await self.handle(life).execute_update(update, command, id=self._update_id)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise Mistake(
+            raise Unanswered(
                 f"the lifecycle has not answered within {COMMANDED.total_seconds():g} s; `tenure status` tells whether "
                 f"a worker is up. It may still be carried out; `tenure show {life.contract}` tells whether it was"
             ) from None
@@ -176,7 +185,7 @@ class Office:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
                 raise Refusal(f"the lifecycle of {life.contract} is closed") from None
-            raise Mistake(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
+            raise Unanswered(f"the lifecycle does not answer ({error.message}); `tenure status` tells why") from None
         return answer
 
     async def give(self, life: LifecycleRow, name: str, command: Any) -> CommandAnswer:
@@ -190,9 +199,9 @@ class Office:
                 f"{fixed[0]} says which contract this is and can't be fixed; cancel the order, win another deal"
             )
         orders = SqlOrders(self.database)
-        revisions = await orders.revisions(life.contract)
+        newest = await orders.newest(life.contract)
         try:
-            document = apply_fixes(revisions[-1].document, fixes)
+            document = apply_fixes(newest.document, fixes)
         except ValueError as error:
             raise Mistake(str(error)) from None
         revision = await orders.add(life.contract, document, by)

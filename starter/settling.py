@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, select
 
-from starter.mistakes import Mistake
+from starter.mistakes import Mistake, Unanswered
 from store.database import Database
 from store.tables import DeliveryRow, InboxRow
 
@@ -33,7 +33,7 @@ async def outcome_of(database: Database, inbox_id: int, *, seconds: float = 15.0
         if settled:
             return found
         if asyncio.get_running_loop().time() > give_up:
-            raise Mistake(f"event {inbox_id} is kept and waits for the dispatcher; `tenure status` tells why")
+            raise Unanswered(f"event {inbox_id} is kept and waits for the dispatcher; `tenure status` tells why")
         await asyncio.sleep(0.05)
 
 

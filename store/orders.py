@@ -34,6 +34,13 @@ class SqlOrders:
         """Take back a refused revision, unless a later one has been built on it."""
         await self._db.write(lambda session: _withdraw(session, contract, revision))
 
+    async def newest(self, contract: str) -> OrderRow:
+        """The order as it stands. Raises NotFound where there is none."""
+        revisions = await self.revisions(contract)
+        if not revisions:
+            raise NotFound(f"there is no order document of {contract}")
+        return revisions[-1]
+
     async def revisions(self, contract: str) -> Sequence[OrderRow]:
         """Oldest first."""
         query = select(OrderRow).where(OrderRow.contract == contract).order_by(col(OrderRow.revision))

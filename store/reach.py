@@ -16,7 +16,17 @@ from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
 
 REACH = "reach"
 OF_EVERYBODY = (
-    *("call_times", "feeds", "limits", "reconciliations", "rolled_up_risks", "sessions", "settings", "streams"),
+    *(
+        "call_times",
+        "commands",
+        "feeds",
+        "limits",
+        "reconciliations",
+        "rolled_up_risks",
+        "sessions",
+        "settings",
+        "streams",
+    ),
     *("tokens", "turns"),
 )
 """Tables that tell nothing of a contract."""

@@ -1,5 +1,6 @@
 """The capability API and the console over a store of a test's own, asked as a browser or a program would ask."""
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from domain.view import LifecycleView
 from experience.app import create_app
 from experience.services import Services
 from starter.office import Office
+from starter.reaching import Reaching
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
 from store.database import Database
@@ -56,6 +58,11 @@ class Experience:
             ViewRow(contract=view.contract, run_started=RUN, sequence=number, view=view.model_dump(mode="json"))
         )
 
+    async def post(self, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        """A command; without a key, under one of its own."""
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return await self.http.post(f"/api/v1{path}", json=body or {}, headers=headers)
+
     async def get(self, path: str, **asked: Any) -> Any:
         """The JSON of a 200."""
         answer = await self.http.get(f"/api/v1{path}", params=asked)
@@ -70,18 +77,29 @@ async def open_experience(
     """Over the database at `url`. Without a client of Temporal nobody answers there, which no read may notice."""
     migrate(url)
     database = Database(url, lasting=False)
+    try:
+        async with over(database, settings, client) as opened:
+            yield opened
+    finally:
+        database.close()
+
+
+@asynccontextmanager
+async def over(
+    database: Database, settings: Settings | None = None, client: Client | None = None
+) -> AsyncIterator[Experience]:
+    """The same, over a database that is somebody else's."""
     settings = settings or load_settings(EXAMPLES.parent / "tenure.toml")
-    nobody = client or await Client.connect(NOBODY, data_converter=pydantic_data_converter, lazy=True)
+    nobody = client or await Client.connect(
+        NOBODY, data_converter=pydantic_data_converter, lazy=True, interceptors=[Reaching()]
+    )
     company = load_company((EXAMPLES / "company.toml").read_text())
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
     office = Office(database, nobody, company, mapping, "crm", Sources(settings))
     services = Services(database, office, settings)
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8704") as http:
-            yield Experience(services, http)
-    finally:
-        database.close()
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8704") as http:
+        yield Experience(services, http)
 
 
 def sqlite_url(home: Path) -> str:

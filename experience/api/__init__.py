@@ -6,11 +6,15 @@ from experience.api import (
     accounts,
     activations,
     backlog,
+    case_commands,
     cases,
+    changes,
     entitlements,
     figures,
+    finance_commands,
     glossary,
     invoices,
+    lifecycle_commands,
     lifecycles,
     reconciliation,
     renewals,
@@ -22,6 +26,7 @@ API = "/api/v1"
 CAPABILITIES = (
     *(accounts, activations, backlog, cases, entitlements, figures),
     *(glossary, invoices, lifecycles, reconciliation, renewals, sla),
+    *(case_commands, changes, finance_commands, lifecycle_commands),
 )
 
 router = APIRouter()

@@ -50,6 +50,7 @@ class ActivationAnswer(Answer):
     waits_for: str
     confirmed_at: datetime | None
     approval_needed: list[str]
+    approval_revision: int | None
     approved_by: str | None
     rejected_by: str | None
     steps: list[Step]
@@ -90,6 +91,7 @@ async def activation(services: Services, contract: str) -> ActivationAnswer | No
             waits_for=view.next_step if view.stage is Stage.ORDER_ACTIVATION else "",
             confirmed_at=next((each.at for each in steps if each.effect == confirms and each.state == "DONE"), None),
             approval_needed=[f"{each.path}: {each.message}" for each in approval.reasons] if approval else [],
+            approval_revision=approval.revision if approval else None,
             approved_by=approval.approved_by if approval else None,
             rejected_by=approval.rejected_by if approval else None,
             steps=steps,

@@ -7,6 +7,7 @@ import store.audit
 import store.board
 import store.call_times
 import store.clocks
+import store.commands
 import store.difference_tables
 import store.erp_states
 import store.leaks

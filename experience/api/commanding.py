@@ -1,0 +1,114 @@
+"""Commands over HTTP: each acts once, however often it is sent with the same Idempotency-Key."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from pydantic import BaseModel, Field
+
+from experience.services import Services, services_of
+from starter.mistakes import Mistake, Unanswered, Unknown
+from starter.office import Office
+from starter.problems import Problem
+from store.commands import Begun, Commands, in_name_of
+from store.database import Database
+from store.tables import LifecycleRow
+
+RETRY_AFTER_SECONDS = "2"
+
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="Names the intention: sent again with the same key, a command acts once and is answered the same",
+    ),
+]
+Reason = Annotated[str, Field(min_length=1, max_length=2000, description="Why; it is kept")]
+
+
+class Told(BaseModel):
+    """What became of a command. `repeated`: it was done before, under the same key."""
+
+    message: str
+    contract: str | None = None
+    case: str | None = None
+    event: int | None = None
+    repeated: bool = False
+
+
+class Once:
+    """One command of somebody. `by` is who gives it, `id` names it to a lifecycle, and to the inbox."""
+
+    def __init__(self, services: Services, by: str, key: str, asked: str) -> None:
+        self.by = by
+        self.id = _hash(by, key)
+        self._asked = asked
+        self._services = services
+        self._commands = Commands(services.database)
+
+    async def tell(self, do: Callable[[Office], Awaitable[Told]]) -> Told:
+        """What a lifecycle is told: it knows the command by its id, so that an attempt after a lost answer changes
+        nothing. Raises what `do` raises, and Problem for a key that can't be used."""
+        return await self._act(lambda: do(self._services.office.under(self.id)))
+
+    async def write(self, do: Callable[[Database], Awaitable[Told]]) -> Told:
+        """What is done in the store: in one write, which also says that the command has acted."""
+        return await self._act(lambda: do(in_name_of(self._services.database, self.id)))
+
+    async def _act(self, do: Callable[[], Awaitable[Told]]) -> Told:
+        begun = await self._commands.begin(self.id, self._asked)
+        if (before := _answer(begun)) is not None:
+            return before
+        try:
+            told = await do()
+        except (Mistake, Problem) as error:
+            settle = self._commands.pause if isinstance(error, Unanswered) else self._commands.release
+            await settle(self.id, begun.fence)
+            raise
+        except Exception:  # nobody knows whether it was done: the next attempt finds out
+            await self._commands.pause(self.id, begun.fence)
+            raise
+        await self._commands.finish(self.id, told.model_dump(mode="json"))
+        return told
+
+
+async def once(request: Request, key: Key) -> Once:
+    """The command of a request. Its body and its address say what is asked."""
+    asked = _hash(request.method, request.url.path, str(request.url.query), (await request.body()).hex())
+    return Once(services_of(request), request.state.principal.subject, key, asked)
+
+
+Commanded = Annotated[Once, Depends(once)]
+"""The type of an endpoint's parameter: `command: Commanded`."""
+
+
+async def life_of(office: Office, contract: str) -> LifecycleRow:
+    """The lifecycle of exactly this contract: a command is given to no other. Raises Unknown."""
+    life = await office.database.read(lambda session: session.get(LifecycleRow, contract))
+    if life is None:
+        raise Unknown(f"no lifecycle {contract}")
+    return life
+
+
+def _answer(begun: Begun) -> Told | None:
+    """None: it is to be done now."""
+    match begun.state:
+        case "done":
+            return Told.model_validate(begun.answer).model_copy(update={"repeated": True})
+        case "acted":
+            return Told(message="it was done; what it answered then is lost", repeated=True)
+        case "busy":
+            retry = {"Retry-After": RETRY_AFTER_SECONDS}
+            raise Problem(HTTPStatus.CONFLICT, "this command is being carried out; ask again with the same key", retry)
+        case "other":
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was given to another command")
+    return None
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]

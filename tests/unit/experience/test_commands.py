@@ -1,0 +1,140 @@
+"""Commands over HTTP: once by their key, refused with a reason, and told to the trail."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlmodel import select, update
+
+from store.cases import Cases
+from store.commands import CommandRow
+from store.tables import CaseRow
+from tests.experience import Experience
+
+
+async def a_case(experience: Experience, name: str = "the-case", **fields: Any) -> str:
+    row = CaseRow(id=name, kind="duplicate", title="twice there", **fields)
+    await experience.database.write(lambda session: session.add(row))
+    return name
+
+
+async def notes(experience: Experience, case: str) -> list[str]:
+    return [note.what for note in await Cases(experience.database).notes(case)]
+
+
+async def test_a_command_acts_once_by_its_key(experience: Experience) -> None:
+    case = await a_case(experience)
+    first = await experience.post(f"/cases/{case}/note", {"text": "looked at"}, key="one")
+    again = await experience.post(f"/cases/{case}/note", {"text": "looked at"}, key="one")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (first.json()["repeated"], again.json()["repeated"]) == (False, True)
+    assert again.json()["message"] == first.json()["message"]
+    assert await notes(experience, case) == ["looked at"]
+    await experience.post(f"/cases/{case}/note", {"text": "looked at"}, key="two")
+    assert await notes(experience, case) == ["looked at"] * 2
+
+
+async def test_a_key_that_was_given_to_another_command_is_refused(experience: Experience) -> None:
+    case = await a_case(experience)
+    await experience.post(f"/cases/{case}/note", {"text": "one"}, key="same")
+    other = await experience.post(f"/cases/{case}/note", {"text": "another"}, key="same")
+    assert (other.status_code, other.json()["detail"]) == (422, "this Idempotency-Key was given to another command")
+    assert await notes(experience, case) == ["one"]
+
+
+async def test_a_command_needs_a_key(experience: Experience) -> None:
+    answer = await experience.http.post("/api/v1/cases/x/note", json={"text": "x"})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "header.Idempotency-Key: Field required")
+
+
+async def test_the_same_command_many_times_at_once_acts_once(experience: Experience) -> None:
+    case = await a_case(experience)
+    answers = await asyncio.gather(
+        *(experience.post(f"/cases/{case}/note", {"text": "at once"}, key="race") for _ in range(8))
+    )
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert await notes(experience, case) == ["at once"]
+
+
+async def test_what_has_acted_and_died_before_its_answer_does_not_act_again(experience: Experience) -> None:
+    case = await a_case(experience)
+    await experience.post(f"/cases/{case}/note", {"text": "once"}, key="died")
+    lost = update(CommandRow).values(state="acted", answer=None)
+    await experience.database.write(lambda session: session.connection().execute(lost))
+    again = await experience.post(f"/cases/{case}/note", {"text": "once"}, key="died")
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    assert await notes(experience, case) == ["once"]
+
+
+async def test_what_died_before_it_acted_is_taken_over_when_its_lease_is_over(experience: Experience) -> None:
+    case = await a_case(experience)
+    await experience.post(f"/cases/{case}/note", {"text": "late"}, key="stale")
+    begun = update(CommandRow).values(state="begun", answer=None, lease_until=4e9)
+    await experience.database.write(lambda session: session.connection().execute(begun))
+    busy = await experience.post(f"/cases/{case}/note", {"text": "late"}, key="stale")
+    assert (busy.status_code, busy.headers["retry-after"]) == (409, "2")
+    over = update(CommandRow).values(lease_until=0.0)
+    await experience.database.write(lambda session: session.connection().execute(over))
+    assert (await experience.post(f"/cases/{case}/note", {"text": "late"}, key="stale")).status_code == 200
+    assert await notes(experience, case) == ["late"] * 2
+
+
+async def test_a_refusal_leaves_the_key_free(experience: Experience) -> None:
+    early = await experience.post("/cases/comes-later/note", {"text": "hello"}, key="free")
+    assert early.status_code == 404
+    case = await a_case(experience, "comes-later")
+    assert (await experience.post(f"/cases/{case}/note", {"text": "hello"}, key="free")).status_code == 200
+
+
+async def test_where_nobody_answers_the_same_key_asks_again_at_once(experience: Experience) -> None:
+    from tests.unit.experience.test_contract_reads import CONTRACT, view
+
+    await experience.publish(view())
+    for _ in range(2):
+        answer = await experience.post(f"/renewals/{CONTRACT}/decision", {"kind": "renew"}, key="nobody")
+        assert (answer.status_code, "does not answer" in answer.json()["detail"]) == (504, True)
+
+
+async def test_people_work_on_a_case(experience: Experience) -> None:
+    case = await a_case(experience)
+    later = datetime.now(UTC) + timedelta(days=1)
+    for way, body in {
+        "assign": {"to": "maria"},
+        "tag": {"tags": ["tax", "emea"]},
+        "snooze": {"until": later.isoformat()},
+        "note": {"text": "asked the customer"},
+    }.items():
+        assert (await experience.post(f"/cases/{case}/{way}", body)).status_code == 200, way
+    found = await experience.get(f"/cases/{case}")
+    assert (found["case"]["assignee"], found["case"]["tags"]) == ("maria", ["tax", "emea"])
+    assert [note["by"] for note in found["history"]] == ["demo"] * 4
+    assert (await experience.get("/cases"))["items"] == []
+    done = await experience.post(f"/cases/{case}/resolve", {"reason": "removed the duplicate"})
+    assert (done.status_code, done.json()["message"]) == (200, "it is resolved")
+    assert (await experience.get(f"/cases/{case}"))["resolution"] == "removed the duplicate (demo)"
+    twice = await experience.post(f"/cases/{case}/resolve", {"reason": "again"})
+    assert (twice.status_code, "resolved already" in twice.json()["detail"]) == (422, True)
+
+
+async def test_a_bad_event_is_mended_and_goes_on(experience: Experience) -> None:
+    body = '{"specversion": "1.0", "id": "e1", "source": "x", "type": "tenure.milestone.completed.v1", "data": {}}'
+    from store.inbox import Inbox
+    from store.tables import InboxRow
+
+    await Inbox(experience.database).accept("cli", "e1", "tenure.milestone.completed.v1", "", body)
+    from store.dead_letters import bury
+
+    def die(session: Any) -> int:
+        row = session.exec(select(InboxRow)).one()
+        bury(session, row.id, "no contract", "unusable")
+        return int(row.id)
+
+    number = await experience.database.write(die)
+    data = {"contract": "crm/E-1/1", "milestone": "go-live", "completed_on": "2027-01-31"}
+    fixes = {f"data.{name}": value for name, value in data.items()}
+    edited = await experience.post(f"/cases/event:{number}/edit", {"fixes": fixes})
+    assert (edited.status_code, edited.json()["event"]) == (200, number), edited.text
+    again = await experience.post(f"/cases/event:{number}/retry", {})
+    assert (again.status_code, again.json()["message"]) == (200, f"event {number} is put back in")
+    row = await experience.database.read(lambda session: session.exec(select(InboxRow)).one())
+    assert row.state == "received"
