@@ -16,18 +16,8 @@ from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow
 
 REACH = "reach"
 OF_EVERYBODY = (
-    *(
-        "call_times",
-        "commands",
-        "feeds",
-        "limits",
-        "reconciliations",
-        "rolled_up_risks",
-        "sessions",
-        "settings",
-        "streams",
-    ),
-    *("tokens", "turns"),
+    *("call_times", "commands", "feeds", "limits", "reconciliations", "rolled_up_risks", "sessions", "settings"),
+    *("streams", "tokens", "turns"),
 )
 """Tables that tell nothing of a contract."""
 OF_NO_REGION = ("audit", "erp_customers")

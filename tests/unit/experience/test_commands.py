@@ -6,10 +6,15 @@ from typing import Any
 
 from sqlmodel import select, update
 
+from domain.view import LifecycleView, Stage
 from store.cases import Cases
 from store.commands import CommandRow
-from store.tables import CaseRow
+from store.dead_letters import bury
+from store.inbox import Inbox
+from store.tables import CaseRow, InboxRow
 from tests.experience import Experience
+
+CONTRACT = "crm/K-1/1"
 
 
 async def a_case(experience: Experience, name: str = "the-case", **fields: Any) -> str:
@@ -87,9 +92,7 @@ async def test_a_refusal_leaves_the_key_free(experience: Experience) -> None:
 
 
 async def test_where_nobody_answers_the_same_key_asks_again_at_once(experience: Experience) -> None:
-    from tests.unit.experience.test_contract_reads import CONTRACT, view
-
-    await experience.publish(view())
+    await experience.publish(LifecycleView(contract=CONTRACT, stage=Stage.SERVING, account="ACC-K"))
     for _ in range(2):
         answer = await experience.post(f"/renewals/{CONTRACT}/decision", {"kind": "renew"}, key="nobody")
         assert (answer.status_code, "does not answer" in answer.json()["detail"]) == (504, True)
@@ -118,11 +121,7 @@ async def test_people_work_on_a_case(experience: Experience) -> None:
 
 async def test_a_bad_event_is_mended_and_goes_on(experience: Experience) -> None:
     body = '{"specversion": "1.0", "id": "e1", "source": "x", "type": "tenure.milestone.completed.v1", "data": {}}'
-    from store.inbox import Inbox
-    from store.tables import InboxRow
-
     await Inbox(experience.database).accept("cli", "e1", "tenure.milestone.completed.v1", "", body)
-    from store.dead_letters import bury
 
     def die(session: Any) -> int:
         row = session.exec(select(InboxRow)).one()
