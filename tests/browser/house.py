@@ -4,7 +4,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from experience.services import Services
 from starter.office import Office
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
+from store.tables import utc_now
 from tests.dispatch import CRM, Post
 from tests.house import EXAMPLES, House, Life, open_house
-from tests.workflow.lives import done
+from tests.workflow.lives import clock, done, open_window, rests
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -40,8 +42,9 @@ class Console:
     house: House
     post: Post
     office: Office
-    browser: Browser
     url: str
+    browser: Browser = field(init=False)
+    ahead: timedelta = timedelta()
 
     async def win(self, number: str, **changes: Any) -> Life:
         """The deal `number` of an account of its own is won; its lifecycle is at rest in onboarding, or has a case."""
@@ -50,6 +53,21 @@ class Console:
             await until(lambda: self._started(f"{CRM}/{number}/1"))
         life = await self.post.life(number)
         await life.until(lambda view: view.cases or (done(view, "onboarding") and not view.pending), SLOW)
+        return life
+
+    async def live(self, number: str) -> Life:
+        """The same, gone live: all its lines are billed."""
+        life = await self.win(number)
+        await self.post.milestone(life, "go-live", str((await clock(life)).date()))
+        await life.until(lambda view: all(line.billing_starts for line in view.lines) and rests(view), SLOW)
+        return life
+
+    async def renewing(self, number: str) -> Life:
+        """The same in its renewal window; the console's own clock goes along."""
+        life = await self.live(number)
+        before = await clock(life)
+        await open_window(life)
+        self.ahead += await clock(life) - before
         return life
 
     async def _started(self, contract: str) -> bool:
@@ -90,15 +108,16 @@ async def open_console(client: Client, home: Path) -> AsyncIterator[Console]:
         port = _free_port()
         settings = _settings(home, port)
         office = Office(house.database, client, house.company, house.mapping, CRM, Sources(settings))
-        app = create_app(Services(house.database, office, settings))
+        console = Console(house, post, office, f"http://127.0.0.1:{port}")
+        app = create_app(Services(house.database, office, settings, clock=lambda: utc_now() + console.ahead))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve())
         await until(lambda: _is_up(server))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        console.browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            yield Console(house, post, office, browser, f"http://127.0.0.1:{port}")
+            yield console
         finally:
-            await browser.close()
+            await console.browser.close()
             server.should_exit = True
             await serving
 
