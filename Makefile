@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CHROMIUM := /usr/bin/chromium
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: install demo down test test-live lint types imports unit fmt bench-events corpus events api lock clean
+.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench-events corpus events api lock clean
 
 install: $(STAMP)
 
@@ -37,6 +38,18 @@ imports: $(STAMP)
 # Against real systems that it brings up itself, on sockets and ports of their own.
 test-live: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout=900 tests/live
+
+# The console in a browser: the ways people go, and axe on every page.
+test-browser: $(STAMP) $(CHROMIUM)
+	$(BIN)/python -m pytest -n 0 --timeout=300 tests/browser
+
+# Plays a company's day and takes a picture of each page, for README and docs.
+pictures: $(STAMP) $(CHROMIUM)
+	$(BIN)/python -m pytest -n 0 --timeout=600 tests/browser/pictures.py
+
+$(CHROMIUM):
+	apt-get update -qq
+	apt-get install -y -qq chromium
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -55,20 +55,21 @@ class Console:
         await life.until(lambda view: view.cases or (done(view, "onboarding") and not view.pending), SLOW)
         return life
 
-    async def live(self, number: str) -> Life:
-        """The same, gone live: all its lines are billed."""
-        life = await self.win(number)
+    async def go_live(self, life: Life) -> None:
+        """All its lines are billed."""
         await self.post.milestone(life, "go-live", str((await clock(life)).date()))
         await life.until(lambda view: all(line.billing_starts for line in view.lines) and rests(view), SLOW)
+
+    async def live(self, number: str) -> Life:
+        life = await self.win(number)
+        await self.go_live(life)
         return life
 
-    async def renewing(self, number: str) -> Life:
-        """The same in its renewal window; the console's own clock goes along."""
-        life = await self.live(number)
+    async def to_renewal(self, life: Life) -> None:
+        """Its renewal window is open, and prepared; the console's own clock goes along."""
         before = await clock(life)
         await open_window(life)
         self.ahead += await clock(life) - before
-        return life
 
     async def _started(self, contract: str) -> bool:
         row = await self.post.lifecycles.get(contract)

@@ -7,7 +7,8 @@ from tests.workflow.lives import records
 
 
 async def test_a_csm_decides_a_renewal(console: Console) -> None:
-    life = await console.renewing("BR-RENEW")
+    life = await console.live("BR-RENEW")
+    await console.to_renewal(life)
     ends = (await life.view()).term_ends
     assert ends is not None
     async with console.open() as page:
