@@ -51,6 +51,18 @@ class AmendingTestCase(CommandTestCase):
             "invalid", self.sold, world.line() | {"starts": "2026-03-01", "ends": "2026-03-01"}, contract="crm/007/1"
         )
 
+    # ── what it is worth ──
+
+    def test_a_period_is_priced_as_it_is_billed(self):
+        made = self.active(world.line(quantity="10", price="50.00"), world.line("calls", charge="usage"))
+        self.amend(made, (dt.date.today() + dt.timedelta(20)).isoformat(), quantities={"seat": "12"})
+        state = self.read("priced_state", subscription=made)
+        lines = {line["line"]: line for line in state["lines"]}
+        self.assertEqual((state["currency"], state["status"]), ("USD", "active"))
+        self.assertEqual((lines["seat"]["amount"], lines["seat"]["quantity"]), ("500.00", "10"))
+        self.assertEqual((lines["seat"]["target"], lines["seat"]["frequency"]), ("12", "monthly"))
+        self.assertEqual((lines["calls"]["amount"], lines["calls"]["charge"]), (None, "usage"))
+
     # ── lines that come and go ──
 
     def test_a_line_comes_another_goes(self):
