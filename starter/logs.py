@@ -50,8 +50,9 @@ def configure_logging(process: str, level: str = "INFO") -> None:
 
 def _correlate(_: object, __: str, event: EventDict) -> EventDict:
     """The trace that a line belongs to, as its correlation id, unless whoever wrote it knows another."""
-    ids = trace.get_current_span().get_span_context()
-    if ids.is_valid:
+    span = trace.get_current_span()
+    if span.is_recording():
+        ids = span.get_span_context()
         event.setdefault("correlation", trace.format_trace_id(ids.trace_id))
         event["span"] = trace.format_span_id(ids.span_id)
     return event

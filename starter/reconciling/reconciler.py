@@ -15,6 +15,7 @@ from starter.reconciling.harvest import Harvest
 from starter.reconciling.orphans import orphans
 from starter.reconciling.reading import Sources, read_about, read_all
 from starter.reconciling.runs import CONNECTION
+from starter.tracing import span
 from store.database import Database
 from store.differences import Compared, Differences, known_among, record
 from store.known import KnownContract, of, of_account, page
@@ -62,6 +63,10 @@ class Reconciler:
         return None if run is None else await self._run(run)
 
     async def _run(self, run: int) -> Reconciled:
+        with span("reconcile", parent="", run=run):
+            return await self._reconcile(run)
+
+    async def _reconcile(self, run: int) -> Reconciled:
         harvest = Harvest()
         try:
             fresh = await asyncio.gather(*(read_all(source, harvest) for source in self._sources.values()))

@@ -74,6 +74,15 @@ async def test_a_failure_is_seen_by_its_kind_alone(path: str, error: type[Except
     assert (seen.status.description, list(seen.events)) == (said, [])
 
 
+async def test_outside_of_a_trace_a_call_begins_none(book: Book) -> None:
+    times = Times(book)
+    with recording() as spans:
+        assert await api(times).read("read_customer", "here") == {"trace": None}
+    await times.close()
+    assert spans.all() == []
+    assert book.told[0]["erp-eu"].count == 1
+
+
 async def test_the_time_of_each_call_is_told_and_which_failed(book: Book) -> None:
     times = Times(book)
     for path in ("here", "broken", "gone", "cut"):

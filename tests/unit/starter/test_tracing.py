@@ -1,9 +1,12 @@
 """A process with tracing, and one without: what leaves it, and what it costs. Each is a process of its own."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.collector import collecting
 
@@ -18,6 +21,20 @@ with span("x", parent=""):
     assert traceparent() == "", traceparent()
 stop_tracing()
 assert not [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))]
+"""
+LOG = """
+import asyncio, sys
+from datetime import UTC, datetime
+import structlog
+from starter.arrivals import Origin, arriving
+from starter.logs import configure_logging
+from starter.sections import Tracing
+from starter.tracing import configure_tracing
+configure_logging("dispatcher")
+configure_tracing("dispatcher", Tracing(endpoint=sys.argv[1] or None))
+origin = Origin(1, "crm", "t", datetime.now(UTC), sys.argv[2])
+with arriving("crm/1/1", {1: origin}, [1]):
+    structlog.get_logger("tenure").info("told")
 """
 ON = """
 import sys
@@ -34,10 +51,12 @@ stop_tracing()
 """
 
 
-async def run(code: str, *arguments: str) -> None:
+async def run(code: str, *arguments: str) -> str:
+    """What it wrote on standard error."""
     command = [sys.executable, "-c", code, *arguments]
     done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 async def test_off_it_loads_nothing_and_names_no_trace() -> None:
@@ -65,3 +84,14 @@ async def test_a_collector_that_is_away_holds_up_nobody() -> None:
     with collecting() as gone:
         pass
     await asyncio.wait_for(run(ON, gone.url, "1"), 60)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+async def test_a_line_of_a_log_names_the_contract_and_what_it_belongs_to(traced: bool) -> None:
+    with collecting() as collector:
+        line = json.loads(await run(LOG, collector.url if traced else "", f"00-{'a' * 32}-{'b' * 16}-01"))
+    named = {name: line[name] for name in ("event", "process", "level", "contract", "correlation")}
+    assert named == {
+        "event": "told", "process": "dispatcher", "level": "info", "contract": "crm/1/1", "correlation": "a" * 32
+    }  # fmt: skip
+    assert ("span" in line) == traced
