@@ -7,6 +7,7 @@ import typer
 from starter.cli import (
     accounts,
     api,
+    auditing,
     cases,
     catalog,
     changing,
@@ -27,8 +28,10 @@ from starter.cli import (
     stack,
     stages,
     subscribers,
+    tokens,
     tools,
 )
+from starter.cli.guarding import guard
 
 app = typer.Typer(
     name="tenure",
@@ -61,9 +64,12 @@ for part in (
     api,
     subscribers,
     promises,
+    auditing,
+    tokens,
     tools,
 ):
     part.register(app)
+guard(app)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from domain.access import Guarded, Sensitive
 from domain.masking import masked_text
 from starter.cli.running import Json, in_office, in_store, plain, show, user
 from starter.cli.times import parse_length, parse_moment
@@ -30,6 +31,15 @@ Case = Annotated[str, typer.Argument(help="Case id, the number of its event, or 
 STATES = ("open", "resolved", "all")
 TAG = re.compile(r"[\w.:-]{1,50}")
 LONGEST_LIST = 10_000
+
+
+class CaseFile(Guarded):
+    """One case with its event and its history."""
+
+    case: dict[str, Any]
+    event: Annotated[dict[str, Any] | None, Sensitive("payload")]
+    history: list[dict[str, Any]]
+
 
 cases_app = typer.Typer(help="Dead letters and exception cases: everything that needs a person.", no_args_is_help=True)
 
@@ -69,7 +79,8 @@ def show_case(case: Case, as_json: Json = False) -> None:
     """Show one case: its event's payload with secrets masked, what was tried, who did what."""
     found = _at_desk(lambda desk, _: desk.show(case))
     history = [{"at": line.at, "by": line.by, "what": masked_text(line.what)} for line in found.history]
-    show(as_json, {"case": _public(found.case), "event": found.event, "history": history}, lambda: _print_one(found))
+    file = CaseFile(case=_public(found.case), event=found.event, history=history)
+    show(as_json, file, lambda: _print_one(found))
 
 
 @cases_app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain.access import Guarded, Sensitive
 from domain.calendar import civil_date
 from domain.messages import CommandAnswer, RetryStep
 from starter.cli.lifecycles import read_document
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from starter.settling import Outcome
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
+
+
+class ReceivedEvent(Guarded):
+    """One event as it came in."""
+
+    id: int | None
+    source: str
+    state: str
+    reason: str
+    payload: Annotated[Any, Sensitive("payload")]
 
 
 LONGEST_NUMBER = 18  # digits that the store's 64 bits certainly hold
@@ -60,9 +71,9 @@ def event(
         raise Mistake("--again and --payload go with the number of a received event")
     if number is not None and not again:
         row = in_office(lambda office: office.event(number))
-        received = {"id": row.id, "source": row.source, "state": row.state, "reason": row.reason}
         body = json.loads(row.payload) if row.state != "dead" or _is_json(row.payload) else row.payload
-        show(True, {**received, "payload": body}, lambda: None)
+        received = ReceivedEvent(id=row.id, source=row.source, state=row.state, reason=row.reason, payload=body)
+        show(True, received, lambda: None)
         return
 
     file = payload if number is not None else Path(what)

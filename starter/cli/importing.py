@@ -15,6 +15,8 @@ from rich.table import Table
 from typer._click.core import Context
 from typer.core import TyperGroup
 
+from domain.access import FieldClass
+from starter.cli.guarding import demand_sight
 from starter.cli.running import Json, in_store, open_office, parse_date, run, show, user
 from starter.mistakes import Mistake
 from starter.settings import Settings, load_settings
@@ -225,6 +227,7 @@ def export(
     house. Take this one down before they live on there."""
     if (contract is None) != everyone:
         raise Mistake("name one contract, or --all")
+    demand_sight(tuple(kind for kind in FieldClass if kind is not FieldClass.AUDIT))
 
     async def write() -> None:
         from starter.importing.carrying import exported, exported_all

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
 import json
 import os
 import sys
@@ -18,6 +17,8 @@ from pydantic import BaseModel
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from domain.errors import TenureError
+from starter.cli.guarding import asker, seen
+from starter.cli.guarding import user as user
 from starter.local_erp import ERPS
 from starter.mistakes import Mistake
 from starter.settings import Settings, load_settings
@@ -78,14 +79,6 @@ def is_unicode(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def user() -> str:
-    """Who gives a command, for the record."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid {os.getuid()}"
-
-
 def run(work: Awaitable[T]) -> T:
     async def awaited() -> T:
         return await work
@@ -104,9 +97,10 @@ async def open_office(settings: Settings | None = None) -> AsyncIterator["Office
     company, mapping = wiring.read_company(settings), wiring.read_mapping(settings)
     database = wiring.open_store(settings)
     try:
-        yield Office(
+        office = Office(
             database, await connect(settings), company, mapping, settings.connection_of("crm"), Sources(settings)
         )
+        yield office.serving(asker())
     finally:
         database.close()
 
@@ -138,10 +132,11 @@ def in_store(work: Callable[["Database"], Awaitable[T]]) -> T:
 
     async def done() -> T:
         import wiring
+        from store.reach import serving
 
         database = wiring.open_store(load_settings())
         try:
-            return await work(database)
+            return await work(serving(database, asker()))
         finally:
             database.close()
 
@@ -149,9 +144,11 @@ def in_store(work: Callable[["Database"], Awaitable[T]]) -> T:
 
 
 def show(as_json: bool, data: Any, text: Callable[[], None]) -> None:
-    """Print `data` as JSON, or let `text` print it for people."""
-    if as_json:
-        print(json.dumps(plain(data), indent=2, ensure_ascii=False))
+    """Print `data` as JSON, or let `text` print it for people. Whoever must not see all of it gets the JSON, in which
+    what is hidden is null: what a text says nobody can mask."""
+    known, hidden = seen(data)
+    if as_json or hidden:
+        print(json.dumps(plain(known), indent=2, ensure_ascii=False))
     else:
         text()
 
