@@ -60,6 +60,16 @@ class Permission(StrEnum):
         return not self.endswith(".read")
 
 
+WHOLE = frozenset(
+    (
+        Permission.ACCOUNT_REGROUP, Permission.AUDIT_READ, Permission.CONNECTION_FREEZE, Permission.EVENT_REPLAY,
+        Permission.IMPORT_RUN, Permission.RECONCILIATION_RUN, Permission.SLA_MANAGE, Permission.SNAPSHOT_TAKE,
+        Permission.STACK_OPERATE, Permission.SUBSCRIBER_SETTLE, Permission.TOKEN_MANAGE, Permission.TOKEN_READ,
+    )
+)  # fmt: skip
+"""What concerns every contract at once: whoever finds those of some regions only can't do it rightly."""
+
+
 def matching(globs: tuple[str, ...]) -> frozenset[Permission]:
     """The permissions that any of the globs names, such as `case.*`. ValueError for one that names none."""
     found: set[Permission] = set()

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from domain.access.classes import FieldClass
-from domain.access.permissions import Permission, matching
+from domain.access.permissions import WHOLE, Permission, matching
 from domain.base import Frozen
 
 EVERYWHERE = "*"
@@ -84,13 +84,16 @@ class Policy(Frozen):
         name: str = "",
     ) -> Principal:
         """What somebody may do and see. Roles and regions that the policy doesn't know give nothing; a machine may do
-        what both its roles and its scopes allow."""
+        what both its roles and its scopes allow; what concerns every contract needs every region."""
         held = {each: self.roles[each] for each in self.roles if each in set(roles)}
         places, narrowed = tuple(dict.fromkeys(regions)), tuple(dict.fromkeys(scopes))
         permissions = matching(tuple(glob for role in held.values() for glob in role.permissions))
         if kind == "machine":
             permissions &= matching(narrowed)
-        entities = frozenset(entity for place in places for entity in self.regions.get(place, ()))
+        entities = None
+        if EVERYWHERE not in places:
+            entities = frozenset(entity for place in places for entity in self.regions.get(place, ()))
+            permissions -= WHOLE
         return Principal(
             subject=subject,
             name=name or subject,
@@ -100,7 +103,7 @@ class Policy(Frozen):
             kind=kind,
             permissions=permissions,
             sees=frozenset(kind for role in held.values() for kind in role.sees),
-            entities=None if EVERYWHERE in places else entities,
+            entities=entities,
         )
 
     def with_changes(self, roles: dict[Role, RolePolicy], regions: dict[str, tuple[str, ...]]) -> "Policy":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.audit import Asked
 
 WAY = "cli"
-SUBJECT = ("contract", "case", "account", "connection", "name", "what", "file", "token")
+SUBJECT = ("contract", "case", "difference", "account", "connection", "channel", "name", "what", "file", "token")
 """The arguments by which commands say what they are about, the first one that is given."""
 
 

@@ -25,7 +25,7 @@ def _limit(given: Arguments) -> P:
 
 
 OPEN = (
-    *("api", "demo", "events", "glossary", "map check", "simulate", "terms explain"),
+    *("api", "demo", "events", "glossary", "map check", "reconcile kinds", "simulate", "terms explain"),
     *("down", "setup", "status", "up"),
 )
 """What says nothing of any contract, and what only who runs the processes of this machine can do anyhow."""
@@ -74,15 +74,24 @@ NEEDED: Mapping[str, Needed] = {
     "milestone": P.MILESTONE_REPORT,
     "move": P.LIFECYCLE_CHANGE,
     "notice": P.RENEWAL_DECIDE,
+    "notices": P.SLA_READ,
+    "notices retry": P.SLA_MANAGE,
+    "notices show": P.SLA_READ,
     "pause": P.LIFECYCLE_CHANGE,
     "po": P.BILLING_HOLD,
     "price-notice": P.BILLING_HOLD,
+    "reconcile ignore": P.RECONCILIATION_REPAIR,
+    "reconcile list": P.RECONCILIATION_READ,
+    "reconcile repair": P.RECONCILIATION_REPAIR,
+    "reconcile run": P.RECONCILIATION_RUN,
+    "reconcile show": P.RECONCILIATION_READ,
     "reject": P.BILLING_APPROVE,
     "release": P.BILLING_HOLD,
     "renew": P.RENEWAL_DECIDE,
     "replay": P.EVENT_REPLAY,
     "resume": P.LIFECYCLE_CHANGE,
     "show": P.LIFECYCLE_READ,
+    "sla": P.SLA_READ,
     "signal": P.EVENT_SEND,
     "split-contract": P.ACCOUNT_REGROUP,
     "stages": _stages,

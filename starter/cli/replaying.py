@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starter.cli.guarding import asker
 from starter.cli.running import Json, show
 from starter.cli.times import is_length, parse_length, parse_moment
 from starter.mistakes import Mistake
@@ -40,10 +39,9 @@ def replay(
     async def again() -> "Replayed":
         import wiring
         from starter.finding import find_life
-        from store.reach import serving
         from store.replay import Choice, replay, seconds_ago, sources
 
-        database = serving(wiring.open_store(load_settings()), asker())
+        database = wiring.open_store(load_settings())
         try:
             known = await database.read(sources) if source else ()
             if source and source not in known:

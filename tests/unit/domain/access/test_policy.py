@@ -39,6 +39,13 @@ def test_regions_are_selling_entities() -> None:
     assert not POLICY.principal("di", roles=["csm"], regions=[]).serves("ACME-US")
 
 
+def test_what_concerns_every_contract_needs_every_region() -> None:
+    everywhere, emea = (POLICY.principal("ann", roles=["admin"], regions=[place]) for place in ("*", "emea"))
+    assert everywhere.may(Permission.RECONCILIATION_RUN)
+    assert not emea.may(Permission.RECONCILIATION_RUN), "the contracts of others would look like orphans"
+    assert emea.may(Permission.RECONCILIATION_REPAIR)
+
+
 def test_a_configured_role_takes_the_place_of_ours() -> None:
     changed = default_policy().with_changes({"csm": RolePolicy(permissions=("case.read",))}, {})
     ann = changed.principal("ann", roles=["csm"])
