@@ -10,6 +10,7 @@ from experience.api import (
     cases,
     changes,
     entitlements,
+    exports,
     figures,
     finance_commands,
     glossary,
@@ -24,7 +25,7 @@ from experience.api import (
 API = "/api/v1"
 
 CAPABILITIES = (
-    *(accounts, activations, backlog, cases, entitlements, figures),
+    *(accounts, activations, backlog, cases, entitlements, exports, figures),
     *(glossary, invoices, lifecycles, reconciliation, renewals, sla),
     *(case_commands, changes, finance_commands, lifecycle_commands),
 )

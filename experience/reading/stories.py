@@ -84,7 +84,7 @@ async def effects(database: Database, contract: str, *, cursor: str | None, limi
         rows = session.exec(query).all()
         newest = select(func.max(EffectRow.updated_at)).where(EffectRow.contract == contract)
         at = session.exec(newest).one()
-        return page_of(rows, limit, lambda row: [row.created_at, row.key], _effect, {"ledger": _moment(at)})
+        return page_of(rows, limit, lambda row: [row.created_at, row.key], effect_shown, {"ledger": _moment(at)})
 
     return await database.read(read)
 
@@ -126,7 +126,7 @@ def _line(row: TimelineRow) -> Line:
     return Line(at=row.business_at, kind=row.kind, summary=row.summary, recorded_at=row.recorded_at)
 
 
-def _effect(row: EffectRow) -> Effect:
+def effect_shown(row: EffectRow) -> Effect:
     record = (row.result or {}).get("id")
     return Effect(
         key=row.key,

@@ -1,0 +1,163 @@
+"""What a warehouse takes over, part by part: what is new or has changed since the part before.
+
+A row that changed again comes again, with its key: the later one stands. What was written less than a minute ago comes
+with a later part, since a transaction may commit after one that began later.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from sqlalchemy import Select
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, func, tuple_
+
+from domain.reconciling.difference import Difference
+from experience.reading.cases import CaseLine, case_line
+from experience.reading.frame import cursor_of, position
+from experience.reading.lifecycles import LifecycleLine, line
+from experience.reading.stories import Effect, Line, effect_shown
+from store.board import BoardRow
+from store.database import Database
+from store.difference_tables import DifferenceRow
+from store.differences import seen
+from store.tables import CaseNoteRow, CaseRow, EffectRow, LifecycleViewRow, TimelineRow
+
+SETTLED = timedelta(minutes=1)
+
+Dataset = Literal["lifecycles", "timeline", "effects", "cases", "case_notes", "differences"]
+
+
+class TimelineLine(Line):
+    """`id` is the row's key."""
+
+    id: int
+    contract: str
+
+
+class ContractEffect(Effect):
+    contract: str
+
+
+class CaseNote(BaseModel):
+    id: int
+    case: str
+    at: datetime
+    by: str
+    what: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """How a dataset is read. `since` orders its rows, with `key` among those of one moment; `settled` says which of
+    them are older than a moment."""
+
+    model: type[BaseModel]
+    query: Select[Any]
+    since: Any
+    key: Any
+    settled: Callable[[datetime], Any]
+    kinds: tuple[Callable[[str], Any], ...]
+    show: Callable[[Any], BaseModel]
+
+
+@dataclass(frozen=True)
+class Part:
+    """`next`: the cursor of the part after this one, also where nothing is new yet. `more`: it is there already."""
+
+    model: type[BaseModel]
+    rows: Sequence[BaseModel]
+    next: str
+    more: bool
+
+
+async def export(database: Database, dataset: Dataset, *, cursor: str | None, limit: int, at: datetime) -> Part:
+    """The part after `cursor`. Raises Mistake for a cursor that is none of this dataset."""
+    source = SOURCES[dataset]
+    place = (source.since, source.key)
+    query = source.query.add_columns(*place).where(source.settled(at - SETTLED))
+    if cursor:
+        query = query.where(tuple_(*place) > tuple_(*position(cursor, source.kinds)))
+    query = query.order_by(*place).limit(limit + 1)
+
+    def read(session: Session) -> Part:
+        rows = session.execute(query).all()
+        shown = rows[:limit]
+        following = cursor_of(shown[-1][1:]) if shown else cursor or ""
+        return Part(source.model, [source.show(row[0]) for row in shown], following, len(rows) > limit)
+
+    return await database.read(read)
+
+
+def _moments(since: Any) -> Callable[[datetime], Any]:
+    return lambda moment: since < moment
+
+
+_OPENED_OR_RESOLVED = func.coalesce(col(CaseRow.resolved_at), col(CaseRow.opened_at))
+_FOUND_OR_CLOSED = func.coalesce(col(DifferenceRow.closed_at), col(DifferenceRow.found_at))
+
+SOURCES: dict[Dataset, _Source] = {
+    "lifecycles": _Source(
+        LifecycleLine,
+        columns(LifecycleViewRow).join(BoardRow, col(BoardRow.contract) == col(LifecycleViewRow.contract)),
+        col(BoardRow.updated_at),
+        col(BoardRow.contract),
+        _moments(col(BoardRow.updated_at)),
+        (datetime.fromisoformat, str),
+        line,
+    ),
+    "timeline": _Source(
+        TimelineLine,
+        columns(TimelineRow),
+        col(TimelineRow.id),
+        col(TimelineRow.contract),
+        _moments(col(TimelineRow.recorded_at)),
+        (int, str),
+        lambda row: TimelineLine(
+            id=row.id,
+            contract=row.contract,
+            at=row.business_at,
+            kind=row.kind,
+            summary=row.summary,
+            recorded_at=row.recorded_at,
+        ),
+    ),
+    "effects": _Source(
+        ContractEffect,
+        columns(EffectRow),
+        col(EffectRow.updated_at),
+        col(EffectRow.key),
+        lambda moment: col(EffectRow.updated_at) < moment.timestamp(),
+        (float, str),
+        lambda row: ContractEffect(contract=row.contract, **effect_shown(row).model_dump()),
+    ),
+    "cases": _Source(
+        CaseLine,
+        columns(CaseRow),
+        _OPENED_OR_RESOLVED,
+        col(CaseRow.id),
+        _moments(_OPENED_OR_RESOLVED),
+        (datetime.fromisoformat, str),
+        case_line,
+    ),
+    "case_notes": _Source(
+        CaseNote,
+        columns(CaseNoteRow),
+        col(CaseNoteRow.id),
+        col(CaseNoteRow.case_id),
+        _moments(col(CaseNoteRow.at)),
+        (int, str),
+        lambda row: CaseNote(id=row.id, case=row.case_id, at=row.at, by=row.by, what=row.what),
+    ),
+    "differences": _Source(
+        Difference,
+        columns(DifferenceRow),
+        _FOUND_OR_CLOSED,
+        col(DifferenceRow.id),
+        _moments(_FOUND_OR_CLOSED),
+        (datetime.fromisoformat, str),
+        seen,
+    ),
+}
