@@ -6,6 +6,7 @@ Written in the transaction that publishes the view, so the two never differ.
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from domain.view import LifecycleView
@@ -23,13 +24,21 @@ class BoardRow(SQLModel, table=True):
     """
 
     __tablename__ = "board"
+    # each serves a count, and holds whatever that one asks for
+    __table_args__ = (
+        Index("ix_board_attention", "attention", "stage"),
+        Index("ix_board_risk", "risk", "stage"),
+        Index("ix_board_standing", "standing", "stage"),
+        Index("ix_board_mode", "mode", "stage"),
+        Index("ix_board_renewal", "renewal_date", "stage"),
+    )
 
     contract: str = Field(primary_key=True)
     account: str = Field(default="", index=True)
     parent_account: str | None = Field(default=None, index=True)
     customer: str = ""
     deal: str = ""
-    selling_entity: str = ""
+    selling_entity: str = Field(default="", index=True)
     stage: str = Field(index=True)
     mode: str = "live"
     standing: str = ""
@@ -37,7 +46,7 @@ class BoardRow(SQLModel, table=True):
     entitlement: str = "none"
     attention: bool = False
     attention_since: datetime | None = Field(default=None, sa_type=Moment)
-    renewal_date: date | None = Field(default=None, index=True)
+    renewal_date: date | None = None
     forecast: str = ""
     decision: str = ""
     next_due: datetime | None = Field(default=None, sa_type=Moment)

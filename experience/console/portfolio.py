@@ -45,7 +45,7 @@ async def show_portfolio(
         "portfolio.html",
         title="Portfolio",
         section="portfolio",
-        seen=seen.model_dump(),
+        seen=seen,
         chosen=chosen,
         link=link,
         today=today,

@@ -24,6 +24,18 @@ WEEKS = 26
 NOT_YET = (Stage.ORDER_ACTIVATION.value, *(stage.value for stage in OVER))
 """Stages in which no renewal is ahead."""
 
+
+class _Ahead(NamedTuple):
+    """What is counted of a renewal, without opening it."""
+
+    contract: str
+    stage: str
+    ends: date
+    forecast: str
+    risk: str
+    decision: str
+
+
 Amounts = Annotated[dict[str, Decimal], Sensitive("value")]
 
 
@@ -90,8 +102,7 @@ async def renewals_ahead(database: Database, wanted: Wanted, today: date, *, lim
         ahead = _ahead(session, today)
         worth = {each.contract: each for each in snapshots_on(session, today, [row.contract for row in ahead])}
         listed = [row for row in ahead if _is_wanted(row, wanted)]
-        first = listed[:limit]
-        views = _views(session, [row.contract for row in first])
+        first = _opened(session, [row.contract for row in listed[:limit]])
         newest = session.exec(select(func.max(BoardRow.updated_at))).one()
         return RenewalsAhead(
             today=today,
@@ -100,7 +111,7 @@ async def renewals_ahead(database: Database, wanted: Wanted, today: date, *, lim
             found=len(listed),
             categories=Counter(_category(row) for row in listed),
             annual={name: total for name in (*CATEGORIES, "none") if (total := _worth_of(listed, worth, name))},
-            renewals=[_renewal(row, views[row.contract], worth.get(row.contract)) for row in first],
+            renewals=[_renewal(row, view, worth.get(row.contract)) for row, view in first],
             freshness={"lifecycles": newest, "amounts": _measured(session)},
         )
 
@@ -111,12 +122,12 @@ async def renewal(database: Database, contract: str, today: date) -> Renewal | N
     """One renewal, however far ahead. None where there is no such contract, or no term that could be renewed."""
 
     def read(session: Session) -> Renewal | None:
-        query = select(BoardRow).where(BoardRow.contract == contract)
-        row = session.exec(query.where(col(BoardRow.renewal_date).is_not(None))).one_or_none()
-        if row is None:
+        row = session.exec(select(BoardRow).where(BoardRow.contract == contract)).one_or_none()
+        if row is None or row.renewal_date is None:
             return None
         worth = snapshots_on(session, today, [contract])
-        return _renewal(row, _views(session, [contract])[contract], worth[0] if worth else None)
+        [(row, view)] = _opened(session, [contract])
+        return _renewal(row, view, worth[0] if worth else None)
 
     return await database.read(read)
 
@@ -125,37 +136,39 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _is_late(row: BoardRow) -> bool:
+def _is_late(row: _Ahead) -> bool:
     """By its own calendar: its zone and its clock, which may have been moved, are not ours."""
     return row.stage == Stage.OUT_OF_TERM.value
 
 
-def _ahead(session: Session, today: date) -> Sequence[BoardRow]:
-    ends, first = col(BoardRow.renewal_date), monday(today)
+def _ahead(session: Session, today: date) -> list[_Ahead]:
+    row, first = BoardRow, monday(today)
+    ends = col(row.renewal_date)
     soon = ends.between(first, first + timedelta(weeks=WEEKS, days=-1))
-    query = select(BoardRow).where(or_(BoardRow.stage == Stage.OUT_OF_TERM.value, soon))
-    query = query.where(col(BoardRow.stage).not_in(NOT_YET), ends.is_not(None))
-    return session.exec(query.order_by(ends, col(BoardRow.contract))).all()
+    query = select(row.contract, row.stage, row.renewal_date, row.forecast, row.risk, row.decision)  # type: ignore[call-overload]
+    query = query.where(or_(row.stage == Stage.OUT_OF_TERM.value, soon))
+    query = query.where(col(row.stage).not_in(NOT_YET), ends.is_not(None)).order_by(ends, col(row.contract))
+    return [_Ahead(*values) for values in session.exec(query).all()]
 
 
-def _is_wanted(row: BoardRow, wanted: Wanted) -> bool:
+def _is_wanted(row: _Ahead, wanted: Wanted) -> bool:
     return (
-        (wanted.week is None or (row.renewal_date is not None and monday(row.renewal_date) == wanted.week))
+        (wanted.week is None or monday(row.ends) == wanted.week)
         and (wanted.category is None or _category(row) == wanted.category)
         and (wanted.risk is None or row.risk == wanted.risk)
         and not (wanted.undecided and row.decision)
     )
 
 
-def _category(row: BoardRow) -> str:
+def _category(row: _Ahead) -> str:
     return row.forecast or "none"
 
 
-def _weeks(ahead: Sequence[BoardRow], worth: Mapping[str, Snapshot], today: date) -> list[Week]:
+def _weeks(ahead: Sequence[_Ahead], worth: Mapping[str, Snapshot], today: date) -> list[Week]:
     """Each week has its place, also one in which nothing is ahead."""
-    by_week: dict[date, list[BoardRow]] = {monday(today) + timedelta(weeks=n): [] for n in range(WEEKS)}
+    by_week: dict[date, list[_Ahead]] = {monday(today) + timedelta(weeks=n): [] for n in range(WEEKS)}
     for row in ahead:
-        if row.renewal_date is not None and (week := monday(row.renewal_date)) in by_week:
+        if (week := monday(row.ends)) in by_week:
             by_week[week].append(row)
     return [
         Week(week=week, renewals=Counter(map(_category, rows)), annual=_worth_of(rows, worth))
@@ -163,9 +176,7 @@ def _weeks(ahead: Sequence[BoardRow], worth: Mapping[str, Snapshot], today: date
     ]
 
 
-def _worth_of(
-    rows: Sequence[BoardRow], worth: Mapping[str, Snapshot], category: str | None = None
-) -> dict[str, Decimal]:
+def _worth_of(rows: Sequence[_Ahead], worth: Mapping[str, Snapshot], category: str | None = None) -> dict[str, Decimal]:
     """By currency. What the ERP tells no amount of is not in it."""
     total: dict[str, Decimal] = {}
     for row in rows:
@@ -177,9 +188,13 @@ def _worth_of(
     return dict(sorted(total.items()))
 
 
-def _views(session: Session, contracts: list[str]) -> dict[str, LifecycleView]:
-    rows = session.exec(select(LifecycleViewRow).where(col(LifecycleViewRow.contract).in_(contracts))).all()
-    return {row.contract: LifecycleView.model_validate(row.view) for row in rows}
+def _opened(session: Session, contracts: list[str]) -> list[tuple[BoardRow, LifecycleView]]:
+    """In the given order."""
+    both = select(BoardRow, LifecycleViewRow).join(
+        LifecycleViewRow, col(LifecycleViewRow.contract) == col(BoardRow.contract)
+    )
+    found = {row.contract: (row, view) for row, view in session.exec(both.where(col(BoardRow.contract).in_(contracts)))}
+    return [(row, LifecycleView.model_validate(view.view)) for row, view in (found[each] for each in contracts)]
 
 
 def _measured(session: Session) -> datetime | None:

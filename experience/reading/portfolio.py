@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from sqlmodel import Session, and_, case, col, func, or_, select, tuple_
+from sqlmodel import Session, case, col, func, or_, select, tuple_
 
 from domain.view import LifecycleView, Stage
 from experience.reading.frame import Answer, Page, page_of, position
@@ -194,6 +194,6 @@ def _stages(session: Session, entity: str | None) -> list[StageCount]:
 
 
 def _matters(session: Session, today: date) -> dict[Matter, int]:
-    columns = [func.sum(case((and_(*_concerned(matter, today)), 1), else_=0)) for matter in Matter]
-    counted = session.execute(select(*columns)).one()
-    return {matter: number or 0 for matter, number in zip(Matter, counted, strict=True)}
+    """One by one: each is counted in an index of its own."""
+    counts = {matter: select(func.count()).select_from(BoardRow).where(*_concerned(matter, today)) for matter in Matter}
+    return {matter: session.exec(query).one() for matter, query in counts.items()}
