@@ -16,7 +16,7 @@ from store.database import change, insert_once
 from store.tables import ContractRiskRow, Json, LifecycleRow, Moment, SettingRow, utc_now
 
 AT_ONCE = 0.0
-SWEPT = "sla_swept_at"
+SWEPT, PROMISED = "sla_swept_at", "sla_promised"
 
 
 class SlaClockRow(SQLModel, table=True):
@@ -104,11 +104,12 @@ def stop_running(session: Session, contract: str, kind: ClockKind, at: datetime,
 
 
 def running(session: Session, contract: str, kind: ClockKind | None = None) -> Sequence[SlaClockRow]:
-    """The clocks of a contract that have not stopped, those of cases left out."""
+    """The clocks of a contract that have not stopped, those of cases left out. They are locked: the sweep may just be
+    looking at them."""
     query = select(SlaClockRow).where(SlaClockRow.contract == contract, col(SlaClockRow.stopped).is_(None))
-    if kind is not None:
-        return session.exec(query.where(SlaClockRow.kind == kind.value)).all()
-    return session.exec(query.where(SlaClockRow.kind != ClockKind.CASE_ANSWERED.value)).all()
+    chosen = SlaClockRow.kind == kind.value if kind else SlaClockRow.kind != ClockKind.CASE_ANSWERED.value
+    locked = query.where(chosen).order_by(col(SlaClockRow.id)).with_for_update()
+    return session.exec(locked, execution_options={"populate_existing": True}).all()
 
 
 def look_again(session: Session, contract: str) -> None:
@@ -205,6 +206,15 @@ def swept_at(session: Session) -> datetime | None:
 def note_sweep(session: Session, at: datetime) -> None:
     if not insert_once(session, SettingRow(name=SWEPT, value=at.isoformat()), keys=("name",)):
         session.get_one(SettingRow, SWEPT).value = at.isoformat()
+
+
+def promised_otherwise(session: Session, promise: str) -> bool:
+    """Whether what is promised, by its fingerprint, differs from what clocks were last reckoned with."""
+    if insert_once(session, SettingRow(name=PROMISED, value=promise), keys=("name",)):
+        return True
+    row = session.get_one(SettingRow, PROMISED)
+    row.value, former = promise, row.value
+    return former != promise
 
 
 def business_now(life: LifecycleRow) -> datetime:

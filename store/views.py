@@ -94,8 +94,8 @@ def publish_view(session: Session, row: ViewRow) -> bool:
             session.get_one(LifecycleRow, row.contract).selling_entity = view.selling_entity
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     put_on_board(session, view)
+    keep_clocks(session, before, view, view.as_of)  # before the cases: the sweep takes both in this order too
     project_cases(session, row.contract, view.account, cases, utc_now())
-    keep_clocks(session, before, view, view.as_of)
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
     append(session, row, announce(before, view), view.as_of)

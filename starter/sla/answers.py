@@ -72,7 +72,8 @@ def _over(session: Session, limit: int) -> Sequence[SlaClockRow]:
     query = (
         select(SlaClockRow)
         .join(CaseRow, col(CaseRow.id) == col(SlaClockRow.subject), isouter=True)
-        .where(SlaClockRow.kind == ClockKind.CASE_ANSWERED.value, col(SlaClockRow.stopped).is_(None), over)
+        .where(SlaClockRow.outcome == "", SlaClockRow.kind == ClockKind.CASE_ANSWERED.value)
+        .where(col(SlaClockRow.stopped).is_(None), over)
     )
     return session.exec(query.limit(limit)).all()
 

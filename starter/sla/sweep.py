@@ -1,5 +1,6 @@
 """The sweep of SLA clocks: it starts what has come, warns, tells what is late, and judges what has stopped."""
 
+import hashlib
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,11 +16,20 @@ from starter.owning import team_of_case
 from starter.sla.answers import begin_case_clocks, has_case_news, stop_case_clocks
 from starter.sla.billing import eligible
 from starter.sla.telling import breach, escalate, is_answered, settle, warn
-from store.clocks import SlaClockRow, breaks_of, clock_id, note_sweep, start_clock, stop_clock, swept_at
+from store.clocks import (
+    SlaClockRow,
+    breaks_of,
+    clock_id,
+    note_sweep,
+    promised_otherwise,
+    start_clock,
+    stop_clock,
+    swept_at,
+)
 from store.database import Database, change, take_turn
 from store.tables import CaseRow, LifecycleRow, LifecycleViewRow, utc_now
 
-TURN, BATCH = "sla", 200
+TURN, BATCH = "sla", 50
 HEARTBEAT = timedelta(seconds=30)
 LATER = timedelta(hours=1)  # when a clock that can't be reckoned with is looked at again
 
@@ -27,7 +37,7 @@ log = structlog.get_logger()
 
 
 class ClockSweep:
-    """Looks once a second. The first look reckons every clock anew: what is promised may have changed meanwhile."""
+    """Looks once a second. The first look reckons every clock anew where something else is promised since the last."""
 
     def __init__(self, database: Database, company: Company) -> None:
         self._db = database
@@ -46,14 +56,16 @@ def sweep_clocks(session: Session, company: Company, *, contract: str | None = N
     """Move on every clock that is due, at most a batch, or only those of one contract; returns how many."""
     take_turn(session, TURN)
     moment = utc_now()
-    if anew:
+    if anew and promised_otherwise(session, _fingerprint(company)):
         change(session, update(SlaClockRow).where(col(SlaClockRow.next_at).is_not(None)).values(next_at=0.0))
     begin_case_clocks(session, company)
     stop_case_clocks(session)
     due = select(SlaClockRow).where(col(SlaClockRow.next_at) <= moment.timestamp())
     if contract is not None:
         due = due.where(SlaClockRow.contract == contract)
-    rows = session.exec(due.order_by(col(SlaClockRow.next_at), col(SlaClockRow.id)).limit(BATCH)).all()
+    # one that is just being told of is looked at when that is done
+    query = due.order_by(col(SlaClockRow.next_at), col(SlaClockRow.id)).limit(BATCH).with_for_update(skip_locked=True)
+    rows = session.exec(query, execution_options={"populate_existing": True}).all()
     for row in rows:
         _move_on(session, row, company, moment)
     note_sweep(session, moment)
@@ -66,6 +78,12 @@ def _is_due(session: Session, moment: datetime) -> bool:
     return (
         swept is None or moment - swept > HEARTBEAT or session.exec(due).first() is not None or has_case_news(session)
     )
+
+
+def _fingerprint(company: Company) -> str:
+    """Of everything that says when a clock is due, and whose it is."""
+    said = company.model_dump_json(include={"sla", "hours", "teams", "ownership"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _move_on(session: Session, row: SlaClockRow, company: Company, moment: datetime) -> None:
