@@ -10,6 +10,7 @@ from domain.ports import Health
 from domain.view import Stage
 from starter.case_desk import CaseDesk
 from starter.sla.risk import risk_clock
+from starter.sla.sweep import ClockSweep
 from store.account_health import SqlAccountHealth
 from store.database import Database
 from store.figures import promises
@@ -249,3 +250,15 @@ async def test_the_clock_of_a_risk_stops_when_cs_shows_it(watched: Watched) -> N
     told(False, {"overdue_since": "2027-01-01"})
     await watched.sweep()
     assert (await watched.states())["risk_told"] == "met"
+
+
+async def test_a_changed_target_moves_the_clocks_that_run(watched: Watched) -> None:
+    await watched.won()
+    await ClockSweep(watched.database, watched.company).look()
+    await watched.later(hours=2)
+    assert await watched.states() == {"order_activated": "running"}
+    stricter = a_company(**ALONE, sla=[{"kind": "order_activated", "within": "1h"}])
+    sweep = ClockSweep(watched.database, stricter)
+    assert await sweep.look() == 1
+    assert await watched.states() == {"order_activated": "breached"}
+    assert await sweep.look() == 0, "nothing is due any more"
