@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from contextvars import Context
 
 from domain.call_times import CallBook, CallTimes
 from domain.errors import SourceUnavailable
@@ -20,7 +21,7 @@ class Times:
     def called(self, connection: str, seconds: float, failed: bool) -> None:
         self._untold.setdefault(connection, CallTimes()).add(seconds, failed)
         if self._teller is None or self._teller.done():
-            self._teller = asyncio.get_running_loop().create_task(self._later())
+            self._teller = asyncio.get_running_loop().create_task(self._later(), context=Context())
 
     async def close(self) -> None:
         """Tell what is left."""

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -197,7 +197,7 @@ class Limiter:
     def _work(self) -> None:
         self._news.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+            self._task = asyncio.get_running_loop().create_task(self._serve(), context=Context())
 
     async def _serve(self) -> None:
         # Nothing may be awaited between the last look and the end: nobody starts a second task while this one lives.

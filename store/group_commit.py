@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
@@ -66,7 +67,8 @@ class GroupCommit:
         self._waiting.append(waiting)
         # A loop that was closed may have left its writer behind.
         if self._writer is None or self._writer.done() or self._writer.get_loop() is not loop:
-            self._writer = loop.create_task(self._write_all())
+            # In a context of its own: it writes for everybody, not only for who came first.
+            self._writer = loop.create_task(self._write_all(), context=Context())
         return await waiting.answer
 
     async def _write_all(self) -> None:
