@@ -1,4 +1,4 @@
-"""`python -m bench [storm|gateway|outage|effects|limits|life|pages …]`: run benches, print one table, keep the figures.
+"""`python -m bench [storm|gateway|outage|effects|limits|life|pages|reconcile …]`: run benches, and print one table.
 
 `--small`: the same in a size that takes minutes less, to see that it works.
 """
@@ -29,6 +29,7 @@ from bench.limits import rush
 from bench.outage import outage
 from bench.pages import BARE, pages
 from bench.postgres import own_postgres
+from bench.reconciling import reckoned
 from bench.storm import Storm, storm
 from bench.town import ROOT
 
@@ -60,10 +61,11 @@ class Sizes:
     imported: int
     lives: int
     asks: int
+    reconciled: int
 
 
-LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400)
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40)
+LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400, 10_000)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40, 400)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -221,6 +223,30 @@ def _pages(home: Path, store: str, url: str, sizes: Sizes, seed: int) -> Iterato
         )
 
 
+def the_reconciliation(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
+    per_second = 40
+    found = asyncio.run(reckoned(home, contracts=sizes.reconciled, per_second=per_second, say=_note))
+    told = f"reconcile: {found.contracts} contracts"
+    held = not found.refused and found.most <= per_second
+    reads = ", ".join(f"{number} of {system}" for system, number in sorted(found.reads.items()))
+    return [
+        Figure(
+            f"{told}, in {found.seconds:.0f} s: differences found",
+            f"{found.found} of {found.planted}",
+            "those that were planted",
+            found.found == found.planted,
+        ),
+        Figure(
+            f"{told}: calls in any one second at a door that lets {per_second} in",
+            f"at most {found.most} ({reads}), {found.refused} refused",
+            f"at most {per_second}",
+            held,
+        ),
+        Figure(f"{told}: memory at most", f"{found.megabytes:.0f} MB", "< 300 MB", found.megabytes < 300),
+        Figure(f"{told}: workflows that woke", str(found.woken), "none", not found.woken),
+    ]
+
+
 BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
@@ -230,6 +256,7 @@ BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "import": the_import,
     "life": the_life,
     "pages": the_pages,
+    "reconcile": the_reconciliation,
 }
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import col
 
+from bench.agreed import ENDS, ENTITY, STARTED, Plain
 from domain import keys
 from domain.view import Stage
 from store.database import change
 from store.tables import EffectRow, LifecycleViewRow
-from tests.reconciling.town import ENDS, ENTITY, STARTED, Plain, Town
+from tests.reconciling.town import Town
 
 OTHER = (STARTED + timedelta(days=45)).isoformat()
 LATER = ENDS.replace(year=ENDS.year + 1).isoformat()

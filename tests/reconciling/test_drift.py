@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.client import Client
 
 import wiring
+from bench.agreed import Plain
 from domain.mapping import load_mapping
 from domain.reconciling.difference import CLASSES, Difference, Remedy
 from domain.reconciling.kinds import KINDS
@@ -21,7 +22,7 @@ from starter.reconciling.repairs import Hands, Repairs
 from store.differences import Differences
 from tests.house import EXAMPLES
 from tests.reconciling.drift import PLANTS, pick
-from tests.reconciling.town import Plain, Town, open_town
+from tests.reconciling.town import Town, open_town
 
 COUNT = 500
 TOLD = (
