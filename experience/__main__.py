@@ -14,6 +14,7 @@ from experience.services import Services
 from starter.logs import configure_logging
 from starter.mistakes import Mistake
 from starter.office import Office
+from starter.reconciling.composing import reconciler, repairs
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
 from starter.tracing import configure_tracing, stop_tracing
@@ -32,17 +33,22 @@ async def serve(settings: Settings, database: Database) -> None:
         settings.connection_of("crm"),
         Sources(settings),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(Services(database, office, settings)),
-            host=settings.experience.host,
-            port=settings.experience.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=int(settings.tuning.grace),
+    async with wiring.open_limits(database) as limits, wiring.connect_systems(settings, limits) as systems:
+        landscape = wiring.read_landscape(settings, office.company)
+        performer = wiring.on_demand(database, systems, office.company, landscape)
+        compared = reconciler(settings, database, client, systems)
+        mending = repairs(office, compared, systems, performer.perform)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(Services(database, office, settings, mending)),
+                host=settings.experience.host,
+                port=settings.experience.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=int(settings.tuning.grace),
+            )
         )
-    )
-    await server.serve()
+        await server.serve()
 
 
 def main() -> int:

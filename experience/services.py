@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from starter.office import Office
+from starter.reconciling.repairs import Repairs
 from starter.settings import Settings
 from store.database import Database
 from store.tables import utc_now
@@ -15,7 +16,8 @@ from store.tables import utc_now
 
 @dataclass(frozen=True)
 class Services:
-    """Reads come from `database` and never wake a workflow; commands go through `office`.
+    """Reads come from `database` and never wake a workflow; commands go through `office`, and `repairs` where the
+    process is connected to the outside systems.
 
     `clock` is technical time (UTC): a contract's own time stands in its view.
     """
@@ -23,6 +25,7 @@ class Services:
     database: Database
     office: Office
     settings: Settings
+    repairs: Repairs | None = None
     clock: Callable[[], datetime] = utc_now
 
 

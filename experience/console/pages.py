@@ -16,13 +16,14 @@ from experience.console import (
     portfolio,
     reconciliation,
     renewals,
+    repairing,
     sla,
 )
 from experience.console.assets import VENDOR
 
 PAGES = (
     *(frame, portfolio, lifecycle, doing, cases, case_work),
-    *(renewals, deciding, backlog, sla, leakage, leaders, reconciliation),
+    *(renewals, deciding, backlog, sla, leakage, leaders, reconciliation, repairing),
 )
 
 router = APIRouter(include_in_schema=False)

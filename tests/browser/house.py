@@ -14,9 +14,12 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 from temporalio.client import Client
 
+import wiring
 from experience.app import create_app
 from experience.services import Services
 from starter.office import Office
+from starter.reconciling.composing import reconciler, repairs
+from starter.reconciling.reconciler import Reconciler
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
 from store.tables import utc_now
@@ -44,6 +47,7 @@ class Console:
     office: Office
     url: str
     browser: Browser = field(init=False)
+    reconciler: Reconciler = field(init=False)
     ahead: timedelta = timedelta()
 
     async def win(self, number: str, **changes: Any) -> Life:
@@ -110,7 +114,10 @@ async def open_console(client: Client, home: Path) -> AsyncIterator[Console]:
         settings = _settings(home, port)
         office = Office(house.database, client, house.company, house.mapping, CRM, Sources(settings))
         console = Console(house, post, office, f"http://127.0.0.1:{port}")
-        app = create_app(Services(house.database, office, settings, clock=lambda: utc_now() + console.ahead))
+        performer = wiring.on_demand(house.database, house.systems, house.company, house.landscape)
+        console.reconciler = reconciler(settings, house.database, client, house.systems)
+        mending = repairs(office, console.reconciler, house.systems, performer.perform)
+        app = create_app(Services(house.database, office, settings, mending, lambda: utc_now() + console.ahead))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve())
         await until(lambda: _is_up(server))
@@ -147,7 +154,11 @@ async def _is_up(server: uvicorn.Server) -> bool:
 
 def _settings(home: Path, port: int) -> Settings:
     read = load_settings(EXAMPLES.parent / "tenure.toml", state_dir=home)
-    return read.model_copy(update={"experience": read.experience.model_copy(update={"port": port})})
+    ours = {
+        "experience": read.experience.model_copy(update={"port": port}),
+        "reconciliation": read.reconciliation.model_copy(update={"settle": 0.0}),
+    }
+    return read.model_copy(update=ours)
 
 
 def _free_port() -> int:

@@ -1,0 +1,49 @@
+"""Finance in the browser: a contract whose billing was forgotten is found, explained, and repaired."""
+
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.house import Console
+from tests.house import Life
+from tests.workflow.lives import records
+
+
+async def test_finance_finds_a_contract_whose_billing_was_forgotten_and_repairs_it(console: Console) -> None:
+    life = await console.live("BR-FORGOT")
+    seats = next(line for line in (await life.view()).lines if line.product == "PLATFORM")
+    before = await _line(console, life, seats.id)
+    await _forget(console, life, seats.id)
+    await console.reconciler.run()
+
+    async with console.open("/console/reconciliation") as page:
+        await page.get_by_role("link", name="PLATFORM").or_(page.locator("[data-row] a")).first.click()
+        await page.get_by_role("link", name="Repair it").click()
+        await expect(page.get_by_role("region", name="What it will do")).to_contain_text("bill")
+        assert (await _line(console, life, seats.id))["billing_starts"] is None, "a preview repairs nothing"
+        await page.get_by_label("Reason").fill("the terms were met on the day of the go-live")
+        await page.get_by_role("button", name="Repair it").click()
+        await expect(page.get_by_role("status")).to_be_visible()
+    after = await _line(console, life, seats.id)
+    assert (after["billing_starts"], after["accepted_on"]) == (before["billing_starts"], before["accepted_on"])
+    await console.reconciler.run()
+    async with console.open(f"/console/reconciliation?contract={life.contract}") as page:
+        await expect(page.locator("[data-row]")).to_have_count(0)
+
+
+async def _subscription(console: Console, life: Life) -> dict[str, Any]:
+    kept = await records(console.house, "erp", "subscriptions")
+    return next(one for one in kept if one["contract"] == life.contract)
+
+
+async def _line(console: Console, life: Life, line: str) -> dict[str, Any]:
+    lines: list[dict[str, Any]] = (await _subscription(console, life))["lines"]
+    return next(one for one in lines if one["id"] == line)
+
+
+async def _forget(console: Console, life: Life, line: str) -> None:
+    """Somebody in the ERP takes the billing of a line away."""
+    subscription = await _subscription(console, life)
+    forgotten = {"lines": {line: {"billing_starts": None, "accepted_on": None}}}
+    answer = await console.house.http.patch(f"/erp/records/subscriptions/{subscription['id']}", json=forgotten)
+    answer.raise_for_status()
