@@ -139,6 +139,7 @@ def keep_clocks(session: Session, before: LifecycleView | None, after: Lifecycle
         if name not in known and happened_here and name not in former:
             _begin(session, life, occasion, at)
     for row in known.values():
+        row.account = after.account or row.account  # it may have been merged into another
         _hold(row, after, at)
 
 

@@ -33,14 +33,15 @@ def a_company(**rules: Any) -> Company:
 class Watched:
     """One contract of a store. Its time stands still between two `later`."""
 
-    def __init__(self, database: Database, company: Company) -> None:
+    def __init__(self, database: Database, company: Company, contract: str = CONTRACT) -> None:
         self.database = database
         self.company = company
+        self.contract = contract
         self._shift = timedelta(0)
         self._sequence = 0
         self._run = utc_now()
         self.view = LifecycleView(
-            contract=CONTRACT, stage=Stage.ORDER_ACTIVATION, account="acme", deal="sla", zone="America/New_York"
+            contract=self.contract, stage=Stage.ORDER_ACTIVATION, account="acme", deal="sla", zone="America/New_York"
         )
 
     @property
@@ -55,15 +56,16 @@ class Watched:
         """The deal is won and its order is there. `lines`: what is other on its first line."""
         mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
         document = canonical(payload("salesforce_new_us"), mapping)
+        document["deal_id"] = self.contract.split("/")[1]
         document["lines"] = [{**document["lines"][0], "id": "1", "ends": None, "starts": None, **lines}]
-        await self.database.write(lambda session: add_contract(session, "acme", CONTRACT, document, "test"))
+        await self.database.write(lambda session: add_contract(session, "acme", self.contract, document, "test"))
 
     async def show(self, **changes: Any) -> None:
         """The lifecycle publishes a view."""
         self._sequence += 1
         self.view = LifecycleView.model_validate(self.view.model_dump() | changes | {"as_of": self.now})
         row = ViewRow(
-            contract=CONTRACT,
+            contract=self.contract,
             run_started=self._run,
             sequence=self._sequence,
             view=self.view.model_dump(mode="json"),
@@ -72,7 +74,7 @@ class Watched:
 
     async def activated(self, **changes: Any) -> None:
         """The order is active and onboarding launched."""
-        effects = {keys.activation(CONTRACT): "S-1", keys.onboarding(CONTRACT): "P-1"}
+        effects = {keys.activation(self.contract): "S-1", keys.onboarding(self.contract): "P-1"}
         lines = [{"id": "1", "product": "PLATFORM", "quantity": "1", "billing_rule": "on activation"}]
         known = {"stage": Stage.ONBOARDING, "term": 1, "effects": effects, "lines": lines}
         await self.show(**{**known, "term_starts": self.now.date(), **changes})
@@ -83,13 +85,13 @@ class Watched:
         shift = self._shift.total_seconds()
 
         def move(session: Session) -> None:
-            session.get_one(LifecycleRow, CONTRACT).clock_shift = shift
+            session.get_one(LifecycleRow, self.contract).clock_shift = shift
 
         await self.database.write(move)
         await self.sweep()
 
     async def sweep(self) -> None:
-        await self.database.write(lambda session: sweep_one(session, CONTRACT, self.company))
+        await self.database.write(lambda session: sweep_one(session, self.contract, self.company))
         await self.database.write(lambda session: sweep_clocks(session, self.company))
 
     async def states(self) -> dict[str, str]:
@@ -104,7 +106,7 @@ class Watched:
 
     async def told(self) -> list[str]:
         """What subscribers are told of clocks, in order: the turn and the clock."""
-        bodies = await self.database.read(lambda session: told_by(session, CONTRACT))
+        bodies = await self.database.read(lambda session: told_by(session, self.contract))
         assert [body["sequence"] for body in bodies] == sorted(body["sequence"] for body in bodies)
         turns = [body for body in bodies if "sla_" in body["type"]]
         return [f"{body['type'].split('.')[2]} {body['data']['clock']}" for body in turns]

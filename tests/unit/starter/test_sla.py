@@ -1,19 +1,23 @@
 """SLA clocks from what the store learns to the case, the event and the figures that follow."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from domain.messages import CollectionsChanged
 from domain.ports import Health
 from domain.view import Stage
 from starter.case_desk import CaseDesk
 from starter.sla.risk import risk_clock
-from starter.sla.sweep import ClockSweep
+from starter.sla.sweep import ClockSweep, sweep_clocks
 from store.account_health import SqlAccountHealth
+from store.clocks import SlaClockRow
 from store.database import Database
 from store.figures import promises
+from store.outgoing import told_by
 from store.tables import CaseRow, LifecycleRow, utc_now
 from tests.clocks import CONTRACT, Watched, a_company
 
@@ -262,3 +266,35 @@ async def test_a_changed_target_moves_the_clocks_that_run(watched: Watched) -> N
     assert await sweep.look() == 1
     assert await watched.states() == {"order_activated": "breached"}
     assert await sweep.look() == 0, "nothing is due any more"
+
+
+async def test_no_stop_is_lost_while_the_sweep_is_at_work(database: Database) -> None:
+    """What a lifecycle publishes and what the sweep reckons meet on the same rows, again and again."""
+    company, over = a_company(**ALONE, sla=[{"kind": "order_activated", "within": "0m"}]), asyncio.Event()
+    lives = [Watched(database, company, contract=f"crm/sla-{number}/1") for number in range(12)]
+    for life in lives:
+        await life.won()
+
+    async def sweep() -> None:
+        while not over.is_set():
+            await database.write(lambda session: sweep_clocks(session, company))
+
+    async def activate(life: Watched) -> None:
+        await life.show(paused="a while")
+        await life.show(paused=None)
+        await life.activated(stages={"billing": "off"})
+
+    sweeping = asyncio.create_task(sweep())
+    await asyncio.gather(*(activate(life) for life in lives))
+    over.set()
+    await sweeping
+    while await database.write(lambda session: sweep_clocks(session, company)):
+        pass
+    rows = await database.read(lambda session: session.exec(select(SlaClockRow)).all())
+    assert {(row.kind, row.outcome, row.next_at) for row in rows} == {
+        ("order_activated", "missed", None),
+        ("onboarding_launched", "met", None),
+    }
+    told = await database.read(lambda session: [told_by(session, life.contract) for life in lives])
+    turns = [[body["type"] for body in bodies if "sla_breached" in body["type"]] for bodies in told]
+    assert turns == [["tenure.lifecycle.sla_breached.v1"]] * len(lives)
