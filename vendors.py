@@ -14,6 +14,7 @@ from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.sandbox import SandboxFeed
+from adapters.oauth import OAuth
 from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain.mapping import Mapping as FieldMapping
@@ -172,3 +173,26 @@ def open_adapter(opening: Opening) -> Any:
         return known[vendor](opening)
     except ValueError as error:  # an adapter names the setting, and never its value where that is a secret
         raise SettingsError(f"connections.{opening.name}.{error}") from None
+
+
+def open_reader(client: httpx.AsyncClient, mapping: FieldMapping, reader: Reader) -> CrmReader:
+    return READERS[reader.adapter](client, mapping, reader)
+
+
+def reader_access(settings: Settings, where: str, reader: Reader) -> tuple[OAuth | None, dict[str, str]]:
+    """How a reader shows who it is. `where`: its place in the configuration, for what is wrong with it."""
+    if reader.adapter not in READERS:
+        raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
+    if reader.client_id is not None and reader.client_secret is not None:
+        refresh = reader.refresh_token
+        auth = OAuth(
+            "crm",
+            reader.token_url or reader.base_url.rstrip("/") + TOKEN_PATHS[reader.adapter],
+            client_id=reader.client_id,
+            client_secret=settings.read_secret(reader.client_secret, f"{where}.client_secret"),
+            refresh_token=None if refresh is None else settings.read_secret(refresh, f"{where}.refresh_token"),
+        )
+        return auth, {}
+    if reader.token is not None:
+        return None, {"Authorization": f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"}
+    return None, {}

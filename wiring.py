@@ -2,7 +2,6 @@
 it."""
 
 import asyncio
-import inspect
 import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,11 +26,11 @@ from activities.observing import Observed
 from activities.occasions import Told
 from activities.on_demand import OnDemand
 from activities.pacing import Paced
+from activities.performing import activities_of
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
 from adapters.feeds.postgres_outbox import PostgresOutbox
 from adapters.limits import LimitedTransport
-from adapters.oauth import OAuth
 from adapters.recording.world import RecordingWorld
 from adapters.seen import SeenTransport
 from adapters.timing import Times
@@ -56,7 +55,7 @@ from store.limits import SqlLimits
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
-from vendors import FEEDS, READERS, TOKEN_PATHS, Opening, open_adapter
+from vendors import FEEDS, Opening, open_adapter, open_reader, reader_access
 from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
@@ -204,7 +203,7 @@ async def connect_readers(settings: Settings, limits: Limits | None = None) -> A
                 continue
             if connection.reader is not None:
                 client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
-                readers[name] = _open_reader(settings, name, connection.reader, client)
+                readers[name] = open_reader(client, _mapping_of(settings, name), connection.reader)
             elif connection.adapter == "sandbox":
                 readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
@@ -225,35 +224,20 @@ async def open_connection(
             clients.push_async_callback(close)
         if connection.reader is not None:
             reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
-            adapters.append((_open_reader(settings, name, connection.reader, reads), reads))
+            adapters.append((open_reader(reads, _mapping_of(settings, name), connection.reader), reads))
         yield adapters
 
 
-def _open_reader(settings: Settings, connection: str, reader: Reader, client: httpx.AsyncClient) -> CrmReader:
-    return READERS[reader.adapter](client, _mapping_of(settings, connection), reader)
-
-
 def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:
-    where = f"connections.{connection}.reader"
-    if reader.adapter not in READERS:
-        raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
-    base_url = reader.base_url.rstrip("/")
-    auth, headers = None, {}
-    if reader.client_id is not None and reader.client_secret is not None:
-        token_url = reader.token_url or base_url + TOKEN_PATHS[reader.adapter]
-        refresh = reader.refresh_token
-        auth = OAuth(
-            "crm",
-            token_url,
-            client_id=reader.client_id,
-            client_secret=settings.read_secret(reader.client_secret, f"{where}.client_secret"),
-            refresh_token=None if refresh is None else settings.read_secret(refresh, f"{where}.refresh_token"),
-        )
-    elif reader.token is not None:
-        headers["Authorization"] = f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"
+    auth, headers = reader_access(settings, f"connections.{connection}.reader", reader)
     transport = _transport(settings, connection, limits)
     return httpx.AsyncClient(
-        base_url=base_url + "/", auth=auth, headers=headers, timeout=30, trust_env=False, transport=transport
+        base_url=reader.base_url.rstrip("/") + "/",
+        auth=auth,
+        headers=headers,
+        timeout=30,
+        trust_env=False,
+        transport=transport,
     )
 
 
@@ -400,18 +384,13 @@ def feed_workers(
     lifecycle's slot."""
     if not feeds:
         return []
-    worker = Worker(
-        client,
-        task_queue=f"{task_queue}-feeds",
-        workflows=[ReadChangeFeed],
-        activities=activities_of(FeedActivities(feeds, SqlFeeds(database))),
-        interceptors=[CarriesTraces(), Observed()],
-        graceful_shutdown_timeout=timedelta(seconds=graceful),
-    )
-    return [worker]
-
-
-def activities_of(owner: object) -> list[Callable[..., Any]]:
-    """The methods of an activity class that Temporal may call."""
-    methods = [method for _, method in inspect.getmembers(owner, inspect.ismethod)]
-    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+    return [
+        Worker(
+            client,
+            task_queue=f"{task_queue}-feeds",
+            workflows=[ReadChangeFeed],
+            activities=activities_of(FeedActivities(feeds, SqlFeeds(database))),
+            interceptors=[CarriesTraces(), Observed()],
+            graceful_shutdown_timeout=timedelta(seconds=graceful),
+        )
+    ]

@@ -1,7 +1,8 @@
 """What the activities of all systems share: one step in, the effect under the ledger, one result out."""
 
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -57,3 +58,9 @@ async def perform_once(
         view=request.view,
     )
     return await (effects.once(effect) if taken is None else effects.taken(effect, taken))
+
+
+def activities_of(owner: object) -> list[Callable[..., Any]]:
+    """The methods of an activity class that Temporal may call."""
+    methods = [method for _, method in inspect.getmembers(owner, inspect.ismethod)]
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
