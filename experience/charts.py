@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 Tone = Literal["good", "fair", "watch", "bad", "calm"]
 
-WIDTH = 640
+WIDE, NARROW = 960, 640
 LABEL, ROW, THICK = 150, 30, 18
 PLOT, FOOT, HEAD = 180, 24, 14
 STEPS = (1.2, 1.6, 2, 4, 8, 12)  # times a power of ten: each quarter of them is a whole number
@@ -49,7 +49,7 @@ class Chart:
 def rows(chart: Chart) -> Markup:
     """One lying bar for each label, its series one behind the other, its total at its end."""
     most = max((bar.total for bar in chart.bars), default=0) or 1
-    room = WIDTH - LABEL - 60
+    room = NARROW - LABEL - 60
     parts = []
     for n, bar in enumerate(chart.bars):
         top, left = n * ROW, float(LABEL)
@@ -60,13 +60,13 @@ def rows(chart: Chart) -> Markup:
                 left += width
         drawn.append(_text(left + 6, top + THICK - 4, said(bar.total), "start"))
         parts.append(_linked(bar, Markup().join(drawn)))
-    return _picture(chart, Markup().join(parts), len(chart.bars) * ROW)
+    return _picture(chart, Markup().join(parts), NARROW, len(chart.bars) * ROW)
 
 
 def columns(chart: Chart) -> Markup:
     """One standing bar for each label, from left to right, its series one upon the other."""
     top = nice(max((bar.total for bar in chart.bars), default=0))
-    slot = (WIDTH - 60) / max(1, len(chart.bars))
+    slot = (WIDE - 80) / max(1, len(chart.bars))  # the last label needs room at its right
     parts = [_axis(top)]
     for n, bar in enumerate(chart.bars):
         left, bottom = 56 + n * slot, float(HEAD + PLOT)
@@ -77,13 +77,13 @@ def columns(chart: Chart) -> Markup:
                 drawn.append(_block(left + slot * 0.14, bottom, slot * 0.72, height, series, bar, value, chart.unit))
         parts.append(_linked(bar, Markup().join(drawn)))
         parts.append(_foot(left + slot / 2, n, len(chart.bars), bar.label))
-    return _picture(chart, Markup().join(parts), HEAD + PLOT + FOOT)
+    return _picture(chart, Markup().join(parts), WIDE, HEAD + PLOT + FOOT)
 
 
 def lines(chart: Chart, *, top: float | None = None) -> Markup:
     """One line for each series over the labels; `top` is where the axis ends, such as 100 for a share in percent."""
     highest = top or nice(max((value for bar in chart.bars for value in bar.values), default=0))
-    slot = (WIDTH - 60) / max(1, len(chart.bars))
+    slot = (WIDE - 80) / max(1, len(chart.bars))  # the last label needs room at its right
     parts = [_axis(highest)]
     for index, series in enumerate(chart.series):
         points = [
@@ -96,7 +96,7 @@ def lines(chart: Chart, *, top: float | None = None) -> Markup:
             dot = Markup('<circle class="tone-{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>')
             parts.append(_linked(bar, dot.format(series.tone, x, y, words)))
     parts += [_foot(56 + slot * (n + 0.5), n, len(chart.bars), bar.label) for n, bar in enumerate(chart.bars)]
-    return _picture(chart, Markup().join(parts), HEAD + PLOT + FOOT)
+    return _picture(chart, Markup().join(parts), WIDE, HEAD + PLOT + FOOT)
 
 
 def nice(highest: float) -> float:
@@ -112,18 +112,19 @@ def said(number: float) -> str:
     return f"{number:,.0f}" if number == int(number) or abs(number) >= 100 else f"{number:,.1f}"
 
 
-def _picture(chart: Chart, content: Markup, height: float) -> Markup:
+def _picture(chart: Chart, content: Markup, width: int, height: float) -> Markup:
     if not chart.bars:
         return Markup('<p class="chart-empty">{}: nothing to show yet.</p>').format(chart.title)
     legend = _legend(chart.series) if len(chart.series) > 1 else Markup()
     return Markup(
-        '<figure class="chart"><figcaption>{title}{legend}</figcaption>'
+        '<figure class="chart {size}"><figcaption>{title}{legend}</figcaption>'
         '<div class="chart-scroll" tabindex="0" role="group" aria-label="{title}">'
         '<svg viewBox="0 0 {width} {height:.0f}" role="{role}" aria-label="{words}">{content}</svg></div></figure>'
     ).format(
         title=chart.title,
         legend=legend,
-        width=WIDTH,
+        width=width,
+        size="wide" if width == WIDE else "narrow",
         height=height,
         # an image hides what is in it: the links of one that has some would be lost
         role="group" if any(bar.href for bar in chart.bars) else "img",
@@ -155,7 +156,7 @@ def _axis(top: float) -> Markup:
     parts = []
     for step in range(AXIS_STEPS + 1):
         y = HEAD + PLOT * (1 - step / AXIS_STEPS)
-        parts.append(Markup('<line class="grid" x1="52" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(WIDTH - 4, y=y))
+        parts.append(Markup('<line class="grid" x1="52" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(WIDE - 24, y=y))
         parts.append(_text(46, y + 4, said(top * step / AXIS_STEPS), "end"))
     return Markup().join(parts)
 
