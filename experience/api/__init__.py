@@ -19,6 +19,7 @@ from experience.api import (
     lifecycles,
     reconciliation,
     renewals,
+    repairs,
     sla,
 )
 
@@ -27,7 +28,7 @@ API = "/api/v1"
 CAPABILITIES = (
     *(accounts, activations, backlog, cases, entitlements, exports, figures),
     *(glossary, invoices, lifecycles, reconciliation, renewals, sla),
-    *(case_commands, changes, finance_commands, lifecycle_commands),
+    *(case_commands, changes, finance_commands, lifecycle_commands, repairs),
 )
 
 router = APIRouter()

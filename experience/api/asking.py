@@ -13,6 +13,7 @@ T = TypeVar("T")
 Contract = Annotated[str, Path(description="A contract's id, such as crm/D-1/1")]
 Account = Annotated[str | None, Query(description="An account's id in the CRM")]
 CaseId = Annotated[str, Path(description="A case's id, or the number of its event")]
+DifferenceId = Annotated[str, Path(description="A difference's id, or the beginning of one")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many at most")]
 

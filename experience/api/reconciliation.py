@@ -1,11 +1,9 @@
 """Reconciliation: the differences between CRM, ERP, CS and workflow."""
 
-from typing import Annotated, Literal
-
-from fastapi import Path
+from typing import Literal
 
 from domain.reconciling.difference import Class, Difference, Status, System
-from experience.api.asking import Account, Cursor, Limit, found
+from experience.api.asking import Account, Cursor, DifferenceId, Limit, found
 from experience.api.capability import capability
 from experience.endpoints import endpoint
 from experience.reading import differences as reading
@@ -13,8 +11,6 @@ from experience.reading.frame import Page
 from experience.services import Served
 
 router = capability("reconciliation")
-
-Name = Annotated[str, Path(description="A difference's id, or the beginning of one")]
 
 
 @router.get("/reconciliation")
@@ -46,6 +42,6 @@ async def list_differences(
 
 @router.get("/reconciliation/differences/{difference}")
 @endpoint(owner="finance", permission="reconciliation.read", since="1.0")
-async def show_difference(services: Served, difference: Name) -> reading.DifferenceAnswer:
+async def show_difference(services: Served, difference: DifferenceId) -> reading.DifferenceAnswer:
     """One difference and what was done about it."""
     return found(await reading.difference(services.database, difference), f"no difference {difference}")

@@ -10,6 +10,7 @@ from domain.view import LifecycleView, Stage
 from store.cases import Cases
 from store.commands import CommandRow
 from store.dead_letters import bury
+from store.difference_tables import DifferenceRow
 from store.inbox import Inbox
 from store.tables import CaseRow, InboxRow
 from tests.experience import Experience
@@ -137,3 +138,25 @@ async def test_a_bad_event_is_mended_and_goes_on(experience: Experience) -> None
     assert (again.status_code, again.json()["message"]) == (200, f"event {number} is put back in")
     row = await experience.database.read(lambda session: session.exec(select(InboxRow)).one())
     assert row.state == "received"
+
+
+async def test_a_difference_is_left_for_a_reason_until_a_day(experience: Experience) -> None:
+    row = DifferenceRow(
+        id="diff-left", kind="erp.quantity", klass="quantity", system="erp", owner="finance", sentence="50, not 75"
+    )
+    await experience.database.write(lambda session: session.add(row))
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    path, body = "/reconciliation/differences/diff-left/ignore", {"reason": "credit agreed", "until": tomorrow}
+    assert (await experience.post(path, body | {"until": "2020-01-01"})).status_code == 422
+    left = await experience.post(path, body)
+    assert (left.status_code, left.json()["message"]) == (200, f"it is left until {tomorrow}"), left.text
+    found = await experience.get("/reconciliation/differences/diff-left")
+    assert (found["difference"]["status"], found["difference"]["reason"]) == ("ignored", "credit agreed")
+    assert [note["by"] for note in found["history"]] == ["demo"]
+    assert (await experience.get("/reconciliation/differences"))["items"] == []
+    assert len((await experience.get("/reconciliation/differences", status="any"))["items"]) == 1
+
+
+async def test_a_repair_needs_the_outside_systems(experience: Experience) -> None:
+    wanted = {"remedy": "redrive", "reason": "billing was forgotten"}
+    assert (await experience.post("/reconciliation/differences/diff-none/repair", wanted)).status_code == 404
