@@ -9,20 +9,14 @@ from typing import Any
 
 from temporalio.client import Client
 
-import wiring
 from bench.agreed import Plain
-from domain.mapping import load_mapping
 from domain.reconciling.difference import CLASSES, Difference, Remedy
 from domain.reconciling.kinds import KINDS
 from domain.standins import is_real
-from starter.office import Office
-from starter.reconciling.lives import OfficeLives
 from starter.reconciling.reconciler import Reconciler
-from starter.reconciling.repairs import Hands, Repairs
 from store.differences import Differences
-from tests.house import EXAMPLES
 from tests.reconciling.drift import PLANTS, pick
-from tests.reconciling.town import Town, open_town
+from tests.reconciling.town import Town, open_town, repairs_of
 
 COUNT = 500
 TOLD = (
@@ -55,7 +49,7 @@ async def test_drift_is_found_classified_and_repaired(temporal: Client, tmp_path
         assert first.contracts == COUNT
         assert all(each.klass == KINDS[each.kind].klass and each.owner and each.sentence for each in found)
 
-        repairs = _repairs(town, reconciler)
+        repairs = repairs_of(town, reconciler)
         for each in found:
             if each.kind in BY_HAND:
                 await _by_hand(town, each, planted[each.kind])
@@ -92,14 +86,6 @@ async def _by_hand(town: Town, difference: Difference, of: Plain) -> None:
     for system, each, document in of.documents():
         if (system, each) == ("crm", kind) and document["Id"] == id:
             town.put(system, each, document)
-
-
-def _repairs(town: Town, reconciler: Reconciler) -> Repairs:
-    mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
-    office = Office(town.database, town.client, town.company, mapping, "crm")
-    menders = {name: system.port.records for name, system in town.systems.items()}
-    perform = wiring.on_demand(town.database, town.systems, town.company).perform
-    return Repairs(town.database, reconciler, Hands(perform, menders, OfficeLives(office)))
 
 
 def _holds_its_terms(town: Town, of: Plain, *, new: bool) -> None:

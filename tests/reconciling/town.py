@@ -20,11 +20,16 @@ from adapters.erp.sandbox import SandboxErp
 from bench.agreed import ENTITY, Plain
 from domain import keys
 from domain.company import Company, load_company
+from domain.mapping import load_mapping
 from domain.state import LifecycleState
 from domain.view import Stage
 from sandbox.app import create_app
 from sandbox.box import Box
+from starter.office import Office
+from starter.reconciling.composing import repairs
 from starter.reconciling.reading import Source, Sources
+from starter.reconciling.reconciler import Reconciler
+from starter.reconciling.repairs import Repairs
 from starter.reconciling.runs import CONNECTION, Runs
 from starter.sections import Kind
 from store.database import Database
@@ -132,7 +137,7 @@ async def open_town(client: Client, home: Path, count: int) -> AsyncIterator[Tow
 
     def to(system: str) -> httpx.AsyncClient:
         headers = {"Authorization": "Bearer sandbox"}
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://box/{system}/", headers=headers)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://box/{system}", headers=headers)
 
     async with to("erp") as erp, to("crm") as crm, to("cs") as cs, to("") as http:
         ports: dict[Kind, Any] = {"erp": SandboxErp(erp), "crm": SandboxCrm(crm), "cs": SandboxCs(cs)}
@@ -149,3 +154,11 @@ async def open_town(client: Client, home: Path, count: int) -> AsyncIterator[Tow
         yield town
     await app.state.box.close()
     await asyncio.to_thread(database.close)
+
+
+def repairs_of(town: Town, reconciler: Reconciler) -> Repairs:
+    mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
+    office = Office(town.database, town.client, town.company, mapping, "crm")
+    return repairs(
+        office, reconciler, town.systems, wiring.on_demand(town.database, town.systems, town.company).perform
+    )
