@@ -6,6 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from domain.access import Denied
 from domain.errors import NotFound, SourceUnavailable
 from experience.access import LoginFirst, admit
 from experience.api import API, router
@@ -81,6 +82,10 @@ def _answer_mistakes(app: FastAPI) -> None:
         if "hx-request" in request.headers:  # a part of a page can't be a login
             return Response(headers={"HX-Redirect": error.there})
         return RedirectResponse(error.there, HTTPStatus.SEE_OTHER)
+
+    @app.exception_handler(Denied)
+    async def _denied(_: Request, error: Denied) -> JSONResponse:
+        return problem(HTTPStatus.FORBIDDEN, str(error))
 
     @app.exception_handler(Refusal)
     async def _refused(_: Request, error: Refusal) -> JSONResponse:

@@ -18,7 +18,7 @@ from store.database import Database
 from store.sessions import Sessions
 from store.tokens import Tokens
 
-SESSION = "tenure-session"
+SESSION = "tenure_session"
 PERSON = "person"
 
 

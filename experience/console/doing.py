@@ -109,9 +109,8 @@ def _today(services: Services, life: LifecycleRow, view: LifecycleView) -> date:
 
 
 def _pages(command: Command) -> tuple[Page, Page]:
-    @endpoint(owner="operations", permission="lifecycle.read", since="1.0")
+    @endpoint(owner="operations", permission=command.permission, since="1.0")
     async def show(request: Request, services: Served, contract: str) -> HTMLResponse:
-        asker(request).demand(command.permission)
         return await _show(request, services, command, contract)
 
     @endpoint(owner="operations", permission=command.permission, since="1.0")

@@ -1,5 +1,6 @@
-"""`tenure audit`: who read what is sensitive, who commanded what, and why."""
+"""`tenure audit`, `tenure access`: who read what is sensitive, who commanded what, and why; who may do and see what."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from domain.access import Guarded, Sensitive
 from starter.cli.running import Json, in_store, show
 from starter.cli.times import is_length, parse_length, parse_moment
 from starter.mistakes import Mistake
+from starter.settings import load_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +28,31 @@ class Trail(Guarded):
 
 def register(app: typer.Typer) -> None:
     app.command()(audit)
+    app.command()(access)
+
+
+def access(
+    write: Annotated[Path | None, typer.Option(help="Write the tables of the policy into this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which role may do what, and sees which sensitive fields, by the policy that is configured."""
+    from domain.access.table import as_markdown, rows
+
+    policy = load_settings().access.policy()
+    roles, permissions, classes = rows(policy)
+    if write is not None:
+        write.mkdir(parents=True, exist_ok=True)
+        (write / "table.md").write_text(as_markdown(policy), encoding="utf-8")
+    data = {each[0]: [role for role, yes in zip(roles, each[1:], strict=True) if yes] for each in permissions + classes}
+
+    def text() -> None:
+        for first, lines in (("permission", permissions), ("sensitive field", classes)):
+            table = Table(Column(first, no_wrap=True), *roles)
+            for line in lines:
+                table.add_row(*line)
+            Console().print(table)
+
+    show(as_json, data, text)
 
 
 def audit(

@@ -25,7 +25,7 @@ def _limit(given: Arguments) -> P:
 
 
 OPEN = (
-    *("api", "demo", "events", "glossary", "map check", "reconcile kinds", "simulate", "terms explain"),
+    *("access", "api", "demo", "events", "glossary", "map check", "reconcile kinds", "simulate", "terms explain"),
     *("down", "setup", "status", "up"),
 )
 """What says nothing of any contract, and what only who runs the processes of this machine can do anyhow."""

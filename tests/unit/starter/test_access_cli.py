@@ -139,7 +139,7 @@ def test_a_region_is_all_that_somebody_finds(tenure: Tenure) -> None:
     assert tenure("gerda", "cases", "list")["cases"] == []
     with pytest.raises(Mistake, match="unknown case"):
         tenure("gerda", "cases", "show", "event:1")
-    with pytest.raises(Mistake, match="event.replay is not allowed"):
+    with pytest.raises(Mistake, match=r"event.replay is not allowed"):
         tenure("gerda", "replay", "--contract", "crm/1/1", "--dry-run")
     assert tenure("otto", "replay", "--contract", "crm/1/1", "--dry-run")["dry_run"]
 

@@ -128,7 +128,7 @@ async def test_what_is_not_proven_opens_nothing(experience: Experience, provider
     provider.wrong = LIES[lie]
     back = await logged_in(experience, provider)
     assert back.status_code == 403
-    assert "tenure-session" not in experience.http.cookies
+    assert "tenure_session" not in experience.http.cookies
     assert (await experience.http.get("/console", headers=PAGE)).status_code == 303
 
 
