@@ -3,6 +3,7 @@
 It reads the store alone. The same facts measured twice change nothing.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -16,7 +17,7 @@ from domain.company import Company
 from domain.facts import USAGE
 from domain.measures.delays import Beginning
 from domain.measures.forecasts import Snapshot
-from domain.measures.leakage import Watched, amount_until, leakage, recovered
+from domain.measures.leakage import Leak, Watched, amount_until, leakage, recovered
 from domain.measures.value import annual_value
 from domain.order import ContractSheet
 from domain.policies.validation import parse_order, sheet
@@ -28,7 +29,7 @@ from store.erp_states import ErpStateRow, first_invoice
 from store.facts import facts_of
 from store.leaks import LeakRow, close_leak, keep_leak, open_leaks
 from store.orders import newest_order
-from store.snapshots import BeginningRow, MeasuredRow, take_snapshot, to_measure
+from store.snapshots import MeasuredRow, keep_beginning, take_snapshot, to_measure
 from store.tables import EffectRow, LifecycleRow, LifecycleViewRow, utc_now
 from store.transit import ImportRow
 from store.views import OVER
@@ -36,7 +37,7 @@ from store.views import OVER
 log = structlog.get_logger()
 
 TURN = "measuring"
-BATCH = 100
+BATCH = 50
 
 
 class Known(NamedTuple):
@@ -53,33 +54,54 @@ class Known(NamedTuple):
     today: date
 
 
+class Measured(NamedTuple):
+    """What was measured of a contract. `leaks` None: it was not looked for leakage."""
+
+    known: Known
+    snapshot: Snapshot | None = None
+    beginning: Beginning | None = None
+    leaks: tuple[Leak, ...] | None = None
+
+
 async def measure(database: Database, company: Company) -> int:
-    """Measure a batch of the contracts that have news, or a new day; returns how many."""
-    return await database.write(lambda session: measure_due(session, company, utc_now()))
+    """Measure a batch of the contracts that have news, or a new day; returns how many. It is reckoned before anything
+    is written: nobody waits for the store meanwhile."""
+    found = await database.read(lambda session: measure_due(session, company, utc_now()))
+    if found:
+        await database.write(lambda session: keep_measured(session, found))
+    return len(found)
 
 
-def measure_due(session: Session, company: Company, moment: datetime) -> int:
-    take_turn(session, TURN)
-    due = to_measure(session, moment, BATCH)
-    for contract in due:
-        measure_one(session, contract, company, moment)
-    return len(due)
+def measure_due(session: Session, company: Company, moment: datetime) -> list[Measured]:
+    """Of a batch; nothing is written."""
+    return [measure_one(session, contract, company, moment) for contract in to_measure(session, moment, BATCH)]
 
 
-def measure_one(session: Session, contract: str, company: Company, moment: datetime) -> None:
-    """Everything that is measured of one contract, and that it was. One contract's absurd dates must not keep the
-    others from being measured."""
+def measure_one(session: Session, contract: str, company: Company, moment: datetime) -> Measured:
+    """One contract's absurd dates must not keep the others from being measured."""
     known = _known(session, contract, moment)
     try:
-        take_snapshot(session, _snapshot(known))
-        ordered = _sheet(session, known, company)
-        if ordered is not None:
-            _begin(session, known, ordered, company)
-            if known.state is not None and known.current:
-                _look_for_leakage(session, known, ordered, known.state)
+        ordered, activated = _sheet(session, known, company), activated_on(session, contract)
+        if ordered is None:
+            return Measured(known, _snapshot(known))
+        begun = _beginning(session, known, ordered, activated, company)
+        leaks = _leakage(session, known, ordered, activated)
+        return Measured(known, _snapshot(known), begun, leaks)
     except (ArithmeticError, ValueError) as error:
         log.error("a contract can't be measured", contract=contract, error=type(error).__name__)
-    _measured(session, known)
+        return Measured(known)
+
+
+def keep_measured(session: Session, measured: Iterable[Measured]) -> None:
+    take_turn(session, TURN)
+    for each in measured:
+        if each.snapshot is not None:
+            take_snapshot(session, each.snapshot)
+        if each.beginning is not None:
+            keep_beginning(session, each.known.view.contract, each.beginning)
+        if each.leaks is not None and each.known.state is not None:
+            _keep_leaks(session, each.known, each.leaks, each.known.state)
+        _mark(session, each.known)
 
 
 def _known(session: Session, contract: str, moment: datetime) -> Known:
@@ -119,24 +141,20 @@ def _sheet(session: Session, known: Known, company: Company) -> ContractSheet | 
         return None
 
 
-def _begin(session: Session, known: Known, ordered: ContractSheet, company: Company) -> None:
+def _beginning(
+    session: Session, known: Known, ordered: ContractSheet, activated: date | None, company: Company
+) -> Beginning | None:
     """When the first steps were made, of a contract that was won while Tenure was there."""
     view = known.view
     if view.stage is Stage.CANCELLED or session.get(ImportRow, view.contract) is not None:
-        return
-    found = Beginning(
+        return None
+    return Beginning(
         signed_on=ordered.signed_on,
-        activated_on=activated_on(session, view.contract),
+        activated_on=activated,
         launched_on=_performed_on(session, known, keys.onboarding(view.contract)),
         live_on=view.milestones.get(company.go_live_milestone),
         invoiced_on=first_invoice(session, view.contract),
     )
-    row = session.get(BeginningRow, view.contract)
-    if row is None:
-        session.add(BeginningRow(contract=view.contract, **found.model_dump()))
-    else:
-        row.sqlmodel_update({name: day for name, day in found.model_dump(exclude={"launched_on"}).items() if day})
-        row.launched_on = row.launched_on or found.launched_on
 
 
 def activated_on(session: Session, contract: str) -> date | None:
@@ -157,25 +175,31 @@ def _performed_on(session: Session, known: Known, key: str) -> date | None:
     return civil_date(moment, known.view.zone)
 
 
-def _look_for_leakage(session: Session, known: Known, ordered: ContractSheet, state: PricedState) -> None:
-    view, today = known.view, known.today
-    before = open_leaks(session, view.contract)
+def _leakage(session: Session, known: Known, ordered: ContractSheet, activated: date | None) -> tuple[Leak, ...] | None:
+    """None where the ERP's answer is older than the view, or there is none."""
+    if known.state is None or not known.current:
+        return None
+    low = [row for row in open_leaks(session, known.view.contract) if row.kind == "under_billed"]
     watched = Watched(
-        today=today,
+        today=known.today,
         sheet=ordered,
-        view=view,
-        state=state,
-        activated_on=activated_on(session, view.contract),
-        used_on=_used_on(session, view.contract),
-        low_since={row.line: row.since for row in before if row.kind == "under_billed"},
+        view=known.view,
+        state=known.state,
+        activated_on=activated,
+        used_on=_used_on(session, known.view.contract),
+        low_since={row.line: row.since for row in low},
     )
-    found = leakage(watched)
-    for leak in found:
-        keep_leak(session, view.contract, view.account, leak, today)
-    still = {(leak.kind, leak.line) for leak in found}
-    for row in before:
-        if (row.kind, row.line) not in still:
-            _settle(row, state, today)
+    return leakage(watched)
+
+
+def _keep_leaks(session: Session, known: Known, leaks: Iterable[Leak], state: PricedState) -> None:
+    """What is found now is noted, and what was found and is not any more is settled."""
+    view, found = known.view, {(leak.kind, leak.line): leak for leak in leaks}
+    for row in open_leaks(session, view.contract):
+        if (row.kind, row.line) not in found:
+            _settle(row, state, known.today)
+    for leak in found.values():
+        keep_leak(session, view.contract, view.account, leak, known.today)
 
 
 def _settle(row: LeakRow, state: PricedState, today: date) -> None:
@@ -197,7 +221,7 @@ def _decision(view: LifecycleView) -> Literal["renew", "end"] | None:
     return "renew" if said == "renew" else "end" if said == "end" else None
 
 
-def _measured(session: Session, known: Known) -> None:
+def _mark(session: Session, known: Known) -> None:
     over = known.view.stage in OVER and (known.erp is None or known.erp.settled)
     begins = start_of_day(known.today + timedelta(days=1), known.view.zone)
     session.merge(

@@ -118,6 +118,16 @@ def last_day(session: Session) -> date | None:
     return session.exec(select(func.max(SnapshotRow.day))).one()
 
 
+def keep_beginning(session: Session, contract: str, found: Beginning) -> None:
+    """A day that is known stands until another one is told; that of the launch, which only we have seen, for ever."""
+    row = session.get(BeginningRow, contract)
+    if row is None:
+        session.add(BeginningRow(contract=contract, **found.model_dump()))
+        return
+    row.sqlmodel_update({name: day for name, day in found.model_dump(exclude={"launched_on"}).items() if day})
+    row.launched_on = row.launched_on or found.launched_on
+
+
 def beginnings(session: Session, signed_from: date, signed_until: date) -> dict[str, Beginning]:
     """Of the contracts that were signed on the days from one to another."""
     query = select(BeginningRow).where(

@@ -19,7 +19,7 @@ from domain.ports import Activation, BillingStart, NewCustomer, NewSubscription,
 from domain.view import LifecycleView, LineView, Stage
 from sandbox.app import create_app
 from starter.erp_reading import ErpReading
-from starter.measuring import measure_due
+from starter.measuring import measure
 from store.database import Database
 from store.erp_states import ErpCustomerRow, ErpStateRow
 from store.leaks import LeakRow
@@ -210,7 +210,7 @@ class Books:
         reading = ErpReading(self.database, erps or {"erp": self.erp}, every=timedelta(hours=1))
         while await reading.read():
             pass
-        while await self.database.write(lambda session: measure_due(session, self.company, utc_now())):
+        while await measure(self.database, self.company):
             pass
 
     async def leaks(self) -> list[LeakRow]:

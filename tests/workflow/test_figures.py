@@ -8,7 +8,7 @@ from sqlmodel import Session
 from domain.messages import AmendmentWon, RenewalWon
 from domain.view import Stage
 from starter.erp_reading import ErpReading
-from starter.measuring import measure_due
+from starter.measuring import measure
 from store.leaks import leaks_between
 from store.snapshots import beginnings, snapshots_on
 from store.tables import LifecycleRow, utc_now
@@ -42,7 +42,7 @@ async def sweep(house: House, life: Life) -> None:
     reading = ErpReading(house.database, {"erp": house.systems["erp"].port}, every=timedelta(hours=1))
     while await reading.read():
         pass
-    while await house.database.write(lambda session: measure_due(session, house.company, utc_now())):
+    while await measure(house.database, house.company):
         pass
 
 
