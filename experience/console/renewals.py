@@ -14,7 +14,7 @@ from experience.reading.ahead import RenewalsAhead, Wanted, renewals_ahead
 from experience.services import Served
 
 HERE = "/console/renewals"
-AT_ONCE = 100
+AT_ONCE = 50
 RISKS = ("high", "medium", "low")
 NAMES: tuple[Category | Literal["none"], ...] = (*CATEGORIES, "none")
 SERIES = (
