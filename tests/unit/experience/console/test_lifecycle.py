@@ -49,7 +49,12 @@ async def test_its_story_is_told_and_what_was_made_outside_is_linked(experience:
         created_at=NOW.timestamp(), updated_at=NOW.timestamp(),
     )  # fmt: skip
     await experience.database.write(lambda session: session.add(effect))
-    line: dict[str, Any] = {"business_at": NOW, "kind": "event", "summary": "<script>alert(1)</script> ada@hooli.example", "ref": "x"}
+    line: dict[str, Any] = {
+        "business_at": NOW,
+        "kind": "event",
+        "summary": "<script>alert(1)</script> ada@hooli.example",
+        "ref": "x",
+    }
     await experience.database.write(lambda session: add_line(session, "crm/LP-1/1", **line))
     text = await page(experience)
     assert "/admin/records/erp/customers/cus_7" in text

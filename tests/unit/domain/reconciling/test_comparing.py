@@ -1,0 +1,150 @@
+"""What is no difference, though it looks like one; and what a repair can't do."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bench.agreed import ENDS, PRODUCTS, STARTED, Plain
+from domain import keys
+from domain.ports.records import (
+    AccountRecord,
+    CompanyRecord,
+    CustomerRecord,
+    LineRecord,
+    OpportunityRecord,
+    PlanRecord,
+    RunRecord,
+    SubscriptionRecord,
+)
+from domain.reconciling.comparing import compare
+from domain.reconciling.difference import Difference, Found
+from domain.reconciling.expected import Expected, expected
+from domain.reconciling.ground import Ground, Unrepairable
+from domain.reconciling.kinds import KINDS
+from domain.reconciling.mends import MENDS, words
+from domain.reconciling.outside import Outside
+from domain.reconciling.repairing import repair
+from domain.view import CaseView
+
+OF = Plain(4)
+
+
+def ours(**fields: Any) -> Expected:
+    return expected(OF.view().model_copy(update=fields), OF.document(), ledger=dict.fromkeys(OF.effects, "DONE"))
+
+
+def outside(**fields: Any) -> Outside:
+    """What agrees with the contract, save for some fields of its subscription."""
+    subscription = SubscriptionRecord(
+        id=OF.id("sub"), contract=OF.contract, customer=OF.id("cus"), currency="EUR", status="active", starts=STARTED,
+        ends=ENDS, term=1, lines=tuple(
+            LineRecord(id=line, product=product, quantity=quantity, unit_price=price, billed_from=STARTED)
+            for line, product, quantity, price in PRODUCTS
+        ),
+    )  # fmt: skip
+    deal = OpportunityRecord(
+        id=OF.deal, account=OF.account, outcome="won", contract=OF.contract, status="active",
+        erp_customer=OF.id("cus"), erp_subscription=OF.id("sub"), renewal_date=ENDS,
+    )  # fmt: skip
+    plan = PlanRecord(id=OF.id("plan"), key=None, contract=OF.contract, company=OF.id("company"))
+    return Outside(
+        read=frozenset(("erp", "crm", "cs", "workflow")),
+        customers=[CustomerRecord(id=OF.id("cus"), key=keys.customer(OF.account, "ACME-DE"), account=OF.account)],
+        subscriptions=[subscription.model_copy(update=fields)],
+        accounts=[AccountRecord(id=OF.account)],
+        opportunities=[deal],
+        companies=[CompanyRecord(id=OF.id("company"), account=OF.account)],
+        plans=[plan],
+        runs=[RunRecord(id="w", contract=OF.contract, running=True)],
+    )
+
+
+def kinds(found: list[Found]) -> list[str]:
+    return [each.kind for each in found]
+
+
+def test_what_agrees_is_no_difference() -> None:
+    assert compare(ours(), outside()) == []
+
+
+def test_of_a_system_that_was_not_read_nothing_is_said() -> None:
+    seen = outside()
+    seen.read, seen.subscriptions, seen.companies = frozenset(("crm",)), [], []
+    assert compare(ours(), seen) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "there"),
+    [
+        ({"pending": [keys.amendment(OF.contract, "c1")]}, {"lines": ()}),
+        ({"pending": [keys.term_change(OF.contract, "c1")]}, {"ends": STARTED}),
+        ({"pending": [keys.subscription(OF.contract)]}, {"status": "cancelled"}),
+    ],
+    ids=["an amendment", "another end", "the subscription itself"],
+)
+def test_what_is_under_way_is_not_compared(fields: dict[str, Any], there: dict[str, Any]) -> None:
+    assert compare(ours(), outside(**there)) != []
+    assert compare(ours(**fields), outside(**there)) == []
+
+
+def test_what_waits_for_a_person_is_a_case_already() -> None:
+    case = CaseView(id=keys.billing_start(OF.contract, "2", 1), kind="rejected", title="t", opened_at=datetime.now(UTC))
+    lines = tuple(each.model_copy(update={"billed_from": None}) for each in outside().subscriptions[0].lines)
+    assert kinds(compare(ours(), outside(lines=lines))) == ["erp_billing_missing"] * 3
+    assert compare(ours(cases=[case]), outside(lines=lines)) == []
+
+
+def test_a_line_that_somebody_else_bills_is_not_missed() -> None:
+    view = OF.view()
+    for line in view.lines:
+        line.billed_by = "a reseller"
+    lines = tuple(each.model_copy(update={"billed_from": None}) for each in outside().subscriptions[0].lines)
+    assert compare(ours(lines=view.lines), outside(lines=lines)) == []
+
+
+def test_a_wrong_status_says_all_there_is_to_say() -> None:
+    assert kinds(compare(ours(), outside(status="cancelled", ends=STARTED, lines=()))) == ["erp_cancelled"]
+
+
+def test_a_removed_line_and_a_parent_that_is_no_customer_are_no_differences() -> None:
+    gone = LineRecord(id="9", product="ANALYTICS", quantity=1, ends=STARTED)
+    seen = outside(lines=(*outside().subscriptions[0].lines, gone))
+    seen.customers_of_parent = False
+    e = ours(parent_account="001GROUP")
+    assert {each.kind for each in compare(e, seen)} == {"crm_account_parent", "cs_company_parent"}
+
+
+def test_the_same_difference_has_the_same_name() -> None:
+    [first], [second] = (compare(ours(), outside(currency=currency)) for currency in ("CHF", "USD"))
+    assert first.id == second.id
+    assert first.sentence != second.sentence
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in KINDS.values() if "redrive" not in each.remedies], ids=lambda k: k.name
+)
+def test_what_can_t_be_driven_again_says_so(kind: Any) -> None:
+    with pytest.raises(Unrepairable, match="is not repaired by redrive"):
+        repair(_ground(kind.name), "redrive")
+
+
+def test_mends_survive_being_kept_and_are_told_in_words() -> None:
+    mends = repair(_ground("erp_subscription_missing"), "redrive")
+    assert MENDS.validate_python(MENDS.dump_python(mends, mode="json")) == mends
+    told = [words(each) for each in mends]
+    assert told[0] == "in erp: create the subscription in the ERP"
+    assert told[-1] == f"let {keys.subscription(OF.contract)} stand for what that makes"
+
+
+def _ground(kind: str) -> Ground:
+    at = datetime.now(UTC)
+    difference = Difference(
+        id="diff-1", kind=kind, klass=KINDS[kind].klass, contract=OF.contract, account=OF.account, systems=("erp",),
+        connection="erp", subject=OF.id("sub"), sentence="", ours="", theirs="", owner="finance", status="open",
+        remedies=KINDS[kind].remedies, found_at=at, seen_at=at,
+    )  # fmt: skip
+    e = ours()
+    return Ground(
+        difference=difference, e=e, sharing=[e], revision=1, today=STARTED, by="b", reason="r", key="repair:diff-1:1"
+    )
