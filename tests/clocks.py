@@ -7,6 +7,7 @@ from sqlmodel import Session, select
 
 from domain import keys
 from domain.books import ViewRow
+from domain.calendar import civil_date
 from domain.company import Company, load_company
 from domain.mapping import canonical, load_mapping
 from domain.view import LifecycleView, Stage
@@ -50,7 +51,7 @@ class Watched:
 
     @property
     def today(self) -> date:
-        return self.now.astimezone().date()
+        return civil_date(self.now, self.view.zone)
 
     async def won(self, **lines: Any) -> None:
         """The deal is won and its order is there. `lines`: what is other on its first line."""
@@ -89,6 +90,9 @@ class Watched:
 
         await self.database.write(move)
         await self.sweep()
+
+    async def until(self, instant: datetime) -> None:
+        await self.later(seconds=(instant - self.now).total_seconds())
 
     async def sweep(self) -> None:
         await self.database.write(lambda session: sweep_one(session, self.contract, self.company))

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from domain.calendar import start_of_day
 from domain.messages import CollectionsChanged
 from domain.ports import Health
 from domain.view import Stage
@@ -124,11 +125,12 @@ async def test_billing_counts_from_the_day_on_which_its_rule_is_met(watched: Wat
     starts = (watched.now + timedelta(days=10)).date()
     await watched.won(billing_start=f"on_date:{starts}")
     await watched.activated()
-    await watched.later(days=8)
+    begins = start_of_day(starts, watched.view.zone)
+    await watched.until(begins - timedelta(hours=1))
     assert (await watched.states())["billing_started 1"] == "waiting"
-    await watched.later(days=2.5)
-    assert (await watched.states())["billing_started 1"] in ("running", "warned")
-    await watched.later(days=1)
+    await watched.until(begins + timedelta(hours=12))
+    assert (await watched.states())["billing_started 1"] == "running"
+    await watched.until(begins + timedelta(hours=25))
     assert (await watched.states())["billing_started 1"] == "breached"
     assert await watched.cases() == ["late: billing of a line starts once its rule is met (1)"]
     lines = [{"id": "1", "product": "P", "quantity": "1", "billing_rule": "r", "billing_starts": starts}]
