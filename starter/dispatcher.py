@@ -184,6 +184,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             thawing = Thawing(database, client, settings.landscape)
             asked = {name: system.port for name, system in erps.items()}
             reading = ErpReading(database, asked, every=timedelta(seconds=settings.figures.every))
+
+            async def measured() -> int:
+                """With a breath after each batch: when a day begins, every contract of a zone is due at once."""
+                await measure(database, company)
+                return 0
+
             dispatcher = Dispatcher(
                 database,
                 deliverer,
@@ -194,7 +200,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 thawing=thawing,
                 beside=[
                     reading.read,
-                    lambda: measure(database, company),
+                    measured,
                     ClockSweep(database, company).look,
                     notifier.look,
                 ],

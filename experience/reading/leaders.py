@@ -43,7 +43,7 @@ class Delays(BaseModel):
 
 
 class CurrencyRetention(Guarded):
-    """Retention over the contracts of one currency."""
+    """Retention over the contracts, in one currency, of those who were customers on the first day."""
 
     currency: str
     gross: Decimal | None
@@ -55,10 +55,10 @@ class CurrencyRetention(Guarded):
 class Retention(Guarded):
     """How much of what there was on `since` is there on `until`. Shares: 0.93 is 93 %.
 
-    `gross` and `net` are over all contracts, in the reporting currency, both ends at the rates of the first day, so
-    that rates that move are no growth; null where there is no such currency, or no rate for one of theirs. `customers`:
-    active on the first day; `lost` those that are not any more; `gained` those that came in between. `unpriced`:
-    contracts of which the ERP tells no amount: they are left out of every amount.
+    `gross` and `net` are over all contracts of those who were customers on the first day, in the reporting currency,
+    both ends at the rates of that day, so that rates that move are no growth; null where their currencies can't be
+    added up. `customers`: active on the first day; `lost` those that are not any more; `gained` those that came in
+    between. `unpriced`: contracts of which the ERP tells no amount: they are left out of every amount.
     """
 
     since: date
@@ -155,9 +155,9 @@ def retention(
     was, now = _values(before, merged, unpriced), _values(after, merged, unpriced)
     customers = {_account(each, merged) for each in before if each.active}
     still = {_account(each, merged) for each in after if each.active}
-    currencies = sorted({currency for values in (was, now) for _, currency in values})
-    used = {each: _rate(each, reporting, since) for each in currencies}
-    overall = _overall(was, now, used)
+    kept = {(account, currency): amount for (account, currency), amount in now.items() if account in customers}
+    used = {each: _rate(each, reporting, since) for each in sorted({each for _, each in (*was, *kept)})}
+    overall = _overall(was, kept, used)
     churned = logo_churn(customers, still)
     return Retention(
         since=since,
@@ -170,7 +170,7 @@ def retention(
         gained=len(still - customers),
         opening=money(_total(was), reporting.currency, reporting.rates, since),
         closing=money(_total(now), reporting.currency, reporting.rates, since),
-        by_currency=[_of_currency(each, was, now) for each in currencies],
+        by_currency=[_of_currency(each, was, kept) for each in sorted({each for _, each in was})],
         unpriced=len(unpriced),
         rates=[rate for rate in used.values() if isinstance(rate, Rate)],
     )

@@ -9,16 +9,18 @@ import pytest
 from sqlmodel import Session
 
 from domain.access import default_policy, visible
+from domain.measures.forecasts import Snapshot
 from domain.measures.money import NoRates, read_rates
 from domain.view import ForecastView, Stage
 from experience.reading.forecasts import forecast_against, snapshot_days
-from experience.reading.leaders import leaders, period
+from experience.reading.leaders import leaders, period, retention
 from experience.reading.leakage import Wanted, leaks, sums
 from starter.mistakes import Mistake
 from starter.reporting import Reporting
 from store.database import Database
 from store.difference_tables import DifferenceRow
 from store.migrate import migrate
+from store.snapshots import snapshots_on
 from store.subjects import merge_account
 from tests.figures import BEGIN, GO_LIVE, Books, open_books, platform
 
@@ -195,3 +197,17 @@ async def test_who_sees_no_amounts_sees_the_findings(year: Books) -> None:
     shown: dict[str, Any] = visible(csm, leak)
     assert shown["sentence"] == leak.sentence
     assert (shown["amount"], shown["recovered"], "amount" in shown["masked"]) == (None, None, True)
+
+
+async def test_customers_that_came_in_between_do_not_matter_to_retention(year: Books) -> None:
+    """Nor does their currency."""
+    opening = [each for each in await _on(year, BEGIN) if each.currency == "USD"]
+    closing = await _on(year, END)
+    found = retention(opening, closing, {}, APART, BEGIN, END)
+    assert (found.gross, found.net, found.gained) == (Decimal(1), Decimal(1), 4)
+    assert [each.currency for each in found.by_currency] == ["USD"]
+    assert set(found.closing.by_currency) == {"EUR", "USD"}
+
+
+async def _on(year: Books, day: date) -> list[Snapshot]:
+    return await year.database.read(lambda session: snapshots_on(session, day))
