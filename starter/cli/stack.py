@@ -38,7 +38,7 @@ def up(time_travel: TimeTravel = False, erp: Erp = None, as_json: Json = False) 
         lambda: print(
             f"{'started ' + ', '.join(started) if started else 'it was up already'}\n"
             f"Temporal UI  http://127.0.0.1:{settings.temporal.ui_port}\nGateway      {settings.gateway_url}\n"
-            f"Console      {settings.experience_url}"
+            f"Console      {settings.experience_url}/console\nAPI          {settings.experience_url}/api/v1"
         ),
     )
 

@@ -55,6 +55,7 @@ async def play(settings: Settings, *, as_json: bool) -> int:
     show(as_json, {what: {"wanted": wanted, "found": found} for what, (wanted, found) in proof.items()}, text)
     ui = f"http://127.0.0.1:{settings.temporal.ui_port}/namespaces/default/workflows"
     console.print(
+        f"\nConsole      {settings.experience_url}/console\nAPI          {settings.experience_url}/api/v1"
         f"\nTemporal UI  {ui}\nGateway      {settings.gateway_url}\nSandbox      {settings.sandbox_url}/admin/state"
         + (f"\n{story.erp.name:<12} {story.erp.url}" if settings.erp.system != "sandbox" else "")
     )
