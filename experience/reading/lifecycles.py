@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select, tuple_
 
 from domain.view import LifecycleView, Stage
 from experience.reading.frame import Answer, Page, page_of, position
+from store.board import BoardRow
 from store.database import Database
 from store.tables import LifecycleViewRow
 
@@ -59,20 +60,25 @@ class LifecycleAnswer(Answer):
 
 async def lifecycles(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[LifecycleLine]:
     """By the nearest renewal date, or by contract. Raises Mistake for a cursor that is none."""
-    renews = func.coalesce(col(LifecycleViewRow.renewal_date), LAST)
     by_date = wanted.order == "renewal_date"
-    keys = [renews, col(LifecycleViewRow.contract)] if by_date else [col(LifecycleViewRow.contract)]
-    query = select(LifecycleViewRow).where(*_where(wanted)).order_by(*keys).limit(limit + 1)
+    renews = func.coalesce(col(BoardRow.renewal_date), LAST)
+    keys = [renews, col(BoardRow.contract)] if by_date else [col(BoardRow.contract)]
+    query = select(BoardRow).where(*_where(wanted)).order_by(*keys).limit(limit + 1)
     if cursor is not None:
         after = position(cursor, [date.fromisoformat, str] if by_date else [str])
         query = query.where(tuple_(*keys) > tuple_(*after))
-    rows = await database.read(lambda session: session.exec(query).all())
 
-    def place(row: LifecycleViewRow) -> list[object]:
+    def place(row: BoardRow) -> list[object]:
         return [row.renewal_date or LAST, row.contract] if by_date else [row.contract]
 
-    newest = await database.read(newest_view)
-    return page_of(rows, limit, place, line, {"lifecycles": newest})
+    def read(session: Session) -> Page[LifecycleLine]:
+        rows = session.exec(query).all()
+        shown = [row.contract for row in rows[:limit]]
+        views = select(LifecycleViewRow).where(col(LifecycleViewRow.contract).in_(shown))
+        of = {view.contract: view for view in session.exec(views).all()}
+        return page_of(rows, limit, place, lambda row: line(of[row.contract]), {"lifecycles": newest_view(session)})
+
+    return await database.read(read)
 
 
 async def lifecycle(database: Database, contract: str) -> LifecycleAnswer | None:
@@ -86,7 +92,7 @@ async def lifecycle(database: Database, contract: str) -> LifecycleAnswer | None
 
 def newest_view(session: Session) -> datetime | None:
     """When the last view of any lifecycle was published."""
-    return session.exec(select(func.max(LifecycleViewRow.updated_at))).one()
+    return session.exec(select(func.max(BoardRow.updated_at))).one()
 
 
 def line(row: LifecycleViewRow) -> LifecycleLine:
@@ -100,7 +106,7 @@ def line(row: LifecycleViewRow) -> LifecycleLine:
 
 
 def _where(wanted: Wanted) -> list[Any]:
-    row = LifecycleViewRow
+    row = BoardRow
     where: list[Any] = []
     if wanted.stage is not None:
         where.append(row.stage == wanted.stage.value)
@@ -109,7 +115,7 @@ def _where(wanted: Wanted) -> list[Any]:
     if wanted.contract is not None:
         where.append(col(row.contract).contains(wanted.contract, autoescape=True))
     if wanted.needs_attention is not None:
-        where.append(row.needs_attention == wanted.needs_attention)
+        where.append(row.attention == wanted.needs_attention)
     if wanted.renews_from is not None:
         where.append(col(row.renewal_date) >= wanted.renews_from)
     if wanted.renews_before is not None:

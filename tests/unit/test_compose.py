@@ -71,9 +71,9 @@ def test_it_is_a_compose_file() -> None:
 def test_it_is_the_whole_shape() -> None:
     counted = {
         part: sum(service.get("deploy", {}).get("replicas", 1) for name, service in SERVICES.items() if part in name)
-        for part in ("gateway", "dispatcher", "worker")
+        for part in ("gateway", "experience", "dispatcher", "worker")
     }
-    assert counted == {"gateway": 2, "dispatcher": 2, "worker": 2}
+    assert counted == {"gateway": 2, "experience": 1, "dispatcher": 2, "worker": 2}
     images = {service["image"].partition(":")[0] for service in SERVICES.values()}
     watching = {"prom/prometheus", "grafana/tempo", "grafana/grafana"}
     assert images - watching == {"postgres", "temporalio/server", "temporalio/admin-tools", "temporalio/ui", "tenure"}
