@@ -22,17 +22,25 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 @dataclass
 class Asking:
-    """One request of somebody who may ask it. `shown`: the classes of sensitive data that its answer shows."""
+    """One request of somebody who may ask it. `shown`: the classes of sensitive data that its answer shows; `recorded`:
+    those of which the trail knows."""
 
     request: Request
     principal: Principal
     permission: Permission
     audit: Audit
     shown: set[FieldClass] = field(default_factory=set)
+    recorded: set[FieldClass] = field(default_factory=set)
 
     @property
     def way(self) -> str:
         return "api" if self.request.url.path.startswith("/api/") else "console"
+
+    async def record(self, told: Asked) -> None:
+        """Tell the trail what is shown and not in it yet."""
+        if new := self.shown - self.recorded:
+            await self.audit.record(told, DONE, shown=sorted(new))
+            self.recorded |= new
 
     def told(self, arguments: Mapping[str, Any]) -> Asked:
         """As the trail has it: about what, and why, which a command's body or the header Tenure-Reason says."""
@@ -67,13 +75,12 @@ def veil(answer: T) -> T:
     return found.answer
 
 
-async def show(answer: Any, *, subject: str = "") -> Any:
+async def show(answer: Any) -> Any:
     """The same as plain JSON, told to the trail at once: for an answer that goes out piece by piece."""
     asking = _asking.get()
     found = see(asking.principal, answer)
-    if new := found.shown - asking.shown:
-        asking.shown |= new
-        await asking.audit.record(asking.told({"reason": None}), DONE, shown=sorted(asking.shown))
+    asking.shown |= found.shown
+    await asking.record(asking.told({}))
     return found.answer
 
 
@@ -91,8 +98,7 @@ async def answered(handler: Callable[..., Awaitable[Any]], arguments: Mapping[st
         found = see(asking.principal, answer)
         asking.shown |= found.shown
         answer = _response(asking.request, found.answer, arguments)
-    if asking.shown:
-        await asking.audit.record(told, DONE, shown=sorted(asking.shown))
+    await asking.record(told)
     return answer
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Index, Text
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -109,8 +110,7 @@ class Audit:
         return await self._db.read(lambda session: _wanted(session, wanted, limit))
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which lines: all that is given has to hold. `subject` is a part of it; `before` a line's number."""
 
     actor: str | None = None

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from experience.api import (
     accounts,
     activations,
+    audit,
     backlog,
     case_commands,
     cases,
@@ -26,7 +27,7 @@ from experience.api import (
 API = "/api/v1"
 
 CAPABILITIES = (
-    *(accounts, activations, backlog, cases, entitlements, exports, figures),
+    *(accounts, activations, audit, backlog, cases, entitlements, exports, figures),
     *(glossary, invoices, lifecycles, reconciliation, renewals, sla),
     *(case_commands, changes, finance_commands, lifecycle_commands, repairs),
 )

@@ -42,6 +42,6 @@ async def export_dataset(
 ) -> Response:
     """What is new or has changed since the part before; what somebody may not see is null, as everywhere."""
     part = await export(services.database, dataset, cursor=cursor, limit=limit, at=services.clock())
-    rows = await show(part.rows, subject=dataset)
+    rows = await show(part.rows)
     file, kind = (ndjson(rows), NDJSON) if format == "ndjson" else (parquet(rows, part.model), PARQUET)
     return Response(file, media_type=kind, headers={NEXT: part.next, MORE: str(part.more).lower()})
