@@ -17,7 +17,8 @@ from starter.notifying.channels import Channel, Mail
 from starter.settings import Settings
 from store.notices import Message, Outcome
 
-TIMEOUT = 20.0
+WEBHOOK_TIMEOUT = 8.0  # shorter than what a process has from SIGTERM to SIGKILL
+MAIL_TIMEOUT = 20.0  # mail servers look at a message before they take it
 
 
 class Sent(NamedTuple):
@@ -40,7 +41,7 @@ class Webhook:
     def __init__(self, url: str, form: Callable[[Message], dict[str, Any]]) -> None:
         self._url = url
         self._form = form
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=WEBHOOK_TIMEOUT, follow_redirects=False, trust_env=False)
 
     async def send(self, message: Message) -> Sent:
         try:
@@ -97,9 +98,9 @@ class Post:
     def _connect(self) -> smtplib.SMTP:
         mail, context = self._mail, ssl.create_default_context()
         if mail.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=TIMEOUT, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=MAIL_TIMEOUT, context=context)
         else:
-            server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
+            server = smtplib.SMTP(mail.host, mail.port, timeout=MAIL_TIMEOUT)
         try:
             if mail.tls == "starttls":
                 server.starttls(context=context)
