@@ -10,7 +10,7 @@ from starter.settings import Settings, load_settings
 
 def settings(**connections: dict[str, Any]) -> Settings:
     others = {kind: {"kind": kind} for kind in ("crm", "cs", "support", "usage")}
-    return Settings(connections={"erp": {"kind": "erp"}, **others, **connections})  # type: ignore[arg-type]
+    return Settings(connections={"erp": {"kind": "erp"}, **others, **connections})
 
 
 LOGIN = {"user": "tenure", "password": {"value": "x"}}
@@ -44,5 +44,5 @@ def test_a_run_is_shown_by_the_local_server_or_by_the_one_that_is_named(monkeypa
     assert run_link(local, "acme/crm/D-1/1").endswith("/namespaces/default/workflows/acme%2Fcrm%2FD-1%2F1")
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.example:7233")
     assert run_link(local, "w") == ""
-    elsewhere = Settings(temporal={"ui_url": "https://temporal.example/"})  # type: ignore[arg-type]
+    elsewhere = Settings(temporal={"ui_url": "https://temporal.example/"})
     assert run_link(elsewhere, "w") == "https://temporal.example/namespaces/default/workflows/w"
