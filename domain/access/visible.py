@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -11,6 +13,9 @@ from domain.access.classes import FieldClass, sensitive_fields
 from domain.access.policy import Principal
 
 T = TypeVar("T")
+
+PLAIN = frozenset((str, int, float, bool, type(None), Decimal, date, datetime))
+"""What holds nothing else: most of an answer is of these, and is passed by at once."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class _Veil:
 
     def over(self, value: Any) -> Any:
         """The value itself where nothing of it is hidden."""
+        if type(value) in PLAIN:
+            return value
         if isinstance(value, BaseModel):
             return self._over_model(value)
         if isinstance(value, Mapping):
