@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlmodel import Session, and_, col, func, or_, select
 
 from domain.access import Guarded, Sensitive
+from domain.masking import masked_text
 from experience.reading.frame import Answer, Page, page_of, position
 from experience.services import Services
 from starter.case_desk import CaseDesk
@@ -77,17 +78,18 @@ async def case(services: Services, name: str) -> CaseAnswer:
     row = shown.case
     return CaseAnswer(
         case=case_line(row),
-        reasons=row.reasons,
+        reasons=[masked_text(each) for each in row.reasons],
         mend=row.mend,
-        resolution=row.resolution,
+        resolution=masked_text(row.resolution),
         event=shown.event,
-        history=[Note(at=note.at, by=note.by, what=note.what) for note in shown.history],
+        history=[Note(at=note.at, by=note.by, what=masked_text(note.what)) for note in shown.history],
         freshness={"cases": _newest([row.opened_at, row.resolved_at, *(note.at for note in shown.history)])},
     )
 
 
 def case_line(row: CaseRow) -> CaseLine:
-    return CaseLine.model_validate({name: getattr(row, name) for name in CaseLine.model_fields})
+    values = {name: getattr(row, name) for name in CaseLine.model_fields}
+    return CaseLine.model_validate({**values, "title": masked_text(row.title)})
 
 
 def _newest(moments: Sequence[datetime | None]) -> datetime | None:

@@ -81,3 +81,18 @@ async def test_a_form_of_another_site_commands_nothing(experience: Experience) -
         )
         assert answer.status_code == 403
     assert await trail(experience, kind="command") == []
+
+
+async def test_what_a_case_says_holds_no_personal_data(experience: Experience) -> None:
+    case = CaseRow(
+        id="crm/TRAIL-4/1:k",
+        contract="crm/TRAIL-4/1",
+        kind="k",
+        title="ann@hooli.example",
+        reasons=["bob@hooli.example"],
+    )
+    await experience.database.write(lambda session: session.add(case))
+    for path in (f"/api/v1/cases/{case.id}", "/api/v1/cases", f"/console/cases/{case.id}", "/console/cases"):
+        answer = await experience.http.get(path)
+        assert answer.status_code == 200, path
+        assert "hooli.example" not in answer.text, path
