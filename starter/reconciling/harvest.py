@@ -31,14 +31,15 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "playbooks": PlanRecord,
     "runs": RunRecord,
 }
+# what selects comes first: without statistics SQLite would else read all of a kind, for every contract
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE records (connection TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT, contract TEXT,
-    account TEXT, json TEXT NOT NULL, PRIMARY KEY (connection, kind, id)) WITHOUT ROWID;
-CREATE INDEX records_contract ON records (connection, kind, contract) WHERE contract IS NOT NULL;
-CREATE INDEX records_key ON records (connection, kind, key) WHERE key IS NOT NULL;
-CREATE INDEX records_account ON records (connection, kind, account) WHERE account IS NOT NULL;
+    account TEXT, json TEXT NOT NULL, PRIMARY KEY (id, kind, connection)) WITHOUT ROWID;
+CREATE INDEX records_contract ON records (contract, kind, connection);
+CREATE INDEX records_key ON records (key, kind, connection);
+CREATE INDEX records_account ON records (account, kind, connection);
 """
 _LAST = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FIRST = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"

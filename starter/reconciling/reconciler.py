@@ -1,16 +1,17 @@
 """A run of reconciliation: read everything, compare contract by contract, look again before anything is said."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import get_args
 
 import structlog
 
-from domain.base import Frozen
 from domain.errors import TenureError
 from domain.reconciling.comparing import compare
-from domain.reconciling.difference import Difference, Found, Reconciled
+from domain.reconciling.difference import Difference, Found, Reconciled, System
 from domain.reconciling.expected import Expected, expected
+from domain.reconciling.kinds import kind_of
 from starter.reconciling.harvest import Harvest
 from starter.reconciling.orphans import orphans
 from starter.reconciling.reading import Sources, read_about, read_all
@@ -27,14 +28,8 @@ PAGE = 200
 AT_ONCE = 8
 """Contracts that are looked at again at once; each system's own limits hold besides."""
 HOMES = {"crm": "crm", "erp": "erp", "cs": "cs", "workflow": CONNECTION}
+SYSTEMS: Collection[str] = get_args(System)
 SETTLE = timedelta(seconds=30)
-
-
-class Looked(Frozen):
-    """What one look at some contracts has found. `waiting`: contracts for which something was under way."""
-
-    found: tuple[Found, ...]
-    waiting: int = 0
 
 
 class Reconciler:
@@ -174,18 +169,21 @@ class Reconciler:
         accounts = {each.account for each in new if each.contract is None}
         suspects = [name for name, e in here.items() if name in names or e.account in accounts]
         again = self._expected(await self._db.read(lambda session: of(session, suspects)))
-        still = {each.id: each for each in await self._look_again(again.values())}
+        systems = {kind_of(each.kind).system for each in new}
+        still = {each.id: each for each in await self._look_again(again.values(), systems)}
         return [still.get(each.id, each) for each in found if each.id in old or each.id in still]
 
-    async def _look_again(self, contracts: Iterable[Expected], *, strictly: bool = False) -> list[Found]:
+    async def _look_again(
+        self, contracts: Iterable[Expected], systems: Collection[str] = SYSTEMS, *, strictly: bool = False
+    ) -> list[Found]:
         """The same from what each system says of each contract now. Where one does not answer, nothing is said of the
-        contract; `strictly`: it is raised."""
+        contract; `strictly`: it is raised. `systems`: the kinds that are asked."""
         slots = asyncio.Semaphore(AT_ONCE)
         harvest = Harvest(":memory:")
 
         async def look(e: Expected) -> list[Found]:
             async with slots:
-                read = [name for name in dict.fromkeys(e.connections.values()) if name in self._sources]
+                read = [name for name in self._serving(e) if self._sources[name].system in systems]
                 for name in read:
                     await read_about(self._sources[name], e, harvest)
                 return compare(e, harvest.about(e, self._kinds(e, set(read)), e.connections))
@@ -205,8 +203,12 @@ class Reconciler:
             harvest.close()
         return list({each.id: each for these in found for each in these}.values())
 
+    def _serving(self, e: Expected) -> list[str]:
+        """The connections of a contract that can be listed."""
+        return [name for name in dict.fromkeys(e.connections.values()) if name in self._sources]
+
     def _kinds(self, e: Expected, readable: set[str]) -> set[str]:
-        return {self._sources[name].system for name in e.connections.values() if name in readable}
+        return {self._sources[name].system for name in self._serving(e) if name in readable}
 
     def _read_of(self, contracts: Iterable[Expected], readable: set[str]) -> dict[frozenset[str], list[str]]:
         """The contracts by the systems that could be read of each."""
