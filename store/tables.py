@@ -51,8 +51,7 @@ class InboxRow(SQLModel, table=True):
 
     `state`: received, hint (the record that it names is to be read back first), routed, parked (for a foreign id), dead
     or ignored. `reason` says why in words, `problem` in one of a few, by which dead letters are alike. `original`: the
-    payload before its first correction. `next_try_at` is on the database's clock. `trace`: the W3C traceparent of what
-    took it in.
+    payload before its first correction. `next_try_at` is on the database's clock. `trace`: its W3C traceparent.
     """
 
     __tablename__ = "inbox"
