@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.browser.house import DESK, PHONE, Console
 from tests.house import EXAMPLES
-from tests.workflow.lives import today
+from tests.workflow.lives import records, today
 
 IMAGES = EXAMPLES.parent / "docs" / "images"
 CUSTOMERS = {
@@ -63,6 +63,19 @@ async def _play(console: Console) -> None:
         "contact_email": "a@b.example",
     }
     await console.post.desk.receive("milestone.completed", told, source="cs")
+    await _differ(console)
+
+
+async def _differ(console: Console) -> None:
+    """Somebody changes what the ERP holds of two contracts, and the systems are compared."""
+    contracts = ("crm/PIC-2/1", "crm/PIC-3/1")
+    kept = await records(console.house, "erp", "subscriptions")
+    for subscription in (one for one in kept if one["contract"] in contracts):
+        line = subscription["lines"][1]["id"]
+        changed = {"lines": {line: {"billing_starts": None, "accepted_on": None, "quantity": "49"}}}
+        path = f"/erp/records/subscriptions/{subscription['id']}"
+        (await console.house.http.patch(path, json=changed)).raise_for_status()
+    await console.reconciler.run()
 
 
 async def _first(console: Console, path: str) -> str:
