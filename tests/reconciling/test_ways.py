@@ -1,5 +1,6 @@
 """The ways of a repair, with lifecycles that live: what is taken over, what is linked, what goes on after a failure."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -18,6 +19,7 @@ from domain.view import LifecycleView
 from starter.mistakes import Mistake
 from starter.reconciling.reconciler import Reconciler
 from starter.reconciling.repairs import Repairs
+from starter.reconciling.scheduled import reconcile_by_schedule
 from store.differences import Differences
 from store.tables import LifecycleRow
 from store.views import SqlViews
@@ -178,6 +180,17 @@ async def test_a_workflow_that_the_store_has_lost_is_taken_in(town: Town, desk: 
     assert (row.account, row.deal, row.started) == (of.account, of.deal, True)
     await desk.reconciler.run()
     assert await desk.differences.list(kind="run_orphaned") == []
+
+
+async def test_by_schedule_one_run_is_made_when_it_is_due(town: Town, desk: Desk) -> None:
+    before = await desk.differences.runs(limit=1)
+    stop, last = asyncio.Event(), before[0].id if before else 0
+    work = asyncio.create_task(reconcile_by_schedule(desk.reconciler, timedelta(seconds=0.01), stop))
+    while (run := await desk.differences.last_run()) is None or run.id == last:
+        continue
+    stop.set()
+    await work
+    assert run.contracts > 0
 
 
 async def _closed(desk: Desk, found: Difference, of: Plain) -> str:
