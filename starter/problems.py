@@ -46,4 +46,4 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, __: Exception) -> JSONResponse:
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in the gateway's log")
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in this process's log")
