@@ -141,11 +141,12 @@ def parse_quantities(texts: Sequence[str]) -> dict[str, Decimal]:
     for text in texts:
         name, sign, number = (part.strip() for part in text.partition("="))
         try:
-            quantities[name] = Decimal(number)
+            quantity = Decimal(number)
         except ArithmeticError:
-            sign = ""
-        if not sign or not name:
+            quantity = Decimal("NaN")
+        if not sign or not name or not quantity.is_finite():
             raise Mistake(f"{text!r} is not a quantity; write it as PLATFORM=75, or with a line's id as 2=75")
+        quantities[name] = quantity
     return quantities
 
 

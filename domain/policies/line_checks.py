@@ -7,6 +7,7 @@ from domain.billing import awaited_dates, awaited_milestones
 from domain.calendar import add_months
 from domain.company import Company, Product
 from domain.order import Order, OrderLine, Reason
+from domain.policies.day_checks import in_reach
 from domain.terms import ChargeType, Frequency, StartRule
 
 # A fixed billing date further than this before the signature, or after the first term, is taken for a typing error.
@@ -99,7 +100,7 @@ def _plausible(order: Order) -> tuple[date, date] | None:
     """The days on which billing may start by a fixed date: around signature and first term, a year of slack at each."""
     terms = order.terms
     first = terms.starts_on if terms.start is StartRule.ON_DATE and terms.starts_on else order.signed_on
-    if first is None or not 0 < terms.initial_months <= 120:
+    if first is None or not in_reach(order) or not 0 < terms.initial_months <= 120:
         return None
     earliest = min(first, order.signed_on or first)
     return earliest - SLACK, add_months(first, terms.initial_months) + SLACK

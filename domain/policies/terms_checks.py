@@ -5,6 +5,7 @@ from datetime import date
 
 from domain.calendar import Term, term, zone_exists
 from domain.order import Order, OrderedTerms, Reason
+from domain.policies.day_checks import day_reasons, in_reach
 from domain.terms import ChargeType, ContractKind, StartRule
 
 MAX_MONTHS = 120
@@ -30,12 +31,16 @@ def terms_reasons(order: Order) -> Iterator[Reason]:
         *_notice(order),
         *_free(order),
     )
+    yield from day_reasons(order)
     yield from (Reason(path=f"terms.{field}", message=message) for field, message in found)
     yield from _purchase_order(order)
 
 
 def first_day(order: Order) -> date | None:
-    """The first day of the contract as far as it is known before activation: never after the real one."""
+    """The first day of the contract as far as it is known before activation: never after the real one. None where a
+    day of the order is out of reach, and nothing can be counted from it."""
+    if not in_reach(order):
+        return None
     return order.terms.starts_on if order.terms.start is StartRule.ON_DATE else order.signed_on
 
 
@@ -62,8 +67,9 @@ def _start(order: Order) -> _Found:
     if terms.start is not StartRule.ON_DATE and terms.starts_on is not None:
         message = f"A start date ({terms.starts_on}) is given, but the contract starts {terms.start.value}: "
         yield "starts_on", f"{message}leave it out, or write start = on_date."
-    if terms.starts_on and order.signed_on and abs(terms.starts_on.year - order.signed_on.year) > MAX_YEARS_TO_START:
-        message = f"The contract would start on {terms.starts_on}, years away from its signature: correct one of them."
+    starts, signed = (terms.starts_on, order.signed_on) if in_reach(order) else (None, None)
+    if starts and signed and abs(starts.year - signed.year) > MAX_YEARS_TO_START:
+        message = f"The contract would start on {starts}, years away from its signature: correct one of them."
         yield "starts_on", message
 
 

@@ -107,6 +107,7 @@ def _print_reasons(reasons: list["Reason"]) -> None:
 
 def _facts(order: "Order", company: "Company", activated: str | None, reached: list[str]) -> "BillingFacts":
     from domain.billing import BillingFacts
+    from domain.policies.day_checks import reachable
 
     milestones: dict[str, date] = {}
     for written in reached:
@@ -118,4 +119,6 @@ def _facts(order: "Order", company: "Company", activated: str | None, reached: l
     for option, at in [("--activated", on), *((f"--milestone {name}", at) for name, at in milestones.items())]:
         if at is not None and order.signed_on is not None and at < order.signed_on:
             raise Mistake(f"{option}: {at} is before the signature on {order.signed_on}")
+        if at is not None and not reachable(at):
+            raise Mistake(f"{option}: {at} is too far away to count from")
     return BillingFacts(signed_on=order.signed_on, activated_on=on, milestones=milestones)

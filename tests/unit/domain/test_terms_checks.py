@@ -17,6 +17,7 @@ TRIAL = {
 }
 ONE_OFF = {"terms.kind": "one_off", "terms.renewal_months": None}
 COTERM = {"terms.coterm_with": "crm/006/1", "terms.coterm_ends": "2027-06-30"}
+ON_DATE = {"terms.start": "on_date"}
 SIGNATURE = {"terms.start": "on_signature"}
 PREPAID = {"lines[1].charge": "prepaid", "lines[1].minimum": "MIN-500"}
 
@@ -108,6 +109,15 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
         "let it start before",
     ),
     (ramp((None, "2027-02-01"), ("2027-03-01", None)), "lines[3].starts", "has a gap"),
+    ({**ON_DATE, "terms.starts_on": "2040-06-01"}, "terms.starts_on", "years away from its signature"),
+    ({**ON_DATE, "terms.starts_on": "9999-06-01"}, "terms.starts_on", "between 1970-01-01 and 2200-01-01"),
+    ({"signed_on": "9999-06-01"}, "signed_on", "correct the day"),
+    ({"signed_on": "0001-01-01"}, "signed_on", "correct the day"),
+    ({**COTERM, "terms.coterm_ends": "9999-12-31"}, "terms.coterm_ends", "correct the day"),
+    ({"lines[1].starts": "9999-12-31"}, "lines[1].starts", "correct the day"),
+    ({"lines[1].ends": "9999-12-31"}, "lines[1].ends", "leave it out where there is none"),
+    ({"lines[1].billing_start": "on_date:9999-12-31"}, "lines[1].billing_start", "correct the day"),
+    ({"purchase_order": {"number": "PO-1", "expires_on": "9999-12-31"}}, "purchase_order.expires_on", "leave it out"),
     (ramp((None, "2027-03-01"), ("2027-02-01", None)), "lines[3].starts", "has an overlap"),
 ]
 
