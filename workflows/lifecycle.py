@@ -174,13 +174,20 @@ class CustomerLifecycle(ReconcilingMessages):
 
     async def _renew(self) -> None:
         """The next term in the ERP, with what changes then; it begins on its day. A renewal that the ERP refuses may
-        yet become an end, and one that it does not hold yet may be taken back."""
+        yet become an end, and one that it does not hold yet may be taken back, and decided again at once."""
         s = self._state
         await workflow.wait_condition(lambda: not s.between_legs)
         if not await self._finance.next_term_is_covered():
             return
-        self._lanes.ask(plan.renew_subscription(s))
-        await workflow.wait_condition(lambda: s.renewed or self._ending() or s.decision is None)
+
+        def settled() -> bool:
+            return s.renewed or self._ending() or s.decision is None
+
+        while not settled():
+            step = plan.renew_subscription(s)
+            self._lanes.ask(step)
+            key = step.key
+            await workflow.wait_condition(lambda: settled() or not self._lanes.holds(key))  # noqa: B023
         if s.renewed and (changes := plan.amend_with_renewal(s)):
             self._lanes.ask(changes)
         if s.renewed:

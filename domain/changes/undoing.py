@@ -22,7 +22,7 @@ def undo(state: LifecycleState, change: Undo, name: str, performing: Collection[
     inverse = _inverse(state, record, name, performing)
     put_back(state, record.before, absent=record.after.keys() - record.before.keys())
     state.queue += inverse
-    record.undone_by = name
+    _mark(state, record, name)
 
 
 def given_up(state: LifecycleState, step: Step) -> None:
@@ -38,10 +38,15 @@ def given_up(state: LifecycleState, step: Step) -> None:
     gone = {path for path in record.before.keys() - record.after.keys() if path not in now}
     back = {path: value for path, value in record.before.items() if path in stand | gone}
     put_back(state, back, absent=stand - record.before.keys())
-    record.undone_by = "given up"
+    _mark(state, record, "given up")
+
+
+def _mark(state: LifecycleState, record: ChangeRecord, undone_by: str | None) -> None:
+    """A change stands or is undone; what an undo took back stands where the undo does not, and the other way round."""
+    record.undone_by = undone_by
     if isinstance(record.change, Undo):
-        for each in state.changes:
-            each.undone_by = None if each.id == record.change.change else each.undone_by
+        target = next(each for each in state.changes if each.id == record.change.change)
+        _mark(state, target, record.id if undone_by is None else None)
 
 
 def _newest_revision(state: LifecycleState) -> int:
@@ -56,8 +61,9 @@ def _untouched_since(state: LifecycleState, record: ChangeRecord) -> None:
     moved_on += [path for path in record.before.keys() - record.after.keys() if path in now]
     if not moved_on:
         return
-    later = [each.id for each in state.changes if each.undone_by is None and set(moved_on) & set(each.after)]
-    later = later[later.index(record.id) + 1 :] if record.id in later else later
+    after = state.changes[state.changes.index(record) + 1 :]
+    stand = [each for each in after if each.undone_by is None and not isinstance(each.change, Undo)]
+    later = [each.id for each in stand if set(moved_on) & set(each.after)]
     what = f"{', '.join(later)} builds on it: undo that first" if later else "the contract has moved on since"
     raise Refused(f"{record.id} can't be undone: {what}")
 
@@ -68,7 +74,7 @@ def _inverse(state: LifecycleState, record: ChangeRecord, name: str, performing:
     if state.between_legs:
         raise Refused("it is moving at this moment; move it back when it has arrived")
     if isinstance(record.change, Renew) and state.renewed:
-        raise Refused(f"the ERP holds term {state.term + 1} already; end it with the term, or for cause")
+        raise Refused(f"the ERP holds term {state.term + 1} already; end it for cause, or with that term")
     if asked & state.doubts.keys():
         raise Refused("nobody knows whether the ERP has it; settle its case first")
     waiting = asked & {step.key for step in state.queue}
@@ -89,13 +95,14 @@ def _asked_later(state: LifecycleState, record: ChangeRecord) -> set[str]:
 
 
 def _back(state: LifecycleState, step: Step, name: str) -> Step:
+    """Of the subscription that runs now: after a move it is not the one that the step was made for."""
     match step:
         case AmendSubscription() if billed := [line for line in step.added if line in state.billing]:
             raise Refused(f"billing of line {', '.join(billed)} has started; remove it with tenure amend --remove")
         case AmendSubscription():
             return AmendSubscription(
                 key=keys.amendment(state.contract, name),
-                subscription=step.subscription,
+                subscription=state.subscription or "",
                 effective=step.effective,
                 quantities=step.former,
                 former=step.quantities,
@@ -106,7 +113,7 @@ def _back(state: LifecycleState, step: Step, name: str) -> Step:
         case ChangeTerm():
             return ChangeTerm(
                 key=keys.term_change(state.contract, name),
-                subscription=step.subscription,
+                subscription=state.subscription or "",
                 ends=step.former,
                 former=step.ends,
                 reason=f"{step.reason}: undone",

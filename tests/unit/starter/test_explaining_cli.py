@@ -81,7 +81,7 @@ def test_a_mistake_is_one_line(options: list[str], words: str) -> None:
 def test_a_day_that_nothing_can_be_counted_from_is_a_reason(tmp_path: Path) -> None:
     text = Path(ANNUAL).read_text()
     far = tmp_path / "far.toml"
-    far.write_text(text.replace('start = "on_activation"', 'start = "on_date"\nstarts_on = 9999-06-01'))
+    far.write_text(text.replace('\nstart = "on_activation"', '\nstart = "on_date"\nstarts_on = 9999-06-01'))
     told = explain(str(far))
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith("terms.starts_on: 9999-06-01 is not between")

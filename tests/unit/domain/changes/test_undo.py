@@ -138,6 +138,28 @@ def test_a_change_that_the_erp_refuses_can_be_given_up() -> None:
         assert state.model_dump(exclude=untold) == before.model_dump(exclude=untold)
 
 
+def test_what_is_undone_can_be_made_so_again_and_stands_then() -> None:
+    state = live()
+    give(state, Amend(quantities={"2": Decimal(75)}), "c1")
+    settle(state)
+    give(state, Undo(change="c1"), "u1")
+    settle(state)
+    give(state, Undo(change="u1"), "u2")
+    assert [record.undone_by for record in state.changes] == [None, "u2", None]
+    settle(state)
+    give(state, Undo(change="u2"), "u3")
+    assert [record.undone_by for record in state.changes] == ["u1", None, "u3", None]
+    [back] = state.queue
+    fail(state, back, "REJECTED")
+    dropped(state, back.key, at(TODAY))
+    assert [record.undone_by for record in state.changes] == [None, "u2", None, "given up"]
+    give(state, Amend(quantities={"2": Decimal(80)}), "c2")
+    assert "c1 can't be undone: c2 builds on it" in refused(state, Undo(change="c1"), "u4")
+    give(state, Undo(change="c2"), "u5")
+    give(state, Undo(change="c1"), "u6")
+    assert state.quantities["2"] == 50
+
+
 def test_an_undo_that_the_erp_refuses_leaves_the_change_as_it_was() -> None:
     state = live()
     give(state, Amend(removed=("3",)), "c1")
