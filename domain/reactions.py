@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import TypeAdapter
 
-from domain import calendar, keys, outcomes
+from domain import calendar, keys, outcomes, projection
 from domain.changes.kinds import Amend, AtRenewal, Extend
 from domain.changes.lines import amend as change_lines
 from domain.changes.lines import check_quantity, line_named, take_lines
@@ -214,10 +214,22 @@ def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
     if event.ends is None:
         _amend_lines(state, event, today)
         return
-    for each in (state.model_copy(deep=True), state):
+    tried = state.model_copy(deep=True)
+    for each in (tried, state):
         extend(each, Extend(ends=event.ends), event.deal, today)
         if event.changes:
             _amend_lines(each, event, today)
+        if each is tried:
+            _can_go_on(tried, today)
+
+
+def _can_go_on(state: LifecycleState, today: date) -> None:
+    """Refuses an end from which no calendar counts: whoever looked at the contract would fail, and so its workflow.
+    No history goes past such a one, so this refuses nothing that was accepted before."""
+    try:
+        projection.view(state, calendar.start_of_day(today, state.zone))
+    except (ValueError, OverflowError) as error:
+        raise Refused(f"the contract could not go on from there: {error}") from None
 
 
 def _amend_lines(state: LifecycleState, event: AmendmentWon, today: date) -> None:

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
 
     from domain import calendar, commands, corrections, moving, outcomes, projection, reactions
     from domain.books import VIEWS_PER_TASK, ViewRow
-    from domain.changes import applying
+    from domain.changes import applying, vetting
     from domain.changes.applying import ChangePreview
     from domain.changes.kinds import ChangeContract
     from domain.finance import periods
@@ -117,6 +117,7 @@ class LifecycleMessages(FinanceMessages):
     @end.validator
     def _check_end(self, command: EndContract) -> None:
         refuse(lambda: commands.check_end(self._state, command, self._today()))
+        refuse(lambda: vetting.check_day(self._state, command.on, self._today()))
 
     @workflow.update
     def cancel(self, command: CancelOrder) -> CommandAnswer:
@@ -144,15 +145,12 @@ class LifecycleMessages(FinanceMessages):
     def change(self, command: ChangeContract) -> CommandAnswer:
         """Change the running contract: amend, extend, renew early, give notice, pause, undo … (domain/changes). One at
         a time, each against the state that the former left; the same id again changes nothing."""
-        refuse(lambda: self._check(command))
+        refuse(lambda: applying.check(self._state, command, self._today(), self._lanes.performing))
         return self._answer(applying.apply(self._state, command, self._today(), self._lanes.performing))
 
     @change.validator
     def _check_change(self, command: ChangeContract) -> None:
-        refuse(lambda: self._check(command))
-
-    def _check(self, command: ChangeContract) -> None:
-        applying.check(self._state, command, self._today(), self._lanes.performing)
+        refuse(lambda: vetting.check(self._state, command, self._now(), self._lanes.performing))
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +167,7 @@ class LifecycleMessages(FinanceMessages):
     @workflow.query
     def preview(self, command: ChangeContract) -> ChangePreview:
         """What a change would do. It changes nothing and writes no history."""
-        return applying.preview(self._state, command, self._today(), self._lanes.performing)
+        return vetting.preview(self._state, command, self._now(), self._lanes.performing)
 
     def _view(self) -> LifecycleView:
         return projection.view(self._state, self._now())

@@ -10,7 +10,7 @@ from domain.state import LifecycleState
 
 def give_notice(state: LifecycleState, change: GiveNotice, by: str, today: date) -> None:
     """The customer does not go on: the end follows from the terms."""
-    term = _endable(state)
+    term = endable(state)
     received = change.received_on or today
     if received > today:
         raise Refused(f"a notice can't have been received on {received}; today is {today}")
@@ -31,8 +31,9 @@ def give_notice(state: LifecycleState, change: GiveNotice, by: str, today: date)
 
 
 def terminate(state: LifecycleState, change: Terminate, by: str, today: date) -> None:
-    """Within the term: for convenience as early as the terms allow, for cause on any day."""
-    term = _endable(state)
+    """Within the term: for convenience as early as the terms allow; for cause on any day, also where another term is
+    decided, whose renewal is then given up."""
+    term = endable(state, for_cause=change.ground == "cause")
     if not change.reason.strip():
         raise Refused("an end needs a reason")
     earliest = today if change.ground == "cause" else state.earliest_end(today)
@@ -43,6 +44,10 @@ def terminate(state: LifecycleState, change: Terminate, by: str, today: date) ->
         raise Refused(f"for convenience the contract can't end before {earliest} (notice and minimum term)")
     if term.ends is not None and on > max(term.ends, today):
         raise Refused(f"the term ends on {term.ends}, before {on}")
+    if state.decision is not None and state.decision.outcome == "renew":
+        renewal = keys.renewal(state.contract, state.term + 1)
+        state.queue = [step for step in state.queue if step.key != renewal]
+        state.cases.pop(renewal, None)
     _end_on(state, on, f"{change.reason}, for {change.ground} ({by})")
 
 
@@ -57,13 +62,15 @@ def withdraw_notice(state: LifecycleState) -> None:
         state.decision = None
 
 
-def _endable(state: LifecycleState) -> calendar.Term:
+def endable(state: LifecycleState, *, for_cause: bool = False) -> calendar.Term:
+    """The running term, while no end of the contract and no next term is decided. Raises Refused."""
     term = state.term_now()
     if state.activated_on is None or term is None:
         raise Refused("the order is not activated yet; use tenure cancel")
     if state.ends_on is not None:
         raise Refused(f"the contract ends on {state.ends_on} already")
-    if state.renewed or (state.decision is not None and state.decision.outcome == "renew"):
+    decided = state.renewed or (state.decision is not None and state.decision.outcome == "renew")
+    if decided and not for_cause:
         by = f" ({state.decision.by})" if state.decision else ""
         raise Refused(f"the renewal after term {state.term} is decided{by}")
     return term

@@ -1,5 +1,7 @@
 """Changes to a running contract, on the real server: what the outside holds afterwards."""
 
+import asyncio
+import inspect
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,11 +22,12 @@ from domain.changes.kinds import (
     Pause,
     Renew,
     Resume,
+    Terminate,
     Undo,
     WithdrawNotice,
 )
 from domain.document import apply_fixes
-from domain.messages import CollectionsChanged
+from domain.messages import AmendmentWon, CollectionsChanged
 from tests.house import House, Life
 from tests.workflow.lives import (
     HOOLI,
@@ -100,6 +103,41 @@ async def test_two_amendments_in_the_same_second_are_made_one_after_the_other(ho
     await give(life, Undo(change="a2"), "u")
     await life.until(lambda view: rests(view) and any(key.endswith("u") for key in view.effects))
     assert [list(each["quantities"].values()) for each in await records(house, "erp", "amendments")][-1] == ["60"]
+
+
+async def test_of_two_changes_that_exclude_each_other_in_the_same_moment_one_is_refused(house: House) -> None:
+    """The SDK runs a change's validator and its handler in one go where the handler never awaits. So the second one is
+    vetted against what the first has left, also when both come with one workflow task."""
+    assert not inspect.iscoroutinefunction(CustomerLifecycle.change)
+    life = await serving(house)
+    day = (await clock(life)).date()
+    moved = Move(selling_entity="ACME-US", currency="USD", revision=1, on=day + timedelta(days=10))
+    later = Amend(quantities=seats(60), effective=day + timedelta(days=20))
+    answers = await asyncio.gather(give(life, moved, "m"), give(life, later, "a"), return_exceptions=True)
+    [lost] = [each for each in answers if not isinstance(each, str)]
+    assert isinstance(lost, WorkflowUpdateFailedError)
+    assert "is before it: undo one first" in str(lost.cause)
+
+
+async def test_for_cause_a_contract_ends_though_the_erp_holds_its_next_term(house: House) -> None:
+    life = await renewing(house)
+    await give(life, Renew(), "r")
+    await life.until(lambda view: done(view, "renewal") and rests(view))
+    on = (await clock(life)).date() + timedelta(days=10)
+    await give(life, Terminate(ground="cause", reason="breach", on=on), "t")
+    outcome = await to_end(life, on)
+    assert (outcome.outcome, outcome.terms) == ("ended", 1)
+    held = await subscription(house)
+    assert (held["status"], held["ends"]) == ("ended", on.isoformat())
+
+
+async def test_a_day_that_nobody_reaches_wedges_nothing(house: House) -> None:
+    life = await serving(house)
+    assert "no change names a day after" in await refused(life, Extend(ends=date(9999, 12, 31)))
+    assert "no change names a day after" in str((await foresee(life, Extend(ends=date(9999, 12, 31)))).refused)
+    deal = AmendmentWon(deal="006-far", mode="target", changes={}, ends=date(9999, 12, 31))
+    assert await life.tell(deal) == ["refused"]
+    assert rests(await life.view())
 
 
 async def test_the_same_command_twice_is_one_amendment(house: House) -> None:

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import plan
-from domain.changes.applying import apply, preview
+from domain.calendar import start_of_day
+from domain.changes import vetting
+from domain.changes.applying import apply
 from domain.changes.expected import expected
 from domain.changes.facts import facts_of
 from domain.changes.kinds import (
@@ -94,11 +96,11 @@ class Lived:
         with what happened."""
         command = ChangeContract(id=name, by="csm", change=change)
         before, coming = self.state.model_copy(deep=True), expected(self.state, self.today)
-        seen = preview(self.state, command, self.today)
+        seen = vetting.preview(self.state, command, start_of_day(self.today, self.state.zone))
         assert self.state == before, "a preview changes nothing"
         if seen.refused is not None:
             with pytest.raises(Refused):
-                apply(before, command, self.today)
+                vetting.check(before, command, start_of_day(self.today, self.state.zone))
             return False
         assert apply(self.state, command, self.today) == seen.message
         after = expected(self.state, self.today)
@@ -146,6 +148,8 @@ def test_whatever_is_changed_the_contract_stays_whole(
         assert len({line.id for line in state.known.lines}) == len(state.known.lines)
         assert state.quantities.keys() == {line.id for line in state.known.lines}
         assert all(quantity > 0 for quantity in state.quantities.values())
+        for line in state.known.lines:
+            assert line.starts is None or line.ends is None or line.starts <= line.ends, "no line ends before it begins"
         carried = state.model_dump_json()
         assert LifecycleState.model_validate_json(carried).model_dump_json() == carried, "it survives continue-as-new"
 
