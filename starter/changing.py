@@ -146,6 +146,8 @@ def parse_quantities(texts: Sequence[str]) -> dict[str, Decimal]:
             quantity = Decimal("NaN")
         if not sign or not name or not quantity.is_finite():
             raise Mistake(f"{text!r} is not a quantity; write it as PLATFORM=75, or with a line's id as 2=75")
+        if name in quantities:
+            raise Mistake(f"{name} is given twice, {quantities[name]} and {quantity}: decide")
         quantities[name] = quantity
     return quantities
 

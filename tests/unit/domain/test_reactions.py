@@ -228,3 +228,8 @@ def test_what_the_erp_says_of_the_subscription_is_kept_as_it_is_told_last() -> N
     assert (state.erp_status, state.erp_entitled, state.erp_ends) == ("active", False, None)
     tell(state, SubscriptionReported(status="ended", ends=ENDS), SubscriptionReported(), since=2)
     assert (state.erp_status, state.erp_entitled, state.erp_ends) == ("active", True, None)
+
+
+def test_a_deal_that_ends_where_no_calendar_counts_is_refused() -> None:
+    won = AmendmentWon(deal="006-far", mode="target", changes={}, ends=date(9999, 12, 31))
+    assert refused(live(), won) == "the contract could not go on from there: year 10000 is out of range"

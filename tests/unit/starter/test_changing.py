@@ -16,3 +16,8 @@ def test_quantities_are_read_by_line_or_product() -> None:
 def test_what_is_no_quantity_is_a_mistake(text: str) -> None:
     with pytest.raises(Mistake, match="is not a quantity"):
         parse_quantities([text])
+
+
+def test_a_line_has_one_quantity() -> None:
+    with pytest.raises(Mistake, match="PLATFORM is given twice, 60 and 70"):
+        parse_quantities(["PLATFORM=60", "PLATFORM=70"])
