@@ -30,6 +30,7 @@ from domain.changes.kinds import (
     WithdrawNotice,
 )
 from domain.changes.lines import line_named
+from domain.changes.undo_checks import check_not_ending, check_undo
 from domain.refused import Refused
 from domain.state import LifecycleState
 from domain.steps import AmendSubscription, ChangeTerm
@@ -122,7 +123,10 @@ def _check_change(state: LifecycleState, change: Change, today: date, performing
         case Terminate(ground="cause"):
             _check_renewal_at_rest(state, performing)
         case WithdrawNotice():
+            check_not_ending(state)
             _check_decision_stands(state)
+        case Undo():
+            check_undo(state, change)
 
 
 def _check_amendment(state: LifecycleState, change: Amend, effective: date) -> None:
