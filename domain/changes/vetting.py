@@ -4,7 +4,7 @@ A handler runs again on replay and must answer as it did; a validator does not. 
 here, and a history in which it was once accepted replays as it was.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from domain.changes.lines import line_named
 from domain.changes.undo_checks import check_not_ending, check_undo
 from domain.refused import Refused
 from domain.state import LifecycleState
-from domain.steps import AmendSubscription, ChangeTerm
+from domain.steps import AmendSubscription, ChangeTerm, Step
 
 FARTHEST_YEARS = 50
 """No change names a day that is farther away than this from the contract's first day, or from today."""
@@ -56,7 +56,7 @@ def check(state: LifecycleState, command: ChangeContract, now: datetime, perform
         raise
     except (ValueError, OverflowError) as error:
         raise Refused(f"the contract could not go on from there: {error}") from None
-    _check_change(state, command.change, today, performing)
+    _check_change(state, after, command.change, today, performing)
     if isinstance(command.change, Undo):
         _check_undo(state, after, command.change, today)
     if after.sheet is not None and after.activated_on is not None:
@@ -114,10 +114,14 @@ def _days(change: Change) -> Iterator[date | None]:
             yield change.until
 
 
-def _check_change(state: LifecycleState, change: Change, today: date, performing: Collection[str]) -> None:
+def _check_change(
+    state: LifecycleState, after: LifecycleState, change: Change, today: date, performing: Collection[str]
+) -> None:
     match change:
         case Amend():
             _check_amendment(state, change, change.effective or today)
+            if change.removed:
+                _check_lines_last(after)
         case GiveNotice(received_on=date() as received) if received < state.known.signed_on:
             raise Refused(f"notice received on {received} is older than the signature, {state.known.signed_on}")
         case Terminate(ground="cause"):
@@ -141,11 +145,18 @@ def _check_amendment(state: LifecycleState, change: Amend, effective: date) -> N
         for made in _amendments(state):
             if line.id in made.lines and effective < made.on:
                 raise Refused(
-                    f"{made.name} changes line {line.id} from {made.on} on: undo that first, or name a day from then on"
+                    f"{made.name} changes line {line.id} from {made.on} on: name a day from then on{made.undone}"
                 )
     same = all(quantity == state.quantities[named[name].id] for name, quantity in change.quantities.items())
     if same and not change.added and not change.removed:
         raise Refused("it changes nothing")
+
+
+def _check_lines_last(after: LifecycleState) -> None:
+    """Also of the lines that stay, none may be left on some later day of the term."""
+    term, ends = after.term_now(), [line.ends or date.max for line in after.known.lines]
+    if term is not None and max(ends) < (term.ends or date.max):
+        raise Refused(f"no line would be left from {max(ends)} on; end the contract instead")
 
 
 def _check_renewal_at_rest(state: LifecycleState, performing: Collection[str]) -> None:
@@ -217,22 +228,35 @@ def _check_end_comes_back(
 
 
 class _Amendment(NamedTuple):
-    """One that stands: what changes which lines, from which day on."""
+    """One that stands: what changes which lines, from which day on. `undone`: how it could be gone."""
 
     name: str
     on: date
     lines: frozenset[str]
+    undone: str = ""
+
+    @property
+    def effective(self) -> str:
+        return f"{self.name} is effective on {self.on}"
 
 
 def _amendments(state: LifecycleState) -> Iterator[_Amendment]:
     """Those that were made as changes; of those that deals won, and of the renewal's, those that are on their way."""
     ours = {step.key for record in state.changes for step in record.steps}
     stands = [record for record in state.changes if record.undone_by is None and not isinstance(record.change, Undo)]
-    named = [(record.id, step) for record in stands for step in record.steps]
-    named += [(step.key, step) for step in (*state.queue, *state.doubts.values()) if step.key not in ours]
-    for name, step in named:
-        if isinstance(step, AmendSubscription):
-            yield _Amendment(name, step.effective, frozenset({*step.quantities, *step.added, *step.removed}))
+    for record in stands:
+        yield from (_amendment(step, record.id, f", or undo {record.id} first") for step in _steps(record.steps))
+    for step in _steps((*state.queue, *state.doubts.values())):
+        if step.key not in ours:
+            yield _amendment(step, step.key)
+
+
+def _amendment(step: AmendSubscription, name: str, undone: str = "") -> _Amendment:
+    return _Amendment(name, step.effective, frozenset({*step.quantities, *step.added, *step.removed}), undone)
+
+
+def _steps(steps: Iterable[Step]) -> Iterator[AmendSubscription]:
+    return (step for step in steps if isinstance(step, AmendSubscription))
 
 
 def _contradictions(state: LifecycleState) -> Iterator[str]:
@@ -245,12 +269,12 @@ def _contradictions(state: LifecycleState) -> Iterator[str]:
     if moving is not None:
         for made in amendments:
             if made.on > moving.on:
-                yield f"{made.name} is effective on {made.on}, and the move on {moving.on} is before it: undo one first"
+                yield f"{made.effective}, and it would move on {moving.on}: choose another day{made.undone}"
     if term is None or term.ends is None:
         return
     for made in amendments:
         if made.on >= term.ends:
-            yield f"{made.name} is effective on {made.on}, and the term would be over on {term.ends}: undo that first"
+            yield f"{made.effective}, and the term would be over on {term.ends}: choose another day{made.undone}"
     if moving is not None and moving.on >= term.ends:
         yield f"it moves on {moving.on}, and the term would be over on {term.ends}: undo the move first"
     yield from _at_renewal(state, term.ends)

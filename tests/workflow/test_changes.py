@@ -116,7 +116,7 @@ async def test_of_two_changes_that_exclude_each_other_in_the_same_moment_one_is_
     answers = await asyncio.gather(give(life, moved, "m"), give(life, later, "a"), return_exceptions=True)
     [lost] = [each for each in answers if not isinstance(each, str)]
     assert isinstance(lost, WorkflowUpdateFailedError)
-    assert "is before it: undo one first" in str(lost.cause)
+    assert "and it would move on" in str(lost.cause)
 
 
 async def test_for_cause_a_contract_ends_though_the_erp_holds_its_next_term(house: House) -> None:

@@ -24,8 +24,9 @@ from domain.changes.kinds import (
     Undo,
     WithdrawNotice,
 )
+from domain.messages import AmendmentWon
 from domain.outcomes import done
-from domain.reactions import begin_next_term
+from domain.reactions import begin_next_term, react
 from domain.refused import Refused
 from domain.state import Decision, LifecycleState
 from domain.steps import Performed
@@ -102,7 +103,9 @@ def test_notice_is_not_older_than_the_signature() -> None:
 def test_amendments_of_a_line_are_made_in_the_order_of_their_days() -> None:
     state = live()
     give(state, seats(75, AHEAD), "a1")
-    assert "a1 changes line 2 from 2027-09-01 on: undo that first" in refused(state, seats(60, date(2027, 6, 1)))
+    assert "a1 changes line 2 from 2027-09-01 on: name a day from then on, or undo a1" in refused(
+        state, seats(60, date(2027, 6, 1))
+    )
     assert "a1 changes line 2" in refused(state, Amend(removed=("2",)))
     give(state, Amend(removed=("3",)), "a2")
     settle(state)
@@ -113,10 +116,17 @@ def test_amendments_of_a_line_are_made_in_the_order_of_their_days() -> None:
 
 def test_an_amendment_of_a_deal_that_is_on_its_way_is_one_too() -> None:
     state = live()
-    deal = state.model_copy(deep=True)
-    give(deal, seats(75, AHEAD), "006-DEAL")
-    state.queue, state.quantities = deal.queue, deal.quantities
-    assert "006-DEAL changes line 2 from 2027-09-01" in refused(state, seats(60))
+    react(state, AmendmentWon(deal="006-up", mode="target", changes={"PLATFORM": Decimal(75)}, effective=AHEAD), TODAY)
+    assert "006-up changes line 2 from 2027-09-01 on: name a day from then on" in refused(state, seats(60))
+    assert "006-up is effective on 2027-09-01, and it would move on 2027-07-01" in refused(state, MOVE)
+
+
+def test_a_line_is_left_on_every_day_of_the_term() -> None:
+    state = live()
+    give(state, Amend(removed=("2", "3"), effective=AHEAD), "a1")
+    assert "no line would be left from 2027-09-01 on" in refused(
+        state, Amend(removed=("1",), effective=date(2027, 6, 1))
+    )
 
 
 def test_an_amendment_changes_something_and_what_has_begun() -> None:
@@ -162,7 +172,10 @@ def test_a_line_that_changes_at_the_renewal_is_not_undone_from_under_it() -> Non
 def test_a_move_takes_no_amendment_forward() -> None:
     state = live()
     give(state, seats(75, AHEAD), "a1")
-    assert "a1 is effective on 2027-09-01, and the move on 2027-07-01 is before it" in refused(state, MOVE)
+    assert (
+        "a1 is effective on 2027-09-01, and it would move on 2027-07-01: choose another day, or undo a1 first"
+        in refused(state, MOVE)
+    )
     give(state, Undo(change="a1"), "u")
     give(state, seats(60), "a2")
     give(state, MOVE, "m")
