@@ -9,7 +9,7 @@ import pytest
 from domain import calendar
 from domain.company import Company
 from domain.explain import Topic
-from domain.explaining.standing import standing_calendar
+from domain.explaining.standing import AHEAD, standing_calendar
 from domain.policies.validation import lines_of, parse_order
 from domain.view import LifecycleView, Stage
 
@@ -25,7 +25,7 @@ def test_it_goes_on_from_the_term_that_runs(examples: Path, company: Company, nu
     view = LifecycleView(contract="crm/d/1", stage=Stage.SERVING, term=number, term_starts=running.starts)
     told = standing_calendar(view, order.model_copy(update={"terms": terms}), lines_of(order, company))
     begun = [entry.on for entry in told if entry.topic is Topic.TERM and "begins" in entry.what]
-    assert begun == [calendar.term(terms, ACTIVATED, each).starts for each in range(number, number + 3)]
+    assert begun == [calendar.term(terms, ACTIVATED, each).starts for each in range(number, number + 1 + AHEAD)]
     assert not [entry for entry in told if entry.on is None and entry.topic is not Topic.BILLING]
     minimum = [entry.on for entry in told if entry.topic is Topic.MINIMUM]
     assert minimum in ([], [date(2027, 11, 30)])
