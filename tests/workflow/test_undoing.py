@@ -1,15 +1,17 @@
 """What is undone, and what is not any more, while the ERP is held up: the outside holds what the lifecycle says."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 
-from domain.changes.kinds import Amend, Change, ChangeContract, End, Terminate, Undo, WithdrawNotice
+from domain.changes.kinds import Amend, Change, ChangeContract, End, Renew, Terminate, Undo, WithdrawNotice
 from domain.messages import RetryStep
 from store.ledger import SqlLedger
 from tests.house import House, Life
-from tests.workflow.lives import clock, records, refusal, rests, serving
+from tests.workflow.lives import clock, done, records, refusal, rests, serving, to_day
 from workflows.lifecycle import CustomerLifecycle
 
 CAUSE = Terminate(ground="cause", reason="breach")
@@ -72,3 +74,35 @@ async def test_an_end_that_is_still_ahead_is_undone_while_the_erp_is_frozen_and_
     [subscription] = await records(house, "erp", "subscriptions")
     assert subscription["status"] == "active"
     assert not await records(house, "erp", "endings")
+
+
+async def test_a_renewal_that_is_undone_and_decided_again_in_one_breath_is_made_once(house: House) -> None:
+    life = await serving(house)
+    await held_up(house, life, "frozen")
+    await give(life, Renew(early=True), "r")
+    both = give(life, Undo(change="r"), "u"), give(life, Renew(early=True), "again")
+    undone, again = await asyncio.gather(*both, return_exceptions=True)
+    assert undone is None
+    if isinstance(again, WorkflowUpdateFailedError):  # it has overtaken the undo
+        await give(life, Renew(early=True), "again")
+    await goes_on(house, life)
+    await life.until(lambda view: done(view, "renewal") and rests(view))
+    [subscription] = await records(house, "erp", "subscriptions")
+    assert subscription["term"] == 2
+
+
+async def test_an_end_for_cause_sets_a_renewal_aside_and_undone_it_brings_it_back(house: House) -> None:
+    life = await serving(house)
+    starts = (await clock(life)).date() + timedelta(days=30)
+    await give(life, Renew(starts=starts, months=6), "r")
+    await life.until(lambda view: done(view, "renewal") and rests(view))
+    await give(life, CAUSE.model_copy(update={"on": starts - timedelta(days=10)}), "e")
+    await life.until(lambda view: view.stage == "ending")
+    assert "tenure undo e brings it back" in await refused(life, WithdrawNotice())
+    await give(life, Undo(change="e"), "u")
+    await to_day(life, starts)
+    await life.until(lambda view: view.term == 2 and rests(view))
+    assert not await records(house, "erp", "endings")
+    await give(life, CAUSE, "e2")
+    assert (await life.handle.result()).outcome == "ended"
+    assert len(await records(house, "erp", "endings")) == 1
