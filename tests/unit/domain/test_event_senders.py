@@ -1,6 +1,6 @@
 """Who sends what a schema allows is never refused: documents drawn from each event's schema are read by its model."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -37,7 +37,12 @@ def drawn(schema: dict[str, Any]) -> Drawn:
     if kind in ("integer", "number"):
         return number(schema)
     if kind == "string":
-        return day(schema) if schema.get("format") == "date" else st.text(text, min_size=schema.get("minLength", 0))
+        match schema.get("format"):
+            case "date":
+                return day(schema)
+            case "date-time":
+                return st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+        return st.text(text, min_size=schema.get("minLength", 0))
     if kind == "array":
         return st.lists(drawn(schema["items"]), max_size=3)
     assert kind == "object", schema
