@@ -27,6 +27,7 @@ from domain.company import Company
 from domain.keys import lifecycle_id
 from domain.mediation import LEVELS, news, standing
 from domain.view import LifecycleView
+from starter.sla.telling import SLA
 from store.tables import CaseRow, DeliveryRow, EffectRow, FactRow, InboxRow, OrderRow, ToldRow
 from workflows.lifecycle import CustomerLifecycle
 
@@ -293,7 +294,8 @@ def _restless(session: Session) -> dict[str, int]:
 
 
 def _kept(session: Session, company: Company) -> dict[str, Ending]:
-    """What the store holds of each contract. A level that was told as it stands without any fact is as good as none."""
+    """What the store holds of each contract. A level that was told as it stands without any fact is as good as none,
+    and whether a promise was kept in time is the way, not the place."""
     unspoken = {level: news(standing(level, [], date.max, company)) for level in LEVELS}
     kept: dict[str, Ending] = defaultdict(lambda: {"told": {}, "facts": [], "cases": [], "refused": [], "order": {}})
     for told in session.exec(select(ToldRow)):
@@ -303,7 +305,8 @@ def _kept(session: Session, company: Company) -> dict[str, Ending]:
         kept[fact.contract]["facts"].append([fact.kind, fact.entity_id, fact.version, fact.data])
     for order in session.exec(select(OrderRow).order_by(col(OrderRow.revision))):
         kept[order.contract]["order"] = {**order.document, "deal_version": ""}
-    for case in session.exec(select(CaseRow).where(CaseRow.state == "open").order_by(col(CaseRow.id))):
+    open_now = select(CaseRow).where(CaseRow.state == "open", CaseRow.kind != SLA)
+    for case in session.exec(open_now.order_by(col(CaseRow.id))):
         kept[case.contract or ""]["cases"].append([case.id, case.title, case.reasons])
     for row in session.exec(select(DeliveryRow).where(DeliveryRow.state == "refused")):
         kept[row.stream]["refused"].append([row.kind, row.answer])

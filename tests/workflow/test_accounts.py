@@ -203,7 +203,7 @@ async def test_a_merge_during_the_renewal_ends_in_one_renewal_of_the_surviving_a
     case = (await life.view()).cases[0]
     await life.handle.execute_update(CustomerLifecycle.retry_step, RetryStep(case=case.id, by="ops"))
     view = await life.until(
-        lambda view: "renewal-opportunity:" in str(view.effects) and "playbook:" in str(view.effects)
+        lambda view: "renewal-opportunity:" in str(view.effects) and "playbook:" in str(view.effects), 60
     )
     made = [each for each in await records(house, "crm", "opportunities") if "Renewal" in str(each.get("Name"))]
     assert [each["AccountId"] for each in made] == [acc(house, "two")]
