@@ -69,7 +69,7 @@ def endpoint(
 
     def mark(handler: F) -> F:
         if permission == PUBLIC:
-            handler.__endpoint__ = declared  # type: ignore[attr-defined]
+            handler.__endpoint__ = declared  # type: ignore[attr-defined]  # read by `declared`
             return handler
         if not iscoroutinefunction(handler):
             raise TypeError(f"{handler.__name__} has to be async: what lies around it waits for the store")
@@ -78,7 +78,7 @@ def endpoint(
         async def guarded(**arguments: Any) -> Any:
             return await answered(handler, arguments)
 
-        guarded.__endpoint__ = declared  # type: ignore[attr-defined]
+        guarded.__endpoint__ = declared  # type: ignore[attr-defined]  # read by `declared`
         return cast(F, guarded)
 
     return mark

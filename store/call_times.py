@@ -60,7 +60,7 @@ class SqlCallTimes:
 
 def call_times(session: Session, *, last: float | None = None) -> dict[str, CallTimes]:
     """By connection: since ever, or of the `last` seconds (full slots, so up to five minutes more)."""
-    table = CallTimesRow.__table__  # type: ignore[attr-defined]
+    table = CallTimesRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
     spoken = table.c.slot == EVER if last is None else table.c.slot > max(EVER, int(now(session) - last) - SLOT)
     names = (table.c.connection, table.c["class"])
     sums = (func.sum(table.c[name]) for name in ("calls", "failed", "seconds"))
@@ -89,7 +89,7 @@ def _counted(times: CallTimes) -> list[dict[str, Any]]:
 
 
 def _adding(dialect: str) -> Executable:
-    table = CallTimesRow.__table__  # type: ignore[attr-defined]
+    table = CallTimesRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     added = {name: table.c[name] + insert.excluded[name] for name in ("calls", "failed", "seconds")}
     statement: Executable = insert.on_conflict_do_update(index_elements=["connection", "slot", "class"], set_=added)

@@ -158,7 +158,7 @@ class Provider:
         async with self._turn:
             age = time.monotonic() - self._keys[0] if self._keys else FRESH
             if self._keys is None or age >= (KEYS_APART if anew else FRESH):
-                self._keys = (time.monotonic(), KeySet.import_key_set(await self._read(address)))  # type: ignore[arg-type]
+                self._keys = (time.monotonic(), KeySet.import_key_set(await self._read(address)))  # type: ignore[arg-type]  # read as JSON
             return self._keys[1]
 
     async def _read(self, address: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from domain.access import Permission, Principal
@@ -34,48 +34,15 @@ Text = Annotated[str, Query(max_length=300)]
 router = APIRouter()
 
 
-@router.get(HERE, response_class=HTMLResponse)
-@endpoint(owner="operations", permission="case.read", since="1.0")
-async def list_cases(
-    request: Request,
-    services: Served,
-    state: Text = "",
-    kind: Text = "",
-    problem: Text = "",
-    contract: Text = "",
-    assignee: Text = "",
-    tag: Text = "",
-    source: Text = "",
-    snoozed: bool = False,
-    cursor: str = "",
-) -> HTMLResponse:
-    chosen = _chosen(state, kind, problem, contract, assignee, tag, source, snoozed)
-    return await _page(request, services, chosen, cursor=cursor)
-
-
-@router.get(HERE + "/{case:path}", response_class=HTMLResponse)
-@endpoint(owner="operations", permission="case.read", since="1.0")
-async def show_case(
-    request: Request,
-    services: Served,
-    case: str,
-    state: Text = "",
-    kind: Text = "",
-    problem: Text = "",
-    contract: Text = "",
-    assignee: Text = "",
-    tag: Text = "",
-    source: Text = "",
-    snoozed: bool = False,
-    cursor: str = "",
-) -> HTMLResponse:
-    chosen = _chosen(state, kind, problem, contract, assignee, tag, source, snoozed)
-    shown = await reading.case(services, case)
-    return await _page(request, services, chosen, cursor=cursor, shown=shown)
-
-
 def _chosen(
-    state: str, kind: str, problem: str, contract: str, assignee: str, tag: str, source: str, snoozed: bool
+    state: Text = "",
+    kind: Text = "",
+    problem: Text = "",
+    contract: Text = "",
+    assignee: Text = "",
+    tag: Text = "",
+    source: Text = "",
+    snoozed: bool = False,
 ) -> dict[str, Any]:
     return {
         "state": state,
@@ -87,6 +54,23 @@ def _chosen(
         "source": source,
         "snoozed": "true" if snoozed else "",
     }
+
+
+Chosen = Annotated[dict[str, Any], Depends(_chosen)]
+"""Which cases are looked at, as the address says it."""
+
+
+@router.get(HERE, response_class=HTMLResponse)
+@endpoint(owner="operations", permission="case.read", since="1.0")
+async def list_cases(request: Request, services: Served, chosen: Chosen, cursor: str = "") -> HTMLResponse:
+    return await _page(request, services, chosen, cursor=cursor)
+
+
+@router.get(HERE + "/{case:path}", response_class=HTMLResponse)
+@endpoint(owner="operations", permission="case.read", since="1.0")
+async def show_case(request: Request, services: Served, case: str, chosen: Chosen, cursor: str = "") -> HTMLResponse:
+    shown = await reading.case(services, case)
+    return await _page(request, services, chosen, cursor=cursor, shown=shown)
 
 
 async def _page(

@@ -137,7 +137,7 @@ class _Parents(dict[str, str | None]):
         super().__init__(known)
         self._session = session
 
-    def get(self, account: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def get(self, account: str, default: str | None = None) -> str | None:  # type: ignore[override]  # its default is a str
         if account not in self:
             query = select(BoardRow.parent_account).where(BoardRow.account == account)
             named = self._session.exec(query.where(col(BoardRow.parent_account).is_not(None)).limit(1))

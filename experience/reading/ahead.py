@@ -145,7 +145,7 @@ def _ahead(session: Session, today: date) -> list[_Ahead]:
     row, first = BoardRow, monday(today)
     ends = col(row.renewal_date)
     soon = ends.between(first, first + timedelta(weeks=WEEKS, days=-1))
-    query = select(row.contract, row.stage, row.renewal_date, row.forecast, row.risk, row.decision)  # type: ignore[call-overload]
+    query = select(row.contract, row.stage, row.renewal_date, row.forecast, row.risk, row.decision)  # type: ignore[call-overload]  # five or more
     query = query.where(or_(row.stage == Stage.OUT_OF_TERM.value, soon))
     query = query.where(col(row.stage).not_in(NOT_YET), ends.is_not(None)).order_by(ends, col(row.contract))
     return [_Ahead(*values) for values in session.exec(query).all()]

@@ -138,7 +138,7 @@ def _standing(session: Session) -> dict[str, Counter[ClockState]]:
     row = SlaClockRow
     late, warned = col(row.breached).is_not(None), col(row.warned).is_not(None)
     runs = col(row.stopped).is_(None), col(row.started).is_not(None)
-    query = select(row.kind, late, row.held, warned, func.count()).where(*runs)  # type: ignore[call-overload]
+    query = select(row.kind, late, row.held, warned, func.count()).where(*runs)  # type: ignore[call-overload]  # five or more
     found: dict[str, Counter[ClockState]] = defaultdict(Counter)
     for kind, is_late, held, is_warned, number in session.exec(query.group_by(row.kind, late, row.held, warned)):
         near = ClockState.WARNED if is_warned else ClockState.RUNNING

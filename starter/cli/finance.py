@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.calendar import civil_date
-from domain.finance import approval, credit, purchasing
+from domain.finance import approval, purchasing
 from domain.finance import price_notice as notice
 from domain.finance.commands import ApproveOrder, HoldCredit, PriceNoticeGiven, RejectOrder, ReleaseCredit
 from domain.refused import Refused
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from starter.office import Office
     from starter.settling import Outcome
 
-Would = Callable[["LifecycleState"], str | None]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 
 
@@ -61,25 +60,16 @@ def reject(contract: Contract, reason: Reason, dry_run: DryRun = False, as_json:
 
 def hold(contract: Contract, reason: Reason, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Put the customer of a contract on credit hold: all its contracts with the same selling entity."""
-    command = HoldCredit(by=user(), reason=reason)
+    from starter import crediting
 
-    def would(state: "LifecycleState") -> str | None:
-        credit.check_hold(state, command)
-        return None if state.held_by_hand == credit.words(command) else f"would be on credit hold: {reason}"
-
-    _give_each(contract, "hold", command, would, dry_run=dry_run, as_json=as_json)
+    _give_each(contract, crediting.hold, HoldCredit(by=user(), reason=reason), dry_run=dry_run, as_json=as_json)
 
 
 def release(contract: Contract, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Release the credit hold that was set by hand. What the company's policy holds is released by itself."""
-    command = ReleaseCredit(by=user())
+    from starter import crediting
 
-    def would(state: "LifecycleState") -> str | None:
-        credit.check_release(state, command)
-        still = f"; the policy still holds it for {', '.join(state.held_for)}" if state.held_for else ""
-        return f"would be released ({state.held_by_hand}){still}"
-
-    _give_each(contract, "release", command, would, dry_run=dry_run, as_json=as_json)
+    _give_each(contract, crediting.release, ReleaseCredit(by=user()), dry_run=dry_run, as_json=as_json)
 
 
 def po(
@@ -176,14 +166,12 @@ def _give(
         show_answer(answer, as_json)
 
 
-def _give_each(contract: str, update: str, command: Any, would: Would, *, dry_run: bool, as_json: bool) -> None:
+def _give_each(contract: str, what: Callable[..., Any], command: Any, *, dry_run: bool, as_json: bool) -> None:
     """Give a command to every contract of the customer."""
 
     async def give(office: "Office") -> dict[str, str]:
-        from starter.customers import command_customer
-
-        life = await office.find(contract)
-        return await command_customer(office, life, update, command, would, dry_run=dry_run)
+        answers: dict[str, str] = await what(office, await office.find(contract), command, dry_run=dry_run)
+        return answers
 
     answers = in_office(give)
     show(as_json, answers, lambda: print("\n".join(f"{name}: {answer}" for name, answer in answers.items())))

@@ -129,7 +129,7 @@ def _one_of(what: str, given: str | None, known: type) -> str | None:
     if given is None:
         return None
     name = given.replace("-", "_")
-    values = [str(each.value) for each in known]  # type: ignore[attr-defined]
+    values = [str(each.value) for each in known]  # type: ignore[attr-defined]  # enums, all of them
     if name not in values:
         raise Mistake(f"unknown {what} {given!r}; known: {', '.join(each.replace('_', '-') for each in values)}")
     return name

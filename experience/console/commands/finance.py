@@ -1,20 +1,20 @@
 """Finance's commands: an order that waits for approval, a customer's credit, a purchase order."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from domain.access import Permission
 from domain.calendar import civil_date
-from domain.finance import approval, credit, purchasing
+from domain.finance import approval, purchasing
 from domain.finance.commands import ApproveOrder, HoldCredit, RejectOrder, ReleaseCredit
 from domain.refused import Refused
 from domain.state import LifecycleState
 from domain.terms import PurchaseOrder
 from domain.view import LifecycleView, Stage
 from experience.console.commands.command import Command, Field, Given, Preview
-from starter.customers import command_customer
+from starter import crediting
 from starter.mistakes import Mistake, Refusal
 from starter.office import Office
 
@@ -54,22 +54,19 @@ def _decision(
     return Command(name, title, says, Permission.BILLING_APPROVE, _waits, lambda view: fields, preview, act)
 
 
-Would = Callable[[LifecycleState], str | None]
-
-
 def _of_customer(
     name: str,
     title: str,
     says: str,
     fits: Callable[[LifecycleView], bool],
     fields: tuple[Field, ...],
-    made: Callable[[Given], tuple[Any, Would]],
+    made: Callable[[Given], Any],
+    what: Callable[..., Awaitable[dict[str, str]]],
 ) -> Command:
     """A command that is the customer's: for each of its contracts with the same selling entity."""
 
     async def give(office: Office, given: Given, *, dry_run: bool) -> tuple[str, ...]:
-        command, would = made(given)
-        answers = await command_customer(office, given.life, name, command, would, dry_run=dry_run)
+        answers = await what(office, given.life, made(given), dry_run=dry_run)
         return tuple(f"{contract}: {answer}" for contract, answer in answers.items())
 
     async def preview(office: Office, given: Given) -> Preview:
@@ -81,25 +78,12 @@ def _of_customer(
     return Command(name, title, says, Permission.BILLING_HOLD, fits, lambda view: fields, preview, act)
 
 
-def _hold(given: Given) -> tuple[HoldCredit, Would]:
-    command = HoldCredit(by=given.by, reason=given.needed("reason", "a reason"))
-
-    def would(state: LifecycleState) -> str | None:
-        credit.check_hold(state, command)
-        return None if state.held_by_hand == credit.words(command) else f"would be on credit hold: {command.reason}"
-
-    return command, would
+def _hold(given: Given) -> HoldCredit:
+    return HoldCredit(by=given.by, reason=given.needed("reason", "a reason"))
 
 
-def _release(given: Given) -> tuple[ReleaseCredit, Would]:
-    command = ReleaseCredit(by=given.by)
-
-    def would(state: LifecycleState) -> str | None:
-        credit.check_release(state, command)
-        still = f"; the policy still holds it for {', '.join(state.held_for)}" if state.held_for else ""
-        return f"would be released ({state.held_by_hand}){still}"
-
-    return command, would
+def _release(given: Given) -> ReleaseCredit:
+    return ReleaseCredit(by=given.by)
 
 
 def _order(given: Given) -> PurchaseOrder:
@@ -161,6 +145,7 @@ FINANCE = (
         lambda view: view.stage not in OVER and not view.hold,
         (REASON,),
         _hold,
+        crediting.hold,
     ),
     _of_customer(
         "release",
@@ -169,6 +154,7 @@ FINANCE = (
         lambda view: view.stage not in OVER and bool(view.hold),
         (),
         _release,
+        crediting.release,
     ),
     Command(
         "po",
