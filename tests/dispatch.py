@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from domain.view import LifecycleView
 from starter.delivery import Deliverer
 from starter.dispatcher import Dispatcher
 from starter.routing import Router
@@ -15,8 +16,10 @@ from store.cases import Cases
 from store.lifecycles import Lifecycles
 from store.orders import SqlOrders
 from store.tables import DeliveryRow
+from store.views import SqlViews
 from tests.house import House, Life
 from tests.intake import Desk, deal
+from tests.workflow.lives import eventually
 from workflows.lifecycle import CustomerLifecycle
 
 CRM = "crm"
@@ -30,6 +33,7 @@ class Post:
         self.desk = Desk(house.database)
         self.lifecycles = Lifecycles(house.database)
         self.cases = Cases(house.database)
+        self.views = SqlViews(house.database)
         self._lease = lease
 
     def deliverer(self, owner: str = "one", *, kind: type[Deliverer] = Deliverer) -> Deliverer:
@@ -53,11 +57,20 @@ class Post:
         return moved
 
     async def win(self, number: str, **changes: Any) -> Life:
-        """The deal `number` of an account of its own is won; its lifecycle is at rest in onboarding."""
+        """The deal `number` of an account of its own is won; its lifecycle rests, in onboarding or with a case,
+        and the store knows it."""
         await self.hear_of(number, **changes)
         await self.settle()
         life = await self.life(number)
-        await life.until(lambda view: view.cases or ("onboarding" in str(view.effects) and not view.pending))
+
+        def rests(view: LifecycleView | None) -> Any:
+            return view and (view.cases or ("onboarding" in str(view.effects) and not view.pending))
+
+        async def told() -> bool:
+            return bool(rests(await self.views.get(life.contract)))
+
+        await life.until(rests)
+        await eventually(told)  # the store hears of it a moment after the workflow knows it
         return life
 
     async def hear_of(self, number: str, **changes: Any) -> None:
