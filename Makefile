@@ -62,7 +62,7 @@ fmt: $(STAMP)
 bench-events: $(STAMP)
 	$(BIN)/python -m bench
 
-# Plays each path anew and writes the replay corpus: after a change of workflow code that no open run can hold.
+# Plays the paths that the replay corpus of this version lacks, and writes their histories: with each release.
 corpus: $(STAMP)
 	$(BIN)/python -m tests.replay.record
 

@@ -24,6 +24,10 @@ def _limit(given: Arguments) -> P:
     return P.CONNECTION_FREEZE if changes or given["unlimited"] or given["reset"] else P.CONNECTION_READ
 
 
+def _check(given: Arguments) -> P:
+    return P.LIFECYCLE_READ if given["contract"] else P.STACK_OPERATE  # of every contract, or of one that is served
+
+
 OPEN = (
     *("access", "api", "demo", "events", "glossary", "map check", "reconcile kinds", "simulate", "terms explain"),
     *("down", "setup", "status", "up"),
@@ -89,6 +93,7 @@ NEEDED: Mapping[str, Needed] = {
     "release": P.BILLING_HOLD,
     "renew": P.RENEWAL_DECIDE,
     "replay": P.EVENT_REPLAY,
+    "replay-check": _check,
     "resume": P.LIFECYCLE_CHANGE,
     "show": P.LIFECYCLE_READ,
     "sla": P.SLA_READ,

@@ -1,14 +1,17 @@
-"""`python -m tests.replay.record [PATH …]`: live each path on the embedded server and write its history to the corpus.
+"""`python -m tests.replay.record [--again] [PATH …]`: live each path that this version's corpus lacks on the embedded
+server, and write its history.
 
-To be run after a change that no running lifecycle has to survive; the diff of the `.expected.json` files is the review.
+What is recorded guards the lives that began with it: `--again` is for a path of a version that nobody runs yet.
 """
 
 import asyncio
+import gzip
 import json
 import logging
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -39,11 +42,12 @@ from domain.messages import (
     SupportChanged,
 )
 from domain.view import LifecycleView
+from starter.replaying.corpus import EXPECTED, HISTORIES, HISTORY, as_expected
+from starter.replaying.living import live_again
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
 from tests.house import House, Life, open_house
 from tests.replay.changing import change_in_every_way
-from tests.replay.gate import EXPECTED, HISTORIES, live_again
 from tests.states import EVERGREEN
 from tests.workflow.lives import (
     HOOLI,
@@ -247,6 +251,8 @@ PATHS: dict[str, Callable[[House], Awaitable[Life]]] = {
     for play in (happy, bad_order_fixed, churn, cancelled_early, continued, finance, watched, reviewed, changed)
 }
 
+AGAIN = "--again"
+
 # a skipped clock and continue-as-new do not go together: each path has the server that it needs
 RESTLESS = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=80")
 SERVERS = {"continued": RESTLESS}
@@ -280,8 +286,9 @@ async def _record_on(arguments: Sequence[str], names: list[str], folder: Path) -
 async def _write(name: str, fetched: WorkflowHistory, folder: Path) -> None:
     told = _without_traces(fetched.to_json_dict())
     history = WorkflowHistory.from_json(f"replay-{name}", told)
-    (folder / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
-    (folder / f"{name}{EXPECTED}").write_text(json.dumps(await live_again(history), indent=1, sort_keys=True) + "\n")
+    expected = json.dumps(as_expected(await live_again(history)), indent=1, sort_keys=True)
+    (folder / f"{name}{HISTORY}").write_bytes(gzip.compress(json.dumps(told, indent=1).encode(), 9, mtime=0))
+    (folder / f"{name}{EXPECTED}").write_text(expected + "\n")
 
 
 def _without_traces(node: Any) -> Any:
@@ -291,13 +298,22 @@ def _without_traces(node: Any) -> Any:
     return [_without_traces(value) for value in node] if isinstance(node, list) else node
 
 
+def version() -> str:
+    """The version whose lives are recorded."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
+
+
 def main() -> None:
-    unknown = set(sys.argv[1:]) - set(PATHS)
+    names = [word for word in sys.argv[1:] if word != AGAIN]
+    unknown = set(names) - set(PATHS)
     if unknown:
         sys.exit(f"no such path: {', '.join(sorted(unknown))}; there are {', '.join(PATHS)}")
     logging.disable(logging.WARNING)
-    HISTORIES.mkdir(exist_ok=True)
-    asyncio.run(record(sys.argv[1:] or list(PATHS), HISTORIES))
+    folder = HISTORIES / version()
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in names or PATHS if AGAIN in sys.argv or not (folder / f"{name}{EXPECTED}").exists()]
+    asyncio.run(record(missing, folder))
 
 
 if __name__ == "__main__":

@@ -2,46 +2,32 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.replay.gate import HISTORIES, corpus, replay_gate
+from starter.replaying.corpus import EXPECTED, HISTORIES, HISTORY, check_corpus, recorded_paths
+from tests.replay.record import PATHS, version
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("activities", "domain", "workflows")
-PATHS = {
-    "happy",
-    "bad_order_fixed",
-    "churn",
-    "cancelled_early",
-    "continued",
-    "finance",
-    "watched",
-    "reviewed",
-    "changed",
-}
+CODE = ("activities", "domain", "starter", "workflows")
 
 
-@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize("path", sorted({path for _, path in recorded_paths()}))
 async def test_every_recorded_life_can_still_be_lived(path: str) -> None:
-    await replay_gate(corpus(only=[path]))
+    assert list(map(str, await check_corpus(only=[path]))) == []
 
 
-def test_the_corpus_holds_every_path_and_nothing_of_the_machine_or_of_people() -> None:
-    assert {recorded.path for recorded in corpus()} == PATHS
-    text = "".join(file.read_text() for file in HISTORIES.glob("*.json"))
-    private = (socket.gethostname(), str(ROOT), "ap@hooli.example", "Beispielstrasse", "Hooli")
-    assert [word for word in private if word in text] == []
+def test_this_versions_corpus_holds_every_path() -> None:
+    assert {path for held, path in recorded_paths() if held == version()} == set(PATHS)
 
 
 def gate(copy: Path, path: str) -> tuple[int, str]:
     """Run the gate over one path with the code in `copy`, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.replay.gate", str(HISTORIES), path],
+        [sys.executable, "-m", "starter.replaying", str(HISTORIES), path],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "RUST_LOG": "off", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -56,10 +42,7 @@ def gate(copy: Path, path: str) -> tuple[int, str]:
 def copy(tmp_path: Path) -> Path:
     """The code that a worker replays with, and the gate, to be changed by a test."""
     for package in CODE:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "tests" / "replay").mkdir(parents=True)
-    for file in ("__init__.py", "replay/__init__.py", "replay/gate.py"):
-        shutil.copy(ROOT / "tests" / file, tmp_path / "tests" / file)
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "histories"))
     return tmp_path
 
 
@@ -154,20 +137,20 @@ def test_a_breaking_change_is_red_and_says_what_to_do(
     change(copy, file, old, new)
     code, message = gate(copy, path)
     assert code == 1
-    assert f"replay gate: {path}: " in message
+    assert f"replay gate: 0.1.0/{path}: " in message
     assert told in message
     assert "workflow.patched" in message
     assert "python -m tests.replay.record" in message
 
 
 def test_a_history_with_anothers_expectations_is_red(copy: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "mixed"
-    folder.mkdir()
-    shutil.copy(HISTORIES / "churn.json", folder / "churn.json")
-    shutil.copy(HISTORIES / "happy.expected.json", folder / "churn.expected.json")
+    folder, recorded = tmp_path / "mixed", HISTORIES / "0.1.0"
+    (folder / "0.1.0").mkdir(parents=True)
+    shutil.copy(recorded / f"churn{HISTORY}", folder / "0.1.0" / f"churn{HISTORY}")
+    shutil.copy(recorded / f"happy{EXPECTED}", folder / "0.1.0" / f"churn{EXPECTED}")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.replay.gate", str(folder)],
+        [sys.executable, "-m", "starter.replaying", str(folder)],
         cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "is not of this history" in done.stderr
+    assert "replay gate: 0.1.0/churn: " in done.stderr
