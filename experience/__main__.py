@@ -14,6 +14,7 @@ from experience.services import Services
 from starter.logs import configure_logging
 from starter.mistakes import Mistake
 from starter.office import Office
+from starter.reconciling.asked import AskedRuns
 from starter.reconciling.composing import reconciler, repairs
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
@@ -38,17 +39,18 @@ async def serve(settings: Settings, database: Database) -> None:
         performer = wiring.on_demand(database, systems, office.company, landscape)
         compared = reconciler(settings, database, client, systems)
         mending = repairs(office, compared, systems, performer.perform)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(Services(database, office, settings, mending)),
-                host=settings.experience.host,
-                port=settings.experience.port,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=int(settings.tuning.grace),
+        async with AskedRuns(compared) as runs:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(Services(database, office, settings, mending, runs)),
+                    host=settings.experience.host,
+                    port=settings.experience.port,
+                    log_config=None,
+                    access_log=False,
+                    timeout_graceful_shutdown=int(settings.tuning.grace),
+                )
             )
-        )
-        await server.serve()
+            await server.serve()
 
 
 def main() -> int:

@@ -1,8 +1,9 @@
 """What lies around every endpoint once somebody was let in: the trail, and a veil over what they must not see."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from store.audit import DONE, Asked, Audit
 
 T = TypeVar("T")
 
+REFUSALS, NAMED = (Refusal, Problem), (Mistake,)
+"""What a command is refused by, having changed nothing, and whose words the trail may keep."""
 NOBODY = Principal(subject="nobody", name="nobody")
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -84,13 +87,22 @@ async def show(answer: Any) -> Any:
     return found.answer
 
 
+@asynccontextmanager
+async def part_of_command(subject: str, reason: str) -> AsyncIterator[None]:
+    """Around what a command does about one of several things: it has its own two lines in the trail."""
+    asking = _asking.get()
+    told = replace(asking.told({"reason": reason}), subject=subject)
+    async with asking.audit.command(told, refusals=REFUSALS, named=NAMED):
+        yield
+
+
 async def answered(handler: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]) -> Any:
     """What the endpoint answers: a command between its two lines in the trail, a read that shows something sensitive
     after its one."""
     asking = _asking.get()
     told = asking.told(arguments)
     if asking.permission.command and asking.request.method not in SAFE:
-        async with asking.audit.command(told, refusals=(Refusal, Problem), named=(Mistake,)):
+        async with asking.audit.command(told, refusals=REFUSALS, named=NAMED):
             answer = await handler(**arguments)
     else:
         answer = await handler(**arguments)

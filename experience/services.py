@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from starter.office import Office
+from starter.reconciling.asked import AskedRuns
 from starter.reconciling.repairs import Repairs
 from starter.settings import Settings
 from store.database import Database
@@ -16,8 +17,8 @@ from store.tables import utc_now
 
 @dataclass(frozen=True)
 class Services:
-    """Reads come from `database` and never wake a workflow; commands go through `office`, and `repairs` where the
-    process is connected to the outside systems.
+    """Reads come from `database` and never wake a workflow; commands go through `office`, and `repairs` and `runs`
+    where the process is connected to the outside systems.
 
     `clock` is technical time (UTC): a contract's own time stands in its view.
     """
@@ -26,6 +27,7 @@ class Services:
     office: Office
     settings: Settings
     repairs: Repairs | None = None
+    runs: AskedRuns | None = None
     clock: Callable[[], datetime] = utc_now
 
 

@@ -95,6 +95,10 @@ class Differences:
         row = await self._db.read(lambda session: session.exec(newest).one_or_none())
         return None if row is None else _run(row)
 
+    async def run(self, number: int) -> Reconciled | None:
+        row = await self._db.read(lambda session: session.get(ReconciliationRow, number))
+        return None if row is None else _run(row)
+
     async def runs(self, limit: int = 30) -> Sequence[Reconciled]:
         """Newest first."""
         query = select(ReconciliationRow).order_by(col(ReconciliationRow.id).desc()).limit(limit)

@@ -86,9 +86,9 @@ async def open_experience(
 
 @asynccontextmanager
 async def over(
-    database: Database, settings: Settings | None = None, client: Client | None = None
+    database: Database, settings: Settings | None = None, client: Client | None = None, **outside: Any
 ) -> AsyncIterator[Experience]:
-    """The same, over a database that is somebody else's."""
+    """The same, over a database that is somebody else's. `outside`: what the services reach the outside with."""
     settings = settings or load_settings(EXAMPLES.parent / "tenure.toml")
     nobody = client or await Client.connect(
         NOBODY, data_converter=pydantic_data_converter, lazy=True, interceptors=[Reaching()]
@@ -96,7 +96,7 @@ async def over(
     company = load_company((EXAMPLES / "company.toml").read_text())
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())
     office = Office(database, nobody, company, mapping, "crm", Sources(settings))
-    services = Services(database, office, settings)
+    services = Services(database, office, settings, **outside)
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8704") as http:
         yield Experience(services, http)

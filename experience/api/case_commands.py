@@ -1,4 +1,4 @@
-"""Working on cases: assign, tag, note, snooze; edit the event, try it again, resolve."""
+"""Working on cases, one or several: assign, tag, note, snooze; edit the event, try it again, resolve."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from experience.api.asking import CaseId
 from experience.api.capability import capability
-from experience.api.commanding import Commanded, Reason, Told
+from experience.api.commanding import Cases, Commanded, Once, Reason, Told, ToldOfEach
 from experience.endpoints import endpoint
 from experience.services import Served, Services
 from starter.case_desk import CaseDesk
@@ -63,28 +63,65 @@ class Resolution(BaseModel, extra="forbid"):
     reason: Annotated[Reason, Field(pattern=r"\S")]
 
 
+class Chosen(BaseModel, extra="forbid"):
+    """`cases`: their ids, or their events' numbers."""
+
+    cases: Cases
+
+
+class AssignmentOfEach(Chosen, Assignment):
+    """`to`: who; nobody when null."""
+
+
+class TagsOfEach(Chosen, Tags):
+    """The same tags for each."""
+
+
+class ResolutionOfEach(Chosen, Resolution):
+    """The same reason for each."""
+
+
+@router.post("/cases/assign")
+@endpoint(owner="operations", permission="case.work", since="1.0")
+async def assign_cases(command: Commanded, assignment: AssignmentOfEach) -> ToldOfEach:
+    """Give several cases to somebody, or to nobody; each is answered for by itself."""
+    return await command.each(assignment.cases, "", lambda one, case: _assign(one, case, assignment))
+
+
+@router.post("/cases/tag")
+@endpoint(owner="operations", permission="case.work", since="1.0")
+async def tag_cases(command: Commanded, tags: TagsOfEach) -> ToldOfEach:
+    """Put tags on several cases, or take them away."""
+    return await command.each(tags.cases, "", lambda one, case: _tag(one, case, tags))
+
+
+@router.post("/cases/retry")
+@endpoint(owner="operations", permission="case.retry", since="1.0")
+async def retry_cases(services: Served, command: Commanded, chosen: Chosen) -> ToldOfEach:
+    """Try the events, or the lifecycles' steps, of several cases again."""
+    return await command.each(chosen.cases, "", lambda one, case: _retry(services, one, case, Again()))
+
+
+@router.post("/cases/resolve")
+@endpoint(owner="operations", permission="case.resolve", since="1.0")
+async def resolve_cases(services: Served, command: Commanded, resolution: ResolutionOfEach) -> ToldOfEach:
+    """Close several cases for one reason."""
+    reason = resolution.reason
+    return await command.each(resolution.cases, reason, lambda one, case: _resolve(services, one, case, reason))
+
+
 @router.post("/cases/{case:path}/assign")
 @endpoint(owner="operations", permission="case.work", since="1.0")
 async def assign_case(command: Commanded, case: CaseId, assignment: Assignment) -> Told:
     """Give a case to somebody, or to nobody."""
-
-    async def assign(database: Database) -> Told:
-        found = await CaseDesk(database).assign(case, command.by, assignment.to)
-        return _told(found, f"it is {assignment.to or 'nobody'}'s now")
-
-    return await command.write(assign)
+    return await _assign(command, case, assignment)
 
 
 @router.post("/cases/{case:path}/tag")
 @endpoint(owner="operations", permission="case.work", since="1.0")
 async def tag_case(command: Commanded, case: CaseId, tags: Tags) -> Told:
     """Put tags on a case, or take them away."""
-
-    async def tag(database: Database) -> Told:
-        found = await CaseDesk(database).tag(case, command.by, tags.tags, remove=tags.remove)
-        return _told(found, f"it is tagged {', '.join(found.tags)}" if found.tags else "it has no tags")
-
-    return await command.write(tag)
+    return await _tag(command, case, tags)
 
 
 @router.post("/cases/{case:path}/note")
@@ -130,6 +167,33 @@ async def edit_case(services: Served, command: Commanded, case: CaseId, edit: Ed
 @endpoint(owner="operations", permission="case.retry", since="1.0")
 async def retry_case(services: Served, command: Commanded, case: CaseId, again: Again) -> Told:
     """Try a case's event, or its lifecycle's step, again. The case goes when that is settled."""
+    return await _retry(services, command, case, again)
+
+
+@router.post("/cases/{case:path}/resolve")
+@endpoint(owner="operations", permission="case.resolve", since="1.0")
+async def resolve_case(services: Served, command: Commanded, case: CaseId, resolution: Resolution) -> Told:
+    """Close a case. A dead letter's event is ignored from now on; a lifecycle's step is given up, where it can be."""
+    return await _resolve(services, command, case, resolution.reason)
+
+
+async def _assign(command: Once, case: str, assignment: Assignment) -> Told:
+    async def assign(database: Database) -> Told:
+        found = await CaseDesk(database).assign(case, command.by, assignment.to)
+        return _told(found, f"it is {assignment.to or 'nobody'}'s now")
+
+    return await command.write(assign)
+
+
+async def _tag(command: Once, case: str, tags: Tags) -> Told:
+    async def tag(database: Database) -> Told:
+        found = await CaseDesk(database).tag(case, command.by, tags.tags, remove=tags.remove)
+        return _told(found, f"it is tagged {', '.join(found.tags)}" if found.tags else "it has no tags")
+
+    return await command.write(tag)
+
+
+async def _retry(services: Services, command: Once, case: str, again: Again) -> Told:
     found = await CaseDesk(services.database).find(case)
     if found.projected and found.state == "open" and not again.alike:
         return await command.tell(lambda office: _move_on(office, found, command.by))
@@ -145,16 +209,13 @@ async def retry_case(services: Served, command: Commanded, case: CaseId, again: 
     return await command.write(retry)
 
 
-@router.post("/cases/{case:path}/resolve")
-@endpoint(owner="operations", permission="case.resolve", since="1.0")
-async def resolve_case(services: Served, command: Commanded, case: CaseId, resolution: Resolution) -> Told:
-    """Close a case. A dead letter's event is ignored from now on; a lifecycle's step is given up, where it can be."""
+async def _resolve(services: Services, command: Once, case: str, reason: str) -> Told:
     found = await CaseDesk(services.database).find(case)
     if found.projected and found.state == "open":
-        return await command.tell(lambda office: _move_on(office, found, command.by, give_up=resolution.reason))
+        return await command.tell(lambda office: _move_on(office, found, command.by, give_up=reason))
 
     async def resolve(database: Database) -> Told:
-        return _told(await CaseDesk(database).resolve(found.id, command.by, resolution.reason), "it is resolved")
+        return _told(await CaseDesk(database).resolve(found.id, command.by, reason), "it is resolved")
 
     return await command.write(resolve)
 

@@ -1,14 +1,17 @@
 """Reconciliation: the differences between CRM, ERP, CS and workflow."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from domain.reconciling.difference import Class, Difference, Status, System
+from fastapi import Path
+
+from domain.reconciling.difference import Class, Difference, Reconciled, Status, System
 from experience.api.asking import Account, Cursor, DifferenceId, Limit, found
 from experience.api.capability import capability
 from experience.endpoints import endpoint
 from experience.reading import differences as reading
 from experience.reading.frame import Page
 from experience.services import Served
+from store.differences import Differences
 
 router = capability("reconciliation")
 
@@ -45,3 +48,17 @@ async def list_differences(
 async def show_difference(services: Served, difference: DifferenceId) -> reading.DifferenceAnswer:
     """One difference and what was done about it."""
     return found(await reading.difference(services.database, difference), f"no difference {difference}")
+
+
+@router.get("/reconciliation/runs")
+@endpoint(owner="finance", permission="reconciliation.read", since="1.0")
+async def list_reconciliations(services: Served) -> list[Reconciled]:
+    """The last thirty runs over all contracts, the newest first."""
+    return list(await Differences(services.database).runs())
+
+
+@router.get("/reconciliation/runs/{run}")
+@endpoint(owner="finance", permission="reconciliation.read", since="1.0")
+async def show_reconciliation_run(services: Served, run: Annotated[int, Path(ge=1, lt=2**31)]) -> Reconciled:
+    """One run; without an end it is under way, or its process has died."""
+    return found(await Differences(services.database).run(run), f"no reconciliation {run}")

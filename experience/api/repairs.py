@@ -1,8 +1,9 @@
-"""Settling a difference between the systems: a repair is previewed, and made; or the difference is left for a while."""
+"""Comparing the systems now, and settling a difference: by a repair, previewed and made, or left for a while."""
 
 from datetime import date
 from http import HTTPStatus
 
+from fastapi import Response
 from pydantic import BaseModel
 
 from domain.reconciling.difference import Difference, Remedy
@@ -34,6 +35,23 @@ class Ignored(BaseModel, extra="forbid"):
 
     reason: Reason
     until: date
+
+
+@router.post("/reconciliation/runs", status_code=HTTPStatus.ACCEPTED)
+@endpoint(owner="finance", permission="reconciliation.run", since="1.0")
+async def begin_reconciliation(services: Served, command: Commanded, response: Response) -> Told:
+    """Compare everything now, as the schedule does. The answer does not wait for it: Location says where it shows."""
+    runs = services.runs
+    if runs is None:
+        raise _not_connected()
+
+    async def begin(database: Database) -> Told:
+        number = await runs.begin(database)
+        return Told(message=f"the reconciliation {number} is under way", run=number)
+
+    begun = await command.write(begin)
+    response.headers["Location"] = f"/api/v1/reconciliation/runs{f'/{begun.run}' if begun.run else ''}"
+    return begun
 
 
 @router.post("/reconciliation/differences/{difference}/repair/preview")
@@ -82,5 +100,9 @@ async def _known(services: Services, name: str) -> Difference:
 
 def _repairs(services: Services) -> Repairs:
     if services.repairs is None:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "this process is not connected to the outside systems")
+        raise _not_connected()
     return services.repairs
+
+
+def _not_connected() -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "this process is not connected to the outside systems")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from domain.masking import unmasked
+from experience.bulk import each_case
 from experience.console.page import asker, go
 from experience.console.words import path
 from experience.endpoints import endpoint
@@ -21,7 +22,6 @@ from store.tables import CaseRow, InboxRow, utc_now
 
 HERE = "/console/cases"
 NAPS = {"4h": timedelta(hours=4), "1d": timedelta(days=1), "7d": timedelta(days=7)}
-MOST = 200
 
 Word = Annotated[str, Form(max_length=200)]
 Why = Annotated[str, Form(max_length=2000)]
@@ -118,7 +118,7 @@ async def retry_chosen(request: Request, services: Served, case: Chosen) -> Resp
 @endpoint(owner="operations", permission="case.resolve", since="1.0")
 async def resolve_chosen(request: Request, services: Served, case: Chosen, reason: Why = "") -> Response:
     by = asker(request).subject
-    return await _each(request, case, "resolved", lambda each: _resolved(services, each, by, reason))
+    return await _each(request, case, "resolved", lambda each: _resolved(services, each, by, reason), reason)
 
 
 @router.post("/console/chosen/assign", response_model=None)
@@ -136,18 +136,12 @@ async def tag_chosen(request: Request, services: Served, case: Chosen, tags: Wor
 
 
 async def _each(
-    request: Request, cases: Sequence[str], what: str, work: Callable[[str], Awaitable[object]]
+    request: Request, cases: Sequence[str], what: str, work: Callable[[str], Awaitable[object]], reason: str = ""
 ) -> Response:
-    """Each by itself: what one refuses holds up no other, and is said."""
-    if len(cases) > MOST:
-        raise Mistake(f"at most {MOST} cases at once")
-    done, refused = 0, list[str]()
-    for case in dict.fromkeys(cases):
-        try:
-            await work(case)
-            done += 1
-        except (Mistake, Refusal) as error:
-            refused.append(f"{case}: {error}")
+    """What one refuses holds up no other, and is said."""
+    lines = await each_case(cases, reason, work)
+    refused = [f"{line.case}: {line.message}" for line in lines if not line.done]
+    done = len(lines) - len(refused)
     if refused and not done:
         raise Refusal("; ".join(refused[:5]))
     kept = f"; {len(refused)} not: {'; '.join(refused[:3])}" if refused else ""

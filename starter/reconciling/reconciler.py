@@ -48,9 +48,10 @@ class Reconciler:
         self._settle = settle
         self._differences = Differences(database)
 
-    async def run(self) -> Reconciled:
-        """Everything, once. A system that can't be read is left out, and what is known of it stays as it is."""
-        return await self._run(await self._differences.begin_run())
+    async def run(self, begun: int | None = None) -> Reconciled:
+        """Everything, once, as the run that was `begun` where one was. A system that can't be read is left out, and
+        what is known of it stays as it is."""
+        return await self._run(begun or await self._differences.begin_run())
 
     async def run_if_due(self, every: timedelta) -> Reconciled | None:
         """The same, unless somebody has begun one within that time."""

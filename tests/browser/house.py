@@ -117,7 +117,8 @@ async def open_console(client: Client, home: Path) -> AsyncIterator[Console]:
         performer = wiring.on_demand(house.database, house.systems, house.company, house.landscape)
         console.reconciler = reconciler(settings, house.database, client, house.systems)
         mending = repairs(office, console.reconciler, house.systems, performer.perform)
-        app = create_app(Services(house.database, office, settings, mending, lambda: utc_now() + console.ahead))
+        clock = lambda: utc_now() + console.ahead  # noqa: E731
+        app = create_app(Services(house.database, office, settings, mending, clock=clock))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve())
         await until(lambda: _is_up(server))

@@ -17,12 +17,14 @@ from domain import keys
 from domain.reconciling.difference import Difference
 from domain.view import LifecycleView
 from starter.mistakes import Mistake
+from starter.reconciling.asked import AskedRuns
 from starter.reconciling.reconciler import Reconciler
 from starter.reconciling.repairs import Repairs
 from starter.reconciling.scheduled import reconcile_by_schedule
 from store.differences import Differences
 from store.tables import LifecycleRow
 from store.views import SqlViews
+from tests.experience import over
 from tests.reconciling.town import Town, open_town, repairs_of
 
 SERVED = [4, 5, 6, 7, 8, 9, 10, 12]
@@ -125,6 +127,37 @@ async def test_a_repair_that_fails_goes_on_from_there_and_makes_nothing_twice(to
     notes = [each.what for each in await desk.differences.notes(found.id)]
     assert any("begun: redrive; lost" in each for each in notes)
     assert any("closed for maintenance" in each or "503" in each for each in notes)
+
+
+async def test_a_difference_is_found_and_repaired_over_http(town: Town, desk: Desk) -> None:
+    of = town.contracts[11]
+    town.edit_line(of.id("sub"), "1", unit_price="3.21")
+    async with (
+        AskedRuns(desk.reconciler) as runs,
+        over(town.database, client=town.client, repairs=desk.repairs, runs=runs) as experience,
+    ):
+        begun = await experience.post("/reconciliation/runs", key="run")
+        assert begun.status_code == 202, begun.text
+        where, number = begun.headers["location"].removeprefix("/api/v1"), begun.json()["run"]
+        second = await experience.post("/reconciliation/runs", key="another")
+        assert (second.status_code, f"{number} is under way" in second.json()["detail"]) == (409, True)
+        while (run := await experience.get(where))["ended_at"] is None:  # noqa: ASYNC110 (it has no event to tell)
+            await asyncio.sleep(0.05)
+        assert run["found"] >= 1
+        again = await experience.post("/reconciliation/runs", key="run")
+        assert (again.status_code, again.json()["run"], again.json()["repeated"]) == (202, number, True)
+        assert (await experience.get("/reconciliation/runs"))[0]["id"] == number
+        [found] = (await experience.get("/reconciliation/differences", contract=of.contract))["items"]
+        path, wanted = f"/reconciliation/differences/{found['id']}/repair", {"remedy": "redrive", "reason": "a slip"}
+        seen = await experience.post(f"{path}/preview", wanted)
+        assert (seen.status_code, len(seen.json()["steps"])) == (200, 1), seen.text
+        assert town.get("erp", "subscriptions", of.id("sub"))["lines"][0]["unit_price"] == "3.21"
+        done = await experience.post(path, wanted, key="repair")
+        same = await experience.post(path, wanted, key="repair")
+        assert (done.json()["message"], same.json()["repeated"]) == ("repaired by demo", True), done.text
+        assert town.get("erp", "subscriptions", of.id("sub"))["lines"][0]["unit_price"] != "3.21"
+        trail = (await experience.get("/audit", permission="reconciliation.repair"))["items"]
+        assert [(line["outcome"], line["reason"]) for line in trail[-2:]] == [("done", "a slip"), ("begun", "a slip")]
 
 
 async def test_a_difference_is_ignored_until_a_day_and_heals_by_itself(town: Town, desk: Desk) -> None:

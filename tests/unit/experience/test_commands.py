@@ -1,6 +1,7 @@
 """Commands over HTTP: once by their key, refused with a reason, and told to the trail."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,52 @@ async def test_people_work_on_a_case(experience: Experience) -> None:
     assert (await experience.get(f"/cases/{case}"))["resolution"] == "removed the duplicate (demo)"
     twice = await experience.post(f"/cases/{case}/resolve", {"reason": "again"})
     assert (twice.status_code, "resolved already" in twice.json()["detail"]) == (422, True)
+
+
+async def test_several_cases_are_worked_on_each_with_its_own_answer(experience: Experience) -> None:
+    names = [await a_case(experience, f"crm/MANY-{n}/1:k") for n in range(3)]
+    wanted = {"cases": [*names, "unknown"], "to": "maria"}
+    done = await experience.post("/cases/assign", wanted, key="many")
+    assert (done.status_code, done.json()["message"]) == (200, "3 of 4 done")
+    lines = done.json()["cases"]
+    assert [(line["case"], line["done"]) for line in lines] == [*((name, True) for name in names), ("unknown", False)]
+    assert "unknown case" in lines[-1]["message"]
+    again = await experience.post("/cases/assign", wanted, key="many")
+    assert (again.json()["repeated"], again.json()["cases"]) == (True, lines)
+    assert [note async for note in each_note(experience, names)] == ["assigned to maria"] * 3
+    assert (await experience.post("/cases/tag", {"cases": names[:2], "tags": ["tax"]})).json()[
+        "message"
+    ] == "2 of 2 done"
+    closed = await experience.post("/cases/resolve", {"cases": names[:1], "reason": "sent twice"})
+    assert closed.json()["cases"][0]["message"] == "it is resolved"
+    trail = (await experience.get("/audit", about=names[0], permission="case.resolve"))["items"]
+    assert [(line["outcome"], line["reason"]) for line in trail] == [("done", "sent twice"), ("begun", "sent twice")]
+    none = await experience.post("/cases/retry", {"cases": names[:1]})
+    assert (none.json()["cases"][0]["done"], "resolved already" in none.json()["cases"][0]["message"]) == (False, True)
+    bodies: list[dict[str, Any]] = [{"cases": []}, {"cases": ["x"] * 201}, {"cases": names, "mine": 1}]
+    for bad in bodies:
+        assert (await experience.post("/cases/retry", bad)).status_code == 422
+
+
+async def test_what_broke_off_between_several_cases_goes_on_with_the_rest(experience: Experience) -> None:
+    names = [await a_case(experience, f"crm/BROKE-{n}/1:k") for n in range(2)]
+    wanted = {"cases": names, "tags": ["tax"]}
+    await experience.post("/cases/tag", wanted, key="broke")
+
+    def as_if_it_died(session: Any) -> None:
+        """When both were done, and the whole was not."""
+        [whole] = [row for row in session.exec(select(CommandRow)) if "cases" in row.answer]
+        whole.state, whole.answer, whole.lease_until = "begun", None, 0.0
+
+    await experience.database.write(as_if_it_died)
+    assert (await experience.post("/cases/tag", wanted, key="broke")).json()["message"] == "2 of 2 done"
+    assert [note async for note in each_note(experience, names)] == ["tagged tax"] * 2
+
+
+async def each_note(experience: Experience, cases: list[str]) -> AsyncIterator[str]:
+    for case in cases:
+        for what in await notes(experience, case):
+            yield what
 
 
 async def test_a_bad_event_is_mended_and_goes_on(experience: Experience) -> None:
