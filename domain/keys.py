@@ -155,6 +155,11 @@ def sla_event(clock: str, turn: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenure:sla:{clock}:{turn}"))
 
 
+def leakage_event(leak: str, turn: str) -> str:
+    """The id of the event that tells of a finding of leakage: found or settled."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenure:leakage:{leak}:{turn}"))
+
+
 def undelivered_case(subscriber: str, contract: str | None = None) -> str:
     """The case of what a subscriber did not take; without a contract: of a subscriber that is gone."""
     return f"outgoing:{subscriber}:{contract}" if contract else f"outgoing:{subscriber}"

@@ -79,6 +79,7 @@ def subscription_state(box: Box, call: Call) -> dict[str, Any]:
             "charge": line.get("charge", "recurring"),
             "frequency": line.get("frequency", "annual"),
             "amount": _amount(line),
+            "quantity_since": line.get("quantity_since"),
         }
         for line in subscription["lines"]
     ]

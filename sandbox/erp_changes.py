@@ -60,7 +60,7 @@ def amend_subscription(box: Box, call: Call) -> Answer:
     if not set(asked.quantities) | set(asked.removed) <= set(lines):
         raise refused("the subscription has no such line")
     for line, quantity in asked.quantities.items():
-        lines[line]["quantity"] = str(quantity)
+        lines[line] |= {"quantity": str(quantity), "quantity_since": asked.effective.isoformat()}
     for line in asked.removed:
         if lines[line]["ends"] is not None and lines[line]["ends"] <= asked.effective.isoformat():
             raise refused(f"the line {line} ends on {lines[line]['ends']} already")

@@ -24,6 +24,7 @@ from domain.policies.validation import parse_order, sheet
 from domain.ports.prices import PricedState
 from domain.standins import is_real
 from domain.view import LifecycleView, Stage
+from starter.leaking import tell_found, tell_settled
 from store.database import Database, take_turn
 from store.erp_states import ErpStateRow, first_invoice
 from store.facts import facts_of
@@ -42,7 +43,8 @@ BATCH = 50
 
 class Known(NamedTuple):
     """What the store knows of a contract. `state`: the ERP's, None where it was never read; `current`: it was read
-    after the view was published, so that the two can be held against each other. `today`: the contract's business day.
+    after the view was published, so that the two can be held against each other. `now`: the contract's business time,
+    `today`: its day.
     """
 
     life: LifecycleRow
@@ -51,6 +53,7 @@ class Known(NamedTuple):
     erp: ErpStateRow | None
     state: PricedState | None
     current: bool
+    now: datetime
     today: date
 
 
@@ -68,7 +71,7 @@ async def measure(database: Database, company: Company) -> int:
     is written: nobody waits for the store meanwhile."""
     found = await database.read(lambda session: measure_due(session, company, utc_now()))
     if found:
-        await database.write(lambda session: keep_measured(session, found))
+        await database.write(lambda session: keep_measured(session, found, company))
     return len(found)
 
 
@@ -92,7 +95,7 @@ def measure_one(session: Session, contract: str, company: Company, moment: datet
         return Measured(known)
 
 
-def keep_measured(session: Session, measured: Iterable[Measured]) -> None:
+def keep_measured(session: Session, measured: Iterable[Measured], company: Company) -> None:
     take_turn(session, TURN)
     for each in measured:
         if each.snapshot is not None:
@@ -100,7 +103,7 @@ def keep_measured(session: Session, measured: Iterable[Measured]) -> None:
         if each.beginning is not None:
             keep_beginning(session, each.known.view.contract, each.beginning)
         if each.leaks is not None and each.known.state is not None:
-            _keep_leaks(session, each.known, each.leaks, each.known.state)
+            _keep_leaks(session, each.known, each.leaks, each.known.state, company)
         _mark(session, each.known)
 
 
@@ -108,8 +111,9 @@ def _known(session: Session, contract: str, moment: datetime) -> Known:
     life, shown = session.get_one(LifecycleRow, contract), session.get_one(LifecycleViewRow, contract)
     view, erp = LifecycleView.model_validate(shown.view), session.get(ErpStateRow, contract)
     state = PricedState.model_validate(erp.state) if erp is not None and erp.state is not None else None
-    today = civil_date(moment + timedelta(seconds=life.clock_shift), view.zone)
-    return Known(life, shown, view, erp, state, erp is not None and erp.read_after(shown), today)
+    at = moment + timedelta(seconds=life.clock_shift)
+    today = civil_date(at, view.zone)
+    return Known(life, shown, view, erp, state, erp is not None and erp.read_after(shown), at, today)
 
 
 def _snapshot(known: Known) -> Snapshot:
@@ -192,14 +196,17 @@ def _leakage(session: Session, known: Known, ordered: ContractSheet, activated: 
     return leakage(watched)
 
 
-def _keep_leaks(session: Session, known: Known, leaks: Iterable[Leak], state: PricedState) -> None:
-    """What is found now is noted, and what was found and is not any more is settled."""
+def _keep_leaks(session: Session, known: Known, leaks: Iterable[Leak], state: PricedState, company: Company) -> None:
+    """What is found now is noted and told, and what was found and is not any more is settled."""
     view, found = known.view, {(leak.kind, leak.line): leak for leak in leaks}
     for row in open_leaks(session, view.contract):
         if (row.kind, row.line) not in found:
             _settle(row, state, known.today)
+            tell_settled(session, company, row, known.life, known.now)
     for leak in found.values():
-        keep_leak(session, view.contract, view.account, leak, known.today)
+        row = keep_leak(session, view.contract, view.account, leak, known.today)
+        if view.mode == "live":  # in shadow nothing is Tenure's doing yet: it is counted, and nobody's turn
+            tell_found(session, company, row, known.life, known.now)
 
 
 def _settle(row: LeakRow, state: PricedState, today: date) -> None:

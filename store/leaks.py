@@ -12,7 +12,8 @@ from domain.measures.leakage import Kind, Leak
 
 class LeakRow(SQLModel, table=True):
     """One finding of a contract's line. `amount` by `counted_on`, and `recovered`, are texts of decimals in `currency`;
-    None where the ERP tells no price. `closed_on`: the day since which it is found no more.
+    None where the ERP tells no price. `closed_on`: the day since which it is found no more. `quantity`: what the ERP
+    bills of a line that is under-billed.
     """
 
     __tablename__ = "leaks"
@@ -33,11 +34,19 @@ class LeakRow(SQLModel, table=True):
     amount: str | None = None
     closed_on: date | None = None
     recovered: str | None = None
+    quantity: str | None = None
 
     @property
     def leak(self) -> Leak:
-        named = self.model_dump(include=set(Leak.model_fields) - {"amount"})
-        return Leak(**named, amount=None if self.amount is None else Decimal(self.amount))
+        named = self.model_dump(include=set(Leak.model_fields) - _DECIMALS)
+        return Leak(**named, **{name: _decimal(getattr(self, name)) for name in _DECIMALS})
+
+
+_DECIMALS = {"amount", "quantity"}
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def open_leaks(session: Session, contract: str) -> Sequence[LeakRow]:
@@ -67,12 +76,12 @@ def keep_leak(session: Session, contract: str, account: str, leak: Leak, today: 
             found_on=today,
             account=account,
             counted_on=today,
-            **leak.model_dump(exclude={"amount"}),
+            **leak.model_dump(exclude=_DECIMALS),
         )
         session.add(row)
-    row.sqlmodel_update(leak.model_dump(exclude={"amount", "kind", "line"}))
+    row.sqlmodel_update(leak.model_dump(exclude={*_DECIMALS, "kind", "line"}))
     row.account, row.counted_on = account, max(today, row.counted_on)
-    row.amount = None if leak.amount is None else str(leak.amount)
+    row.amount, row.quantity = (None if each is None else str(each) for each in (leak.amount, leak.quantity))
     row.closed_on = row.recovered = None
     return row
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from adapters.erp.sandbox import SandboxErp
 from domain import keys
@@ -20,11 +20,12 @@ from domain.view import LifecycleView, LineView, Stage
 from sandbox.app import create_app
 from starter.erp_reading import ErpReading
 from starter.measuring import measure
+from store.cases import Cases
 from store.database import Database
 from store.erp_states import ErpCustomerRow, ErpStateRow
 from store.leaks import LeakRow
 from store.orders import add_order
-from store.tables import EffectRow, LifecycleRow, utc_now
+from store.tables import CaseRow, EffectRow, LifecycleRow, OutgoingRow, utc_now
 from store.views import publish_view
 from tests.house import EXAMPLES
 
@@ -212,6 +213,14 @@ class Books:
             pass
         while await measure(self.database, self.company):
             pass
+
+    async def cases(self) -> list[CaseRow]:
+        return list(await Cases(self.database).list(state=None))
+
+    async def said(self) -> list[dict[str, Any]]:
+        """What was told to subscribers about leakage, in its order."""
+        query = select(OutgoingRow).where(col(OutgoingRow.type).contains("leakage")).order_by(col(OutgoingRow.id))
+        return [row.body for row in await self.database.read(lambda session: session.exec(query).all())]
 
     async def leaks(self) -> list[LeakRow]:
         query = select(LeakRow).order_by(LeakRow.id)

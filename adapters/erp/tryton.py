@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from adapters.http import Json
+from adapters.records.tryton import WRITES, TrytonRecords
 from adapters.tryton import ModuleMissing, TrytonLogin, TrytonRpc
 from domain.effects import EffectClass, Guarantee
 from domain.ports import (
@@ -66,7 +67,9 @@ class TrytonErp:
     def __init__(
         self, client: httpx.AsyncClient, *, database: str, user: str, password: str, renew_as_new: bool = False
     ) -> None:
-        self._rpc = TrytonRpc(client, "erp", TrytonLogin(database, user, password), self.effects)
+        login = TrytonLogin(database, user, password)
+        self._rpc = TrytonRpc(client, "erp", login, {**self.effects, **WRITES})
+        self.records = TrytonRecords(self._rpc)
         self._renewal = {"as_new": True} if renew_as_new else {}
 
     async def create_customer(self, new: NewCustomer, *, key: str) -> Ref:

@@ -172,6 +172,33 @@ class LifecycleSlaBreached(OfClock):
     """The time of an SLA clock is over, and what it waits for has not happened by then."""
 
 
+class OfLeakage(LifecycleSaid):
+    """About one finding: the ERP bills or serves other than the terms say."""
+
+    leak: str = Field(description="the finding's id, the same when it is found and when it is settled")
+    kind: Literal["not_started", "too_early", "under_billed", "expired_served"] = Field(description="what is found")
+    line: str = Field(description="the contract line's id")
+    product: str = Field(description="the product's code in the company's catalog")
+    since: date = Field(description="first day that is billed or served otherwise: civil date")
+    team: str = Field(description="id of the team that owns it; empty where nobody is named")
+    currency: str = Field(description="ISO 4217 code of the amounts")
+    amount: str | None = Field(description="what it has come to, by the ERP's price; null where it tells none")
+
+
+@_said("leakage_found")
+class LifecycleLeakageFound(OfLeakage):
+    """Leakage is found: told once, however long it lasts. It is an observation, no invoice."""
+
+    reason: str = Field(description="what is known of the reason, in words; empty where nothing is")
+
+
+@_said("leakage_settled")
+class LifecycleLeakageSettled(OfLeakage):
+    """What was found is not found any more."""
+
+    recovered: str | None = Field(description="what the ERP bills of it after all; null where it tells no price")
+
+
 @_said("ended")
 class LifecycleEnded(LifecycleSaid):
     """The contract is over."""

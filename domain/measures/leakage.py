@@ -36,7 +36,7 @@ class Watched(Frozen):
 class Leak(Frozen):
     """One finding. `since`: the first day that is billed or served other than it should be; of a quantity the day on
     which it was found. `amount`: what that amounts to by today, None where the ERP tells no price. `because`: what is
-    known of the reason.
+    known of the reason. `quantity`: how many the ERP bills, of a line that is under-billed.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Leak(Frozen):
     because: str = ""
     currency: str
     amount: Decimal | None = None
+    quantity: Decimal | None = None
 
 
 def leakage(watched: Watched) -> tuple[Leak, ...]:
@@ -130,6 +131,7 @@ def under_billed(watched: Watched, line: LineTerms, agreed: Decimal, held: Price
         because=_because(watched, line.id),
         currency=watched.state.currency,
         amount=None if billed is None or held is None else (billed * (agreed - has) / held.quantity).quantize(CENT),
+        quantity=has,
     )
 
 
@@ -161,16 +163,27 @@ def amount_until(leak: Leak, held: PricedLine, day: date) -> Decimal | None:
 
 def recovered(leak: Leak, held: PricedLine | None, state: PricedState, closed_on: date) -> Decimal:
     """Leakage recovered: the part of a finding's amount that the ERP bills after all, once it is settled: of the days
-    since the one from which it now bills the line, or of those that a new term now covers. What was billed too early is
-    settled and not recovered, and so is a quantity, since the ERP does not say from which day it bills it.
+    since the one from which it now bills the line, or bills more of it than it did, or of those that a new term now
+    covers. What was billed too early is settled and not recovered, and so is a quantity of which the ERP does not tell
+    from which day it bills it.
     """
     if held is None:
         return Decimal(0)
     if leak.kind == "not_started" and held.billed_from is not None:
         return amount_for(held, max(held.billed_from, leak.since), closed_on) or Decimal(0)
+    if leak.kind == "under_billed":
+        return _billed_more(leak, held, closed_on)
     if leak.kind == "expired_served" and state.entitled and held.billed_from is not None:
         return amount_for(held, leak.since, closed_on) or Decimal(0)
     return Decimal(0)
+
+
+def _billed_more(leak: Leak, held: PricedLine, closed_on: date) -> Decimal:
+    """What the ERP charges, of the days of a finding, for more of the line than it had then."""
+    if leak.quantity is None or held.quantity_since is None or held.quantity <= leak.quantity:
+        return Decimal(0)
+    whole = amount_for(held, max(held.quantity_since, leak.since), closed_on) or Decimal(0)
+    return (whole * (held.quantity - leak.quantity) / held.quantity).quantize(CENT)
 
 
 def _lines(watched: Watched) -> Iterator[Leak]:

@@ -12,11 +12,19 @@ from adapters.support.sandbox import SandboxSupport
 from adapters.usage.sandbox import SandboxUsage
 from domain.errors import AuthFailed, InvalidInput, Rejected
 from domain.ports import CreditHold, Probe
-from tests.kits.contracts import crm_contract, cs_contract, erp_contract, support_contract, usage_contract
+from tests.kits.contracts import (
+    crm_contract,
+    cs_contract,
+    erp_contract,
+    erp_records_contract,
+    support_contract,
+    usage_contract,
+)
 from tests.kits.sandbox import sandbox_world
 
 TestSandboxCrm = crm_contract(lambda: sandbox_world("crm", SandboxCrm))
 TestSandboxErp = erp_contract(lambda: sandbox_world("erp", SandboxErp))
+TestSandboxErpRecords = erp_records_contract(lambda: sandbox_world("erp", SandboxErp, {"records": "list_records"}))
 TestSandboxCs = cs_contract(lambda: sandbox_world("cs", SandboxCs))
 TestSandboxSupport = support_contract(lambda: sandbox_world("support", SandboxSupport))
 TestSandboxUsage = usage_contract(lambda: sandbox_world("usage", SandboxUsage))

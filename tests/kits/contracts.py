@@ -22,6 +22,7 @@ from tests.kits.crm import CrmContract
 from tests.kits.crm_reader import CrmReaderContract
 from tests.kits.cs import CsContract
 from tests.kits.erp import ErpContract
+from tests.kits.erp_records import ErpRecordsContract
 from tests.kits.feed import FeedContract
 from tests.kits.support import SupportContract
 from tests.kits.usage import UsageContract
@@ -48,6 +49,7 @@ crm_contract = partial(contract, CrmContract)
 crm_reader_contract = partial(contract, CrmReaderContract)
 cs_contract = partial(contract, CsContract)
 erp_contract = partial(contract, ErpContract)
+erp_records_contract = partial(contract, ErpRecordsContract)
 feed_contract = partial(contract, FeedContract)
 support_contract = partial(contract, SupportContract)
 usage_contract = partial(contract, UsageContract)

@@ -62,6 +62,19 @@ class Arguments:
     def object(self, name):
         return Arguments(self._value(name, _MISSING), self._path(name))
 
+    def names(self):
+        return list(self._values)
+
+    def has(self, name):
+        """Whether it was given, also as nothing."""
+        return name in self._values
+
+    def only(self, *names, why="it can't be set"):
+        """Refuse what else is given."""
+        for name in self._values:
+            if name not in names:
+                raise self._invalid(name, why)
+
     def texts(self, name):
         """A list of texts; empty where there is none."""
         value = self._value(name, [])

@@ -248,7 +248,25 @@ class Line(metaclass=PoolMeta):
             target = self.tenure_quantity_text(max(coming))
         return {
             "charge": self.tenure_charge, "frequency": self.tenure_frequency, "amount": amount, "target": target,
+            "quantity_since": _iso(self.tenure_quantity_since(today)),
         }  # fmt: skip
+
+    @without_check_access
+    def tenure_quantity_since(self, today):
+        """The first day for which the quantity of today is billed, where that was another before: a period that was
+        counted with the other one keeps that to its end."""
+        quantity, since = self.tenure_quantity(today), None
+        for change in sorted(self.tenure_quantities, key=lambda change: (change.effective, change.id), reverse=True):
+            if change.effective <= today:
+                if change.quantity != quantity or change.effective == dt.date.min:
+                    break
+                since = change.effective
+        if since is None or self.tenure_billed_from is None or self.tenure_frequency not in MONTHS:
+            return since
+        Consumption = Pool().get("sale.subscription.line.consumption")
+        for counted in Consumption.search([("line", "=", self.id), ("quantity", "!=", quantity)]):
+            since = max(since, self.tenure_period_end(counted.date))
+        return since
 
     def tenure_revenue(self, today):
         """How far the schedule that the acceptance triggered has come."""

@@ -9,6 +9,7 @@ import pytest
 
 from domain.ports import Amendment
 from domain.view import Stage
+from store.cases import Cases
 from store.database import Database
 from store.erp_states import freshness
 from store.snapshots import beginnings, snapshots_on
@@ -97,11 +98,67 @@ async def test_a_quantity_that_is_too_low_counts_from_the_day_on_which_it_was_fo
     assert (leak.kind, leak.since, leak.amount) == ("under_billed", BEGIN, "50.00"), "5 of 15 seats for 10 days"
     assert leak.sentence == "15 of PLATFORM are agreed, and the ERP has 10"
 
-    amendment = Amendment(subscription=books.subscription(contract), effective=after(10), quantities={"1": Decimal(15)})
+    amendment = Amendment(subscription=books.subscription(contract), effective=after(4), quantities={"1": Decimal(15)})
     await books.erp.amend_subscription(amendment, key="amendment:x")
     await books.sweep()
     [leak] = await books.leaks()
-    assert (leak.closed_on, leak.recovered) == (after(10), "0"), "the ERP does not say since when"
+    assert (leak.closed_on, leak.amount, leak.recovered) == (after(10), "50.00", "30.00"), "4 days are lost"
+
+
+async def test_less_that_is_agreed_recovers_nothing(books: Books) -> None:
+    contract = await books.win("LESS", [platform()], billed={"1": BEGIN})
+    line = books.views[contract].lines[0]
+    await books.change(contract, lines=[line.model_copy(update={"quantity": "15"})])
+    await books.sweep()
+    await books.on(after(10))
+    await books.sweep()
+    await books.change(contract, lines=[line])
+    await books.sweep()
+    [leak] = await books.leaks()
+    assert (leak.closed_on, leak.amount, Decimal(leak.recovered or "1")) == (after(10), "50.00", Decimal(0))
+
+
+async def test_a_finding_is_told_once_and_settled_once(books: Books) -> None:
+    contract = await books.win("TOLD", [platform()], billed={})
+    for days in (3, 4, 5):
+        await books.on(after(days))
+        await books.sweep()
+    [case] = await books.cases()
+    assert (case.state, case.kind, case.contract, case.actor) == ("open", "leak", contract, "finance")
+    assert case.title == f"PLATFORM could be billed since {BEGIN}, and the ERP does not bill it"
+    await books.bill(books.subscription(contract), "1", BEGIN)
+    await books.sweep()
+    await books.on(after(6))
+    await books.sweep()
+    [case] = await books.cases()
+    assert (case.state, case.resolution) == ("resolved", "it is found no more: 50.00 of 50.00 EUR recovered")
+    found, settled = await books.said()
+    assert (found["type"], found["data"]["amount"]) == ("tenure.lifecycle.leakage_found.v1", "30.00")
+    assert (settled["type"], settled["data"]["recovered"]) == ("tenure.lifecycle.leakage_settled.v1", "50.00")
+    assert found["data"]["leak"] == settled["data"]["leak"]
+
+
+async def test_a_finding_that_a_person_has_looked_at_is_not_opened_again(books: Books) -> None:
+    await books.win("SEEN", [platform()], billed={})
+    await books.on(after(3))
+    await books.sweep()
+    [case] = await books.cases()
+    await Cases(books.database).resolve(case.id, "agreed with the customer")
+    await books.on(after(4))
+    await books.sweep()
+    assert [(each.state, each.resolution) for each in await books.cases()] == [("resolved", "agreed with the customer")]
+
+
+async def test_what_is_in_shadow_is_counted_and_nobodys_turn(books: Books) -> None:
+    contract = await books.win("SHADOW", [platform()], billed={})
+    await books.on(after(3))
+    await books.change(contract, mode="shadow")
+    await books.sweep()
+    assert len(await books.leaks()) == 1
+    assert await books.cases() == []
+    await books.change(contract, mode="live")
+    await books.sweep()
+    assert [case.state for case in await books.cases()] == ["open"]
 
 
 async def test_an_amendment_on_its_way_is_no_finding(books: Books) -> None:

@@ -12,6 +12,7 @@ _NAMES = (
     "changing",
     "customers",
     "keys",
+    "listing",
     "outbox",
     "selling",
     "feed",
