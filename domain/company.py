@@ -163,7 +163,7 @@ class Company(Frozen):
     @model_validator(mode="after")
     def _teams_and_hours_are_there(self) -> Self:
         teams = {team.id for team in self.teams}
-        named = self.ownership.named() | {team.escalate.to for team in self.teams if team.escalate}
+        named = self.ownership.named() | {step.to for team in self.teams for step in team.escalate}
         if missing := named - teams:
             known = ", ".join(sorted(teams)) or "none"
             raise ValueError(f"there is no team {', '.join(sorted(missing))}; known: {known}")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from domain.base import Frozen
 from domain.hours import Amount
@@ -13,20 +14,35 @@ UNOWNED = ""
 
 
 class Escalation(Frozen):
-    """`to`: the team that is told when nobody has answered `after` so much of the first team's time."""
+    """One step: `to` is the team that is told when nobody has answered within `after` of a breach, of the owning team's
+    time."""
 
     to: str
     after: Amount = timedelta(hours=4)
 
 
 class Team(Frozen):
-    """`hours`: the name of its business hours, around the clock without. `tell`: the channels by which it is told."""
+    """`hours`: the name of its business hours, around the clock without. `tell`: the channels by which it is told.
+    `escalate`: the steps, in the order in which they come; a single one may stand there without a list.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     name: str = ""
     hours: str | None = None
     tell: tuple[str, ...] = ()
-    escalate: Escalation | None = None
+    escalate: tuple[Escalation, ...] = ()
+
+    @field_validator("escalate", mode="before")
+    @classmethod
+    def _one_is_a_list_too(cls, given: object) -> object:
+        return (given,) if isinstance(given, Mapping) else given
+
+    @field_validator("escalate")
+    @classmethod
+    def _each_comes_later(cls, steps: tuple[Escalation, ...]) -> tuple[Escalation, ...]:
+        if any(later.after <= former.after for former, later in pairwise(steps)):
+            raise ValueError("each step of an escalation comes after the one before it")
+        return steps
 
 
 class Ownership(Frozen):

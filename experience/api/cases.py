@@ -30,11 +30,11 @@ async def list_cases(
     snoozed: Annotated[bool, Query(description="Also those that are snoozed")] = False,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[reading.CaseLine]:
+) -> Page[reading.OwnedCase]:
     """Exception cases, the newest first."""
     chosen = None if state == "any" else state
     wanted = Wanted(chosen, kind, problem, contract, account, assignee, tag, source, snoozed)
-    return await reading.cases(services.database, wanted, cursor=cursor, limit=limit)
+    return await reading.cases(services.database, services.office.company, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/cases/{case:path}")

@@ -86,7 +86,7 @@ async def _page(
         **{name: chosen[name] or None for name in ("kind", "problem", "contract", "assignee", "tag", "source")},
         snoozed=bool(chosen["snoozed"]),
     )
-    page = await reading.cases(services.database, wanted, cursor=cursor or None, limit=AT_ONCE)
+    page = await reading.cases(services.database, services.office.company, wanted, cursor=cursor or None, limit=AT_ONCE)
     groups = (await CaseDesk(services.database).list(wanted, limit=1)).groups
     principal = asker(request)
 

@@ -8,11 +8,13 @@ from pydantic import BaseModel
 from sqlmodel import Session, and_, col, func, or_, select
 
 from domain.access import Guarded, Sensitive
+from domain.company import Company
 from domain.masking import masked_text
 from experience.reading.frame import Answer, Page, page_of, position
 from experience.services import Services
 from starter.case_desk import CaseDesk
 from starter.case_list import Wanted, chosen
+from starter.owning import team_of_case, teams_of_cases
 from store.database import Database
 from store.tables import CaseRow, InboxRow
 
@@ -36,6 +38,12 @@ class CaseLine(BaseModel):
     snoozed_until: datetime | None
 
 
+class OwnedCase(CaseLine):
+    """With the team that owns it, by the company's ownership; empty where nobody is named."""
+
+    team: str
+
+
 class Note(BaseModel):
     at: datetime
     by: str
@@ -46,7 +54,7 @@ class CaseAnswer(Answer, Guarded):
     """One case. `mend`: how it is mended at the command line. `event`: the received event that it is about, as it is
     now; what must not be shown is masked in it. `history`: oldest first."""
 
-    case: CaseLine
+    case: OwnedCase
     reasons: list[str]
     mend: str
     resolution: str
@@ -54,7 +62,9 @@ class CaseAnswer(Answer, Guarded):
     history: list[Note]
 
 
-async def cases(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[CaseLine]:
+async def cases(
+    database: Database, company: Company, wanted: Wanted, *, cursor: str | None, limit: int
+) -> Page[OwnedCase]:
     """The newest first."""
     opened, name = col(CaseRow.opened_at), col(CaseRow.id)
     joined = col(InboxRow.id) == col(CaseRow.inbox_id)
@@ -64,10 +74,12 @@ async def cases(database: Database, wanted: Wanted, *, cursor: str | None, limit
         query = query.where(or_(opened < at, and_(opened == at, name > after)))
     query = query.order_by(opened.desc(), name).limit(limit + 1)
 
-    def read(session: Session) -> Page[CaseLine]:
+    def read(session: Session) -> Page[OwnedCase]:
         rows = session.exec(query).all()
+        teams = teams_of_cases(session, company, rows)
         newest = session.exec(select(func.max(CaseRow.opened_at))).one()
-        return page_of(rows, limit, lambda row: [row.opened_at, row.id], case_line, {"cases": newest})
+        lines = {row.id: _owned(row, teams[row.id]) for row in rows}
+        return page_of(rows, limit, lambda row: [row.opened_at, row.id], lambda row: lines[row.id], {"cases": newest})
 
     return await database.read(read)
 
@@ -76,8 +88,9 @@ async def case(services: Services, name: str) -> CaseAnswer:
     """Of an id, an event's number, or a unique part of an open case's id. Raises Mistake."""
     shown = await CaseDesk(services.database).show(name)
     row = shown.case
+    team = await services.database.read(lambda session: team_of_case(session, services.office.company, row))
     return CaseAnswer(
-        case=case_line(row),
+        case=_owned(row, team),
         reasons=[masked_text(each) for each in row.reasons],
         mend=row.mend,
         resolution=masked_text(row.resolution),
@@ -90,6 +103,10 @@ async def case(services: Services, name: str) -> CaseAnswer:
 def case_line(row: CaseRow) -> CaseLine:
     values = {name: getattr(row, name) for name in CaseLine.model_fields}
     return CaseLine.model_validate({**values, "title": masked_text(row.title)})
+
+
+def _owned(row: CaseRow, team: str) -> OwnedCase:
+    return OwnedCase(**case_line(row).model_dump(), team=team)
 
 
 def _newest(moments: Sequence[datetime | None]) -> datetime | None:

@@ -1,7 +1,7 @@
 """`tenure cases`: one list of everything that needs a person, and what a person can do about each."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -69,18 +69,20 @@ def list_cases(
         raise Mistake(f"unknown state {state!r}; known: {', '.join(STATES)}")
     chosen = None if state == "all" else state
     wanted = Wanted(chosen, kind, problem, contract, account, assignee, tag, source, snoozed)
-    listed = _at_desk(lambda desk, _: desk.list(wanted, limit))
+    listed, teams = _at_desk(lambda desk, database: _owned(database, desk.list(wanted, limit), lambda all: all.cases))
     groups = [vars(group) for group in listed.groups]
-    show(as_json, {"groups": groups, "cases": [_public(case) for case in listed.cases]}, lambda: _print_list(listed))
+    cases = [{**_public(case), "team": teams[case.id]} for case in listed.cases]
+    show(as_json, {"groups": groups, "cases": cases}, lambda: _print_list(listed, teams))
 
 
 @cases_app.command("show")
 def show_case(case: Case, as_json: Json = False) -> None:
     """Show one case: its event's payload with secrets masked, what was tried, who did what."""
-    found = _at_desk(lambda desk, _: desk.show(case))
+    found, teams = _at_desk(lambda desk, database: _owned(database, desk.show(case), lambda one: [one.case]))
+    team = teams[found.case.id]
     history = [{"at": line.at, "by": line.by, "what": masked_text(line.what)} for line in found.history]
-    file = CaseFile(case=_public(found.case), event=found.event, history=history)
-    show(as_json, file, lambda: _print_one(found))
+    file = CaseFile(case={**_public(found.case), "team": team}, event=found.event, history=history)
+    show(as_json, file, lambda: _print_one(found, team))
 
 
 @cases_app.command()
@@ -213,6 +215,17 @@ def _at_desk(work: "Callable[[CaseDesk, Database], Awaitable[T]]") -> T:
     return in_store(lambda database: work(CaseDesk(database, sources), database))
 
 
+async def _owned(
+    database: "Database", asked: Awaitable[T], cases: "Callable[[T], Sequence[CaseRow]]"
+) -> tuple[T, Mapping[str, str]]:
+    """With the team of each of the cases, by the configured company's ownership."""
+    import wiring
+    from starter.owning import teams_of_cases
+
+    found, company = await asked, wiring.read_company(load_settings())
+    return found, await database.read(lambda session: teams_of_cases(session, company, cases(found)))
+
+
 async def _retried(desk: "CaseDesk", database: "Database", name: str) -> "Outcome":
     from starter.settling import outcome_of
 
@@ -261,15 +274,15 @@ def _public(case: "CaseRow") -> dict[str, Any]:
     return {**fields, "title": masked_text(case.title), "reasons": [masked_text(each) for each in case.reasons]}
 
 
-def _print_list(listed: "Listed") -> None:
+def _print_list(listed: "Listed", teams: Mapping[str, str]) -> None:
     console = Console()
     if not listed.cases:
         console.print("no case; see also --state all, and --snoozed")
         return
-    table = Table(Column("case", overflow="fold"), Column("since", no_wrap=True), "who", "what")
+    table = Table(Column("case", overflow="fold"), Column("since", no_wrap=True), "team", "who", "what")
     for case in listed.cases:
         what = " ".join((masked_text(case.title), *(f"#{tag}" for tag in case.tags)))
-        row = (case.id, f"{case.opened_at:%Y-%m-%d}", case.assignee or "", what)
+        row = (case.id, f"{case.opened_at:%Y-%m-%d}", teams[case.id] or case.actor, case.assignee or "", what)
         table.add_row(*(escape(each) for each in row))
     console.print(table)
     if len(listed.groups) > 1 or listed.groups[0].count > len(listed.cases):
@@ -278,11 +291,12 @@ def _print_list(listed: "Listed") -> None:
             console.print(f"{group.count:>5}  {escape(alike)}", highlight=False)
 
 
-def _print_one(found: "Shown") -> None:
+def _print_one(found: "Shown", team: str) -> None:
     console, case = Console(), found.case
     console.print(f"[bold]{escape(case.id)}[/bold]  {escape(masked_text(case.title))}", highlight=False)
     sleeps = f", sleeps until {case.snoozed_until:%Y-%m-%d %H:%M} UTC" if case.snoozed_until else ""
-    console.print(f"{case.state} since {case.opened_at:%Y-%m-%d %H:%M} UTC, {case.assignee or case.actor}{sleeps}")
+    whose = ", ".join(each for each in (team or case.actor, case.assignee) if each)
+    console.print(f"{case.state} since {case.opened_at:%Y-%m-%d %H:%M} UTC, {whose}{sleeps}")
     for reason in case.reasons:
         console.print(f"  - {escape(masked_text(reason))}", highlight=False)
     if case.state == "open" and case.mend:

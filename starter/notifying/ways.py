@@ -81,6 +81,10 @@ class Post:
             server = self._connect()
         except smtplib.SMTPAuthenticationError as error:
             return Sent("refused", f"the mail server answered {error.smtp_code} to user and password")
+        except ssl.SSLCertVerificationError as error:
+            return Sent("failed", f"the mail server's certificate does not hold: {error.verify_message}")
+        except smtplib.SMTPNotSupportedError:
+            return Sent("failed", "the mail server offers no STARTTLS, or no way to log in")
         except (OSError, smtplib.SMTPException) as error:
             return Sent("failed", f"the mail server can't be reached ({type(error).__name__})")
         try:

@@ -136,16 +136,20 @@ def _look(
 
 
 def _escalation(session: Session, row: SlaClockRow, company: Company, now: datetime) -> datetime | None:
-    """When the next team is to be told, or None: it was, there is none, or somebody has answered."""
+    """When the next step's team is to be told, or None: all were. A step that comes when somebody has answered tells
+    nobody. `escalated` is when the last step came: none of them comes twice."""
     team = company.team(row.team)
-    if team is None or team.escalate is None or row.escalated is not None or row.breached is None:
+    if team is None or row.breached is None:
         return None
-    at = after(company.hours_of(team.id), row.breached, team.escalate.after)
-    if now < at:
-        return at
-    row.escalated = at
-    if not is_answered(session, row):
-        escalate(session, company, row, team.escalate.to)
+    for number, step in enumerate(team.escalate, start=1):
+        at = after(company.hours_of(team.id), row.breached, step.after)
+        if row.escalated is not None and at <= row.escalated:
+            continue
+        if now < at:
+            return at
+        row.escalated = at
+        if not is_answered(session, row):
+            escalate(session, company, row, step.to, number)
     return None
 
 

@@ -51,9 +51,10 @@ def breach(session: Session, company: Company, row: SlaClockRow, life: Lifecycle
         say(session, said, clock.breached, keys.sla_event(row.id, "breached"))
 
 
-def escalate(session: Session, company: Company, row: SlaClockRow, to: str) -> None:
-    """Nobody of the team that owns it has answered: another is told."""
-    _notice(session, company, row, to, "escalated", f"late, and {row.team} has not answered", urgent=True)
+def escalate(session: Session, company: Company, row: SlaClockRow, to: str, number: int) -> None:
+    """Nobody of the team that owns it has answered: another is told. `number`: which step it is."""
+    turn = "escalated" if number == 1 else f"escalated-{number}"
+    _notice(session, company, row, to, turn, f"late, and {row.team} has not answered", urgent=True)
     note(session, case_of(row), "tenure", f"escalated to {to}")
 
 

@@ -32,6 +32,11 @@ def test_a_reason_goes_before_the_event_the_connection_and_the_actor() -> None:
     [
         ({"ownership": {"default": "finance"}}, "there is no team finance"),
         ({"teams": [{"id": "a", "escalate": {"to": "b"}}]}, "there is no team b"),
+        ({"teams": [{"id": "a", "escalate": [{"to": "a"}, {"to": "b", "after": "9h"}]}]}, "there is no team b"),
+        (
+            {"teams": [{"id": "a", "escalate": [{"to": "a", "after": "4h"}, {"to": "a", "after": "4h"}]}]},
+            "each step of an escalation comes after the one before it",
+        ),
         ({"teams": [{"id": "a", "hours": "office"}]}, "there are no hours office"),
         ({"teams": [{"id": "a"}, {"id": "a"}]}, "two teams have one id"),
         ({"sla": [{"kind": "risk_told", "within": "15m", "hours": "night"}]}, "there are no hours night"),

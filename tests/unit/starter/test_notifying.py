@@ -235,6 +235,38 @@ async def test_who_answers_is_not_escalated_over(database: Database, notifier: N
     assert mailbox.mails == []
 
 
+async def test_each_step_of_an_escalation_is_told_once(
+    database: Database, notifier: Notifier, mailbox: Mailbox
+) -> None:
+    steps = [{"to": "leads", "after": "2h"}, {"to": "board", "after": "5h"}, {"to": "leads", "after": "9h"}]
+    teams = [{"id": "revops", "escalate": steps}, *({"id": name, "tell": ["mail"]} for name in ("leads", "board"))]
+    watched = Watched(database, a_company(**{**RULES, "teams": teams}))
+    await watched.won()
+    await watched.later(hours=25)
+    told = []
+    for _ in range(9):
+        await watched.later(hours=1)
+        await watched.sweep()
+        await notifier.tell("mail", 0)
+        told.append(len(mailbox.mails))
+    assert told == [1, 1, 1, 2, 2, 2, 2, 3, 3]
+
+
+async def test_an_answer_ends_an_escalation_at_the_step_where_it_is(
+    database: Database, notifier: Notifier, mailbox: Mailbox
+) -> None:
+    steps = [{"to": "leads", "after": "2h"}, {"to": "leads", "after": "5h"}]
+    teams = [{"id": "revops", "escalate": steps}, {"id": "leads", "tell": ["mail"]}]
+    watched = Watched(database, a_company(**{**RULES, "teams": teams}))
+    await watched.won()
+    await watched.later(hours=28)
+    await notifier.tell("mail", 0)
+    await CaseDesk(database).note(f"sla:order_activated:{CONTRACT}", "ann", "the ERP was away")
+    await watched.later(hours=30)
+    await notifier.tell("mail", 0)
+    assert len(mailbox.mails) == 1
+
+
 async def test_a_case_is_told_to_its_team_each_time_it_opens(
     database: Database, notifier: Notifier, door: Door
 ) -> None:
