@@ -41,7 +41,7 @@ class CaseLine(BaseModel):
 class OwnedCase(CaseLine):
     """With the team that owns it, by the company's ownership; empty where nobody is named."""
 
-    team: str
+    team: str = ""
 
 
 class Note(BaseModel):
