@@ -8,6 +8,12 @@ CHROMIUM := /usr/bin/chromium
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
+# Where Python may keep no bytecode, every process and every sandboxed workflow compiles anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Thousands of small databases, none of which outlives its test: they need no disk, where memory is at hand.
+MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
+
 .PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench-events corpus events api lock clean
 
 install: $(STAMP)
@@ -52,7 +58,7 @@ $(CHROMIUM):
 	apt-get install -y -qq chromium
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -23,10 +23,10 @@ from starter.reaching import Reaching
 from starter.settings import Settings, load_settings
 from starter.sources.reading import Sources
 from store.database import Database
-from store.migrate import migrate
 from store.tables import LifecycleRow
 from store.views import SqlViews
 from tests.house import EXAMPLES
+from tests.stores import lay
 
 RUN = datetime(2027, 1, 31, 8, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"
@@ -75,7 +75,7 @@ async def open_experience(
     url: str, settings: Settings | None = None, client: Client | None = None
 ) -> AsyncIterator[Experience]:
     """Over the database at `url`. Without a client of Temporal nobody answers there, which no read may notice."""
-    migrate(url)
+    lay(url)
     database = Database(url, lasting=False)
     try:
         async with over(database, settings, client) as opened:

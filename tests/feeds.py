@@ -22,9 +22,9 @@ from starter.schedules import ensure_schedules
 from starter.settings import Settings
 from store.database import Database
 from store.feeds import SqlFeeds
-from store.migrate import migrate
 from store.tables import FeedRow, InboxRow
 from tests.kits.sandbox import client as box_client
+from tests.stores import lay
 from workflows.change_feed import ReadChangeFeed
 
 NAME, SOURCE = "meter", "usage"
@@ -146,7 +146,7 @@ async def open_ear(
 ) -> AsyncIterator[Ear]:
     """Bring it up with a schedule of its own, and take it down again."""
     url = f"sqlite:///{home / 'store.db'}"
-    migrate(url)
+    lay(url)
     database, meter = Database(url), Meter(str(home / "box.db"))
     mark = uuid.uuid4().hex[:8]
     settings = Settings.model_validate({

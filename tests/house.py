@@ -41,8 +41,8 @@ from sandbox.webhooks import WebhookTarget
 from starter.sections import KINDS, Kind
 from starter.travel import fast_forward
 from store.database import Database
-from store.migrate import migrate
 from store.orders import SqlOrders
+from tests.stores import lay
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
@@ -170,7 +170,7 @@ async def open_house(
     other systems than the box's, by connection. `webhook`: where the boxes send their events.
     """
     url = f"sqlite:///{home / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     company = load_company((EXAMPLES / "company.toml").read_text()).model_copy(update=dict(rules or {}))
     mapping = load_mapping((EXAMPLES / "mappings" / "salesforce.toml").read_text())

@@ -14,8 +14,8 @@ from domain.mapping import load_mapping
 from starter.routing import Router
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
 from store.tables import DeliveryRow, InboxRow
+from tests.stores import lay
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ACCOUNT, DEAL = "001Dn00000AbCdEIAV", "006Dn000009XyZAIA0"
@@ -88,7 +88,7 @@ class Desk:
 def open_desk(store: Path | str) -> Iterator[Desk]:
     """A desk with a fresh store in a directory, or with the one that a URL names."""
     url = store if isinstance(store, str) else f"sqlite:///{store / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield Desk(database)
     database.close()

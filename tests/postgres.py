@@ -5,7 +5,6 @@ the one that TENURE_TEST_POSTGRES_URL names, as a user who may create databases.
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 import uuid
@@ -20,6 +19,7 @@ from psycopg import sql
 from sqlalchemy import URL, make_url
 
 from store.migrate import migrate
+from tests.stores import lay
 
 # The wheel's lock file would lie where every user of the machine has one name for it, and whoever came first owns it.
 if "XDG_RUNTIME_DIR" not in os.environ:
@@ -142,17 +142,11 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     postgres.drop(url)
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "migrated.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def sqlite_url(migrated: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """A fresh, migrated SQLite file."""
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'store.db')}"
+    lay(url := f"sqlite:///{tmp_path / 'store.db'}")
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

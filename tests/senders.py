@@ -8,9 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -20,8 +17,8 @@ from starter.gateway import create_app
 from starter.settings import Settings
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
 from store.tables import InboxRow
+from tests.stores import lay
 
 OLD, NEW, FOREIGN = (f"whsec_{base64.b64encode(letter * 24).decode()}" for letter in (b"o", b"n", b"f"))
 
@@ -88,19 +85,10 @@ class Gate:
         return row
 
 
-@cache
-def _migrated() -> bytes:
-    """A store with every table and no row: a copy is made quicker than another."""
-    with TemporaryDirectory() as directory:
-        file = Path(directory) / "store.db"
-        migrate(f"sqlite:///{file}")
-        return file.read_bytes()
-
-
 @asynccontextmanager
 async def open_gate(settings: Settings) -> AsyncIterator[Gate]:
     settings.state_path.mkdir(parents=True, exist_ok=True)
-    (settings.state_path / "store.db").write_bytes(_migrated())
+    lay(settings.database_url)
     database = Database(settings.database_url)
     transport = httpx.ASGITransport(create_app(settings, Inbox(database)), raise_app_exceptions=False)
     try:

@@ -13,8 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from domain.feeds import FeedRead, ReadFeed
 from store.database import Database
 from store.feeds import SqlFeeds
-from store.migrate import migrate
 from tests.feeds import NAME, Meter, inbox, reader
+from tests.stores import lay
 
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("feed_child.py")
@@ -23,7 +23,7 @@ CHILD = Path(__file__).with_name("feed_child.py")
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     await asyncio.to_thread(database.close)

@@ -14,7 +14,7 @@ from domain.effects import EffectClass
 from domain.errors import Busy
 from store.database import Database
 from store.ledger import SqlLedger
-from store.migrate import migrate
+from tests.stores import lay
 
 
 class NoArguments(BaseModel):
@@ -26,7 +26,7 @@ async def ledger() -> AsyncIterator[Effects]:
     """The real ledger, in a database of its own."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'ledger.db'}"
-        migrate(url)
+        lay(url)
         database = Database(url)
         try:
             yield Effects(SqlLedger(database))

@@ -33,8 +33,8 @@ from starter.reconciling.repairs import Repairs
 from starter.reconciling.runs import CONNECTION, Runs
 from starter.sections import Kind
 from store.database import Database
-from store.migrate import migrate
 from tests.house import EXAMPLES
+from tests.stores import lay
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
@@ -125,7 +125,7 @@ class Town:
 @asynccontextmanager
 async def open_town(client: Client, home: Path, count: int) -> AsyncIterator[Town]:
     url = f"sqlite:///{home / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url, lasting=False)
     app = create_app(str(home / "box.db"))
     contracts = [Plain(n) for n in range(count)]

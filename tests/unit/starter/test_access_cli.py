@@ -15,9 +15,9 @@ from starter.mistakes import Mistake
 from starter.settings import Settings
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
 from store.tables import LifecycleRow
 from store.tokens import Tokens
+from tests.stores import lay
 
 Tenure = Callable[..., Any]
 EVENT = {"specversion": "1.0", "id": "e1", "type": "tenure.milestone.completed.v1", "data": {"contract": "crm/1/1"}}
@@ -43,7 +43,7 @@ async def fill(database: Database) -> None:
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Database]:
     settings.state_path.mkdir(parents=True)
-    migrate(settings.database_url)
+    lay(settings.database_url)
     database = Database(settings.database_url)
     asyncio.run(fill(database))
     yield database

@@ -2,15 +2,12 @@
 the reactions of a lifecycle, over a real store."""
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from typing import Any, cast
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
@@ -22,11 +19,11 @@ from domain.mediation import LEVELS, news, standing
 from starter.delivery import Deliverer, Unreachable
 from starter.sweep import sweep
 from store.database import Database
-from store.migrate import migrate
 from store.streams import Streams
 from store.tables import CaseRow, DeliveryRow, FactRow, InboxRow, OrderRow, ToldRow
 from tests.intake import CONTRACT, DEAL, Desk
 from tests.quick import QuickTemporal, made_as
+from tests.stores import lay
 
 TODAY = datetime.now(UTC).date()
 SHUFFLES = 5  # of one and the same sequence
@@ -35,20 +32,13 @@ WAYS = {"last_seq", "order_revision", "refusals", "generations", "told", "cases"
 """What of a state tells the way that events took rather than where they led."""
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "store.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 # An example takes too long to be shrunk, and its seed says everything.
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
-def test_any_order_and_any_repetition_end_in_the_same(migrated: Path, seed: int) -> None:
+def test_any_order_and_any_repetition_end_in_the_same(seed: int) -> None:
     dice = Random(seed)
-    wanted = asyncio.run(lived_in(migrated, sent(seed)))
-    found = [asyncio.run(lived_in(migrated, sent(seed, dice), dice)) for _ in range(SHUFFLES)]
+    wanted = asyncio.run(lived_in(sent(seed)))
+    found = [asyncio.run(lived_in(sent(seed, dice), dice)) for _ in range(SHUFFLES)]
     assert (wanted["unsettled"], wanted["undelivered"]) == ([], []), f"seed {seed}: the sequence itself is not valid"
     for ending in found:
         assert ending == wanted, f"seed {seed}"
@@ -65,10 +55,11 @@ def sent(seed: int, dice: Random | None = None) -> list[Sequence[Happening]]:
     return [copies[since:until] for since, until in zip([0, *cuts], [*cuts, len(copies)], strict=True)]
 
 
-async def lived_in(migrated: Path, rounds: Sequence[Sequence[Happening]], dice: Random | None = None) -> dict[str, Any]:
+async def lived_in(rounds: Sequence[Sequence[Happening]], dice: Random | None = None) -> dict[str, Any]:
     """The ending in a store of its own; with `dice` the way to the lifecycle is lossy, too."""
     with tempfile.TemporaryDirectory() as home:
-        database = Database(f"sqlite:///{shutil.copy(migrated, home)}")
+        lay(url := f"sqlite:///{home}/store.db")
+        database = Database(url)
         try:
             return await lived(Desk(database), rounds, dice)
         finally:

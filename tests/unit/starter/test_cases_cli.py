@@ -14,7 +14,7 @@ from starter.mistakes import Mistake
 from starter.settings import Settings
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
+from tests.stores import lay
 
 Tenure = Callable[..., Any]
 BROKEN: dict[str, Any] = {
@@ -37,7 +37,7 @@ def tenure(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setenv("TENURE_STATE_DIR", str(settings.state_path))
     monkeypatch.setenv("TENURE_CONFIG", str(root / "tenure.toml"))
     settings.state_path.mkdir(parents=True)
-    migrate(settings.database_url)
+    lay(settings.database_url)
     database = Database(settings.database_url)
     inbox = Inbox(database)
     asyncio.run(keep(inbox))

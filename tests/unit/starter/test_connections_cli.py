@@ -17,8 +17,8 @@ from domain.limits import Limit
 from store.database import Database
 from store.freezing import freeze
 from store.limits import SqlLimits
-from store.migrate import migrate
 from tests.ports import free_port
+from tests.stores import lay
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "planted-7d1f-token"
@@ -71,7 +71,7 @@ class Shell:
     def database(self) -> Database:
         (self.home / "state").mkdir(exist_ok=True)
         url = f"sqlite:///{self.home / 'state' / 'store.db'}"
-        migrate(url)
+        lay(url)
         return Database(url)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

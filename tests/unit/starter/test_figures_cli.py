@@ -15,8 +15,8 @@ from starter.cli import app
 from starter.mistakes import Mistake
 from starter.settings import Settings
 from store.database import Database
-from store.migrate import migrate
 from tests.figures import BEGIN, Books, open_books, platform
+from tests.stores import lay
 
 Tenure = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def tenure(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setenv("TENURE_CONFIG", str(ROOT / "tenure.toml"))
     monkeypatch.setenv("TENURE_COMPANY", str(company))
     settings.state_path.mkdir(parents=True)
-    migrate(settings.database_url)
+    lay(settings.database_url)
     asyncio.run(fill(settings.database_url))
 
     def run(*words: str, text: bool = False) -> Any:

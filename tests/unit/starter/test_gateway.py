@@ -17,7 +17,7 @@ from starter.sections import Secret, WebhookSource
 from starter.settings import Settings, SettingsError
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
+from tests.stores import lay
 
 OLD, NEW, FOREIGN = (f"whsec_{letter * 32}" for letter in "ABC")
 LIMIT = 4096
@@ -36,7 +36,7 @@ def configured(settings: Settings) -> Settings:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     database.close()

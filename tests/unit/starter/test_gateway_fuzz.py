@@ -22,8 +22,8 @@ from starter.sections import Secret, WebhookSource
 from starter.settings import Settings
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
 from tests.senders import NEW, SIGN, Gate, open_gate, standard
+from tests.stores import lay
 
 CONNECTIONS = {"standard": "cs", "stripe": "erp", "hubspot": "crm", "zendesk": "support"}
 EVENTS: dict[str, Any] = {
@@ -217,7 +217,7 @@ def test_unsigned_noise_is_refused(sync: Sync, source: str, body: bytes, headers
 @pytest.fixture
 def api(configured: Settings) -> Iterator[Any]:
     configured.state_path.mkdir(parents=True)
-    migrate(configured.database_url)
+    lay(configured.database_url)
     database = Database(configured.database_url)
     yield schemathesis.openapi.from_asgi("/openapi.json", create_app(configured, Inbox(database)))
     database.close()

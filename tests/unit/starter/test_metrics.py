@@ -18,10 +18,10 @@ from starter.settings import Settings
 from store.cases import Cases
 from store.database import Database, now
 from store.inbox import Inbox, add_delivery, mark_dead, mark_parked, mark_routed
-from store.migrate import migrate
 from store.outgoing import relay
 from store.streams import Answer, Streams
 from store.tables import CaseRow, FeedRow, InboxRow, OutgoingRow
+from tests.stores import lay
 
 Scraped = dict[tuple[str, str], float]
 
@@ -29,7 +29,7 @@ Scraped = dict[tuple[str, str], float]
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     database.close()

@@ -15,10 +15,10 @@ from starter.mistakes import Mistake
 from starter.notifying.notices import tell
 from starter.settings import Settings, load_settings
 from store.database import Database
-from store.migrate import migrate
 from store.notices import NoticeRow
 from tests.clocks import CONTRACT, Watched, a_company
 from tests.house import EXAMPLES
+from tests.stores import lay
 
 GUIDE = (EXAMPLES.parent / "docs" / "sla.md").read_text()
 CONFIG = f"""
@@ -37,7 +37,7 @@ async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     (tmp_path / "state").mkdir()
     monkeypatch.setenv("TENURE_CONFIG", str(tmp_path / "tenure.toml"))
     url = f"sqlite:///{tmp_path / 'state' / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     watched = Watched(database, a_company())
     await watched.won()

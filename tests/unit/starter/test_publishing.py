@@ -21,10 +21,10 @@ from starter.publishing import Patience, Publisher
 from starter.settings import Settings
 from store.cases import Cases
 from store.database import Database
-from store.migrate import migrate
 from store.outgoing import retry_held
 from store.tables import OutgoingDeliveryRow, OutgoingRow
 from store.views import SqlViews
+from tests.stores import lay
 from tests.subscriber import NEXT_SECRET, SECRET, Got, Subscriber, open_subscriber
 
 RUN = datetime(2027, 1, 31, 8, tzinfo=UTC)
@@ -34,7 +34,7 @@ QUICK = Patience(timeout=5.0, first=0.02, longest=0.05, look=0.05)
 @pytest.fixture
 def database(tmp_path: Any) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     database.close()

@@ -9,10 +9,10 @@ from starter.settings import Settings
 from starter.stack_specs import local_specs
 from store.database import Database
 from store.inbox import Inbox, add_delivery, mark_routed
-from store.migrate import migrate
 from store.replay import Replayed
 from store.streams import Answer, finish, lease, number
 from store.tables import DeliveryRow, LifecycleRow
+from tests.stores import lay
 
 
 async def test_its_last_minutes_are_delivered_again(settings: Settings) -> None:
@@ -22,7 +22,7 @@ async def test_its_last_minutes_are_delivered_again(settings: Settings) -> None:
     assert temporal.after_unclean_stop() == Replayed(0, 0, 0), "there is no store yet"
     assert not (settings.state_path / "store.db").exists()
 
-    migrate(settings.database_url)
+    lay(settings.database_url)
     assert temporal.after_unclean_stop() == Replayed(0, 0, 0), "nothing was ever delivered"
     database = Database(settings.database_url)
     await Inbox(database).accept("cs", "e1", "t", "c", "{}")

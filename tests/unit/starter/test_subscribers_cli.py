@@ -11,9 +11,9 @@ from sqlmodel import Session, select
 
 from starter.settings import SettingsError, load_settings
 from store.database import Database
-from store.migrate import migrate
 from store.outgoing import relay
 from store.tables import OutgoingDeliveryRow, OutgoingRow
+from tests.stores import lay
 
 CONFIG = """
 state_dir = "state"
@@ -48,7 +48,7 @@ def shell(tmp_path: Path) -> Shell:
     """Of two contracts the first event is held, and a second one waits behind it."""
     (tmp_path / "state").mkdir()
     url = f"sqlite:///{tmp_path / 'state' / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
 
     def fill(session: Session) -> None:

@@ -17,9 +17,9 @@ from starter.settings import Settings
 from starter.tracing import correlation
 from store.database import Database
 from store.inbox import Inbox
-from store.migrate import migrate
 from store.outgoing import Letter
 from store.tables import InboxRow
+from tests.stores import lay
 from tests.tracing import recording
 from tests.unit.starter.test_gateway import event, signed
 
@@ -30,7 +30,7 @@ SENT = f"00-{'e' * 32}-{'f' * 16}-01"
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     database.close()

@@ -15,8 +15,8 @@ from store.call_times import SqlCallTimes, call_times
 from store.clocks import note_sweep
 from store.database import Database
 from store.difference_tables import DifferenceRow, ReconciliationRow
-from store.migrate import migrate
 from store.tables import CaseRow, LifecycleViewRow, utc_now
+from tests.stores import lay
 
 AGO = timedelta(seconds=100)
 
@@ -24,7 +24,7 @@ AGO = timedelta(seconds=100)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     database = Database(url)
     yield database
     database.close()

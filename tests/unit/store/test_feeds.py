@@ -16,8 +16,8 @@ from store.cases import Cases
 from store.database import Database
 from store.feeds import SqlFeeds
 from store.inbox import Inbox
-from store.migrate import migrate
 from store.tables import FeedRow
+from tests.stores import lay
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def postgres_store(outbox_server: str) -> Iterator[str]:
     with psycopg.connect(outbox_server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = outbox_server.replace("postgresql:", "postgresql+psycopg:", 1).replace("/postgres?", f"/{name}?", 1)
-    migrate(url)
+    lay(url)
     yield url
     with psycopg.connect(outbox_server, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -35,7 +35,7 @@ def postgres_store(outbox_server: str) -> Iterator[str]:
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    lay(url)
     return url
 
 

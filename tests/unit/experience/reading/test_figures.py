@@ -19,10 +19,10 @@ from starter.mistakes import Mistake
 from starter.reporting import Reporting
 from store.database import Database
 from store.difference_tables import DifferenceRow
-from store.migrate import migrate
 from store.snapshots import snapshots_on
 from store.subjects import merge_account
 from tests.figures import BEGIN, GO_LIVE, Books, open_books, platform
+from tests.stores import lay
 
 END = date(BEGIN.year + 1, BEGIN.month, BEGIN.day)
 US = {
@@ -43,7 +43,7 @@ async def year(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Books]
     """Five customers of 3650 a year each. By the year's end one has doubled, one is lost, one of two merged accounts is
     gone, one has been decided and one is out of term; a new one came in between."""
     url = f"sqlite:///{tmp_path_factory.mktemp('year') / 'store.db'}"
-    migrate(url)
+    lay(url)
     async with open_books(Database(url)) as books:
         for deal, forecast in (("GROWS", "commit"), ("LEAVES", "commit"), ("STAYS", "best_case"), ("OPEN", "at_risk")):
             contract = await books.win(deal, [platform()], billed={"1": BEGIN})
