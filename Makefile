@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Thousands of small databases, none of which outlives its test: they need no disk, where memory is at hand.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
-.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench-events corpus events api lock clean
+.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench bench-events corpus events api lock clean
 
 install: $(STAMP)
 
@@ -63,6 +63,10 @@ unit: $(STAMP)
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Speed, each figure beside its floor: docs/benchmarks.md says what is measured. SMALL=1: only that it works.
+bench: $(STAMP)
+	$(BIN)/python -m bench activation$(if $(SMALL), --small)
 
 # The large storm, the gateway against a bare route, and an outage of Temporal: about half an hour on two cores.
 bench-events: $(STAMP)

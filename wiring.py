@@ -60,6 +60,7 @@ from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
+from workflows.sandbox import runner
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,7 @@ def workers(
         workflows=[CustomerLifecycle],
         activities=activities_of(DeskActivities(SqlViews(database), company)),
         interceptors=[CarriesTraces(), Observed()],
+        workflow_runner=runner(),
         max_cached_workflows=max_cached_workflows,
         max_concurrent_workflow_tasks=workflow_tasks,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),

@@ -1,5 +1,7 @@
 """`python -m bench [storm|gateway|outage|effects|limits|life|pages|reconcile …]`: run benches, and print one table.
 
+Those of speed (bench/speed.py) run only when they are named, as `make bench` does.
+
 `--small`: the same in a size that takes minutes less, to see that it works.
 """
 
@@ -23,6 +25,7 @@ from rich.table import Table
 
 from bench import gateway
 from bench.effects import effects
+from bench.figures import Figure
 from bench.importing import EACH, importing
 from bench.life import lived
 from bench.limits import rush
@@ -30,20 +33,11 @@ from bench.outage import outage
 from bench.pages import BARE, pages
 from bench.postgres import own_postgres
 from bench.reconciling import reckoned
+from bench.speed import SPEED
 from bench.storm import Storm, storm
 from bench.town import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table. `met` None: nothing is asked of it."""
-
-    what: str
-    found: str
-    wanted: str = ""
-    met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -247,7 +241,7 @@ def the_reconciliation(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
     ]
 
 
-BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
+EVENTS: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "storm": the_storm,
     "gateway": the_gateway,
     "outage": the_outage,
@@ -258,11 +252,14 @@ BENCHES: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "pages": the_pages,
     "reconcile": the_reconciliation,
 }
+BENCHES = [*EVENTS, *SPEED]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="The benches of the events.")
-    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; default: all of them")
+    parser.add_argument(
+        "benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; default: {', '.join(EVENTS)}"
+    )
     parser.add_argument("--small", action="store_true", help="a size that only shows that it works")
     parser.add_argument("--seed", type=int, default=1, help="of the storm's dice")
     given = parser.parse_args()
@@ -271,15 +268,21 @@ def main() -> int:
     # whoever ends a bench ends what it started, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     figures: list[Figure] = []
-    for name in given.benches or BENCHES:
+    for name in given.benches or EVENTS:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tenure-bench-") as home:
-            found = BENCHES[name](Path(home), SMALL if given.small else LARGE, given.seed)
+            found = _run(name, Path(home), given)
         _note(f"{name} took {time.monotonic() - began:.0f} s")
         _keep(name, found, given)
         figures += found
     _show(figures)
     return 0 if all(figure.met is not False for figure in figures) else 1
+
+
+def _run(name: str, home: Path, given: argparse.Namespace) -> list[Figure]:
+    if name in SPEED:
+        return SPEED[name](home, given.small, _note)
+    return EVENTS[name](home, SMALL if given.small else LARGE, given.seed)
 
 
 def machine() -> str:
@@ -296,7 +299,8 @@ def _keep(name: str, figures: Sequence[Figure], given: argparse.Namespace) -> No
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "small": given.small,
-        "figures": [figure.__dict__ for figure in figures],
+        "values": {name: value for figure in figures for name, value in figure.values.items()},
+        "figures": [{"what": f.what, "found": f.found, "wanted": f.wanted, "met": f.met} for f in figures],
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from domain.base import Frozen
 from domain.terms import ContractKind, ContractTerms, StartRule
 
 CHECKPOINT_DAYS = (90, 60, 30, 7)
+DAYS = 4096  # remembered: a lifecycle asks for the same few days at every step, and others for the same ones
 _NOT_MOVED: Mapping[int, date] = MappingProxyType({})
 
 
@@ -68,6 +70,7 @@ def civil_date(instant: datetime, zone: str) -> date:
     return instant.astimezone(ZoneInfo(zone)).date()
 
 
+@lru_cache(maxsize=DAYS)
 def start_of_day(day: date, zone: str) -> datetime:
     """The instant, in UTC, at which `day` begins in `zone`.
 
@@ -97,6 +100,7 @@ def _wall(instant: datetime, tz: ZoneInfo) -> datetime:
     return instant.astimezone(tz).replace(tzinfo=None)
 
 
+@lru_cache(maxsize=DAYS)
 def add_months(anchor: date, months: int) -> date:
     """`months` after the anchor on the same day of the month, or on the month's last day where that does not exist.
 
@@ -123,6 +127,12 @@ def term(terms: ContractTerms, anchor: date, number: int, moved: Mapping[int, da
     was moved on, dates are counted from its day. A term ends where the next one starts, so every day is in exactly one.
     ValueError for a term that the contract can't have, or that a later one's move leaves no day.
     """
+    return _term(terms, anchor, number, tuple(moved.items()))
+
+
+@lru_cache(maxsize=DAYS)
+def _term(terms: ContractTerms, anchor: date, number: int, moves: tuple[tuple[int, date], ...]) -> Term:
+    moved = dict(moves)
     if number < 1 or any(_is_last(terms, before) and before + 1 not in moved for before in range(1, number)):
         raise ValueError(f"the contract has no term {number}")
     starts, ends = _first_day(terms, anchor, number, moved), None

@@ -8,6 +8,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAtt
 
 from workflows import options
 from workflows.lanes import Lanes
+from workflows.waiting import after_everybody
 
 with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
@@ -43,10 +44,17 @@ class Desk:
     async def serve(self) -> None:
         """Publish at every rest, until told to leave."""
         while True:
-            await workflow.wait_condition(lambda: self.leaving or (self._lanes.quiet and self._face() != self._shown))
+            await workflow.wait_condition(lambda: self.leaving or self._has_news())
+            if self.leaving:
+                return
+            if await after_everybody() and not self._has_news():
+                continue
             if self.leaving:
                 return
             await self.publish()
+
+    def _has_news(self) -> bool:
+        return self._lanes.quiet and self._face() != self._shown
 
     async def publish(self) -> None:
         """Show the view as it is now, everywhere."""

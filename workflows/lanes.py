@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import options
+from workflows.waiting import after_everybody
 
 with workflow.unsafe.imports_passed_through():
     from activities.crm import CrmActivities
@@ -88,6 +89,8 @@ class Lanes:
         """Perform this system's steps in order, until told to leave."""
         while True:
             await workflow.wait_condition(lambda: self.leaving or self._head(system) is not None)
+            if not any(step.system == system for step in self._state.queue):
+                await after_everybody()
             if self.leaving:
                 return
             if self._state.paused is not None:
