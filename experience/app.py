@@ -1,5 +1,6 @@
 """The app: the capability API below /api/v1, the console beside it."""
 
+import json
 from http import HTTPStatus
 
 from fastapi import Depends, FastAPI, Request
@@ -9,10 +10,12 @@ from fastapi.staticfiles import StaticFiles
 from domain.access import Denied
 from domain.errors import NotFound, SourceUnavailable
 from experience.access import LoginFirst, admit
+from experience.answering import veil
 from experience.api import API, router
 from experience.auth import pages
 from experience.auth.door import Door
 from experience.auth.provider import provider_of
+from experience.console.frame import Handler
 from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
 from experience.openapi import document
@@ -20,7 +23,7 @@ from experience.places import STATIC
 from experience.services import Served, Services
 from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.openapi import NOT_READY
-from starter.problems import answer_with_problems, problem
+from starter.problems import MEDIA_TYPE, answer_with_problems, problem
 from starter.tracing import OWN_SPANS
 
 RETRY_AFTER_SECONDS = "5"
@@ -36,6 +39,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.door = Door(services.settings.access, services.database)
     app.state.provider = provider_of(services.settings)
     _answer_mistakes(app)
+    for kind, handler in list(app.exception_handlers.items()):
+        app.add_exception_handler(kind, _veiled(handler))
     app.include_router(router, prefix=API)
     app.add_api_route("/", home, include_in_schema=False)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
@@ -72,6 +77,21 @@ async def readyz(services: Served) -> dict[str, str]:
 async def described() -> JSONResponse:
     """The API's description."""
     return JSONResponse(document())
+
+
+def _veiled(handler: Handler) -> Handler:
+    """The same handler of errors; of what its problem document says, the asker reads what they may see."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        answered = handler(request, error)
+        response = answered if isinstance(answered, Response) else await answered
+        if response.media_type != MEDIA_TYPE:
+            return response
+        told = json.loads(bytes(response.body))
+        more = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        return problem(response.status_code, veil(told["detail"]), more)
+
+    return answer
 
 
 def _answer_mistakes(app: FastAPI) -> None:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from domain.events import UnusableEvent
 from starter.case_list import Listed, Wanted, find_case, listed
 from starter.mistakes import Mistake
-from starter.payloads import fixed, received
+from starter.payloads import fixed, received, restored, texts
 from starter.sources.reading import Sources, Usable
 from store.cases import REFUSED, note, resolve_case
 from store.database import Database
@@ -28,10 +28,12 @@ AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Shown:
-    """One case with its event, what must not be shown masked, and its history, oldest first."""
+    """One case with its event, what must not be shown masked, and its history, oldest first. `texts`: what its customer
+    wrote to support, by its path in the event's payload; None of an event that is not of support."""
 
     case: CaseRow
     event: dict[str, Any] | None
+    texts: dict[str, str] | None
     history: Sequence[CaseNoteRow]
 
 
@@ -55,20 +57,28 @@ class CaseDesk:
             case = find_case(session, name)
             history = select(CaseNoteRow).where(CaseNoteRow.case_id == case.id).order_by(col(CaseNoteRow.id))
             row = session.get(InboxRow, case.inbox_id) if case.inbox_id else None
-            return Shown(case, received(session, row) if row else None, session.exec(history).all())
+            notes = session.exec(history).all()
+            if row is None:
+                return Shown(case, None, None, notes)
+            written = self._written(row)
+            return Shown(case, received(session, row, written=written), texts(row.payload) if written else None, notes)
 
         return await self._db.read(read)
 
     # ── its event ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def edit(self, name: str, by: str, *, payload: str | None = None, fixes: dict[str, str] | None = None) -> int:
-        """Give the case's event another payload, or set paths in it; returns the event's number.
+        """Give the case's event another payload, in which what is still masked stays what it was, or set paths in it;
+        returns the event's number.
 
         Raises Mistake, and changes nothing, when the result is no event that can be read.
         """
 
         def change(session: Session, case: CaseRow, row: InboxRow) -> int:
-            text = payload if payload is not None else json.dumps(fixed(row.payload, fixes or {}))
+            if payload is None:
+                text = json.dumps(fixed(row.payload, fixes or {}))
+            else:
+                text = restored(row.payload, payload, written=self._written(row))
             self._rewrite(row, text)
             what = f"edited {', '.join(fixes)}" if fixes else "edited the payload"
             note(session, case.id, by, what)
@@ -209,6 +219,9 @@ class CaseDesk:
             return act(session, case, row)
 
         return await self._db.write(done)
+
+    def _written(self, row: InboxRow) -> bool:
+        return self._sources.of_support(row.source, row.type)
 
     def _rewrite(self, row: InboxRow, payload: str) -> None:
         try:

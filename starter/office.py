@@ -162,12 +162,6 @@ class Office:
         """Put a dead, parked or refused event back in, mended if a payload is given. Raises Mistake."""
         await CaseDesk(self.database, self._sources).again(inbox_id, by, json.dumps(payload) if payload else None)
 
-    async def event(self, inbox_id: int) -> InboxRow:
-        row = await self._inbox.get(inbox_id)
-        if row is None:
-            raise Mistake(f"there is no event {inbox_id}")
-        return row
-
     # ── commanding ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, life: LifecycleRow, update: Any, command: Command) -> CommandAnswer:

@@ -7,13 +7,13 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from domain.document import keys_of, put_at
-from domain.masking import masked, masked_text
+from domain.masking import MASK, masked, masked_text, texts_of, unmasked
 from starter.mistakes import Mistake
 from store.tables import DeliveryRow, InboxRow
 
 
-def received(session: Session, row: InboxRow) -> dict[str, Any]:
-    """Everything about a received event, what must not be shown masked."""
+def received(session: Session, row: InboxRow, *, written: bool) -> dict[str, Any]:
+    """Everything about a received event, what must not be shown masked. `written`: what is in words, too."""
     sent = session.exec(select(DeliveryRow).where(DeliveryRow.inbox_id == row.id).order_by(col(DeliveryRow.id)))
     return {
         "id": row.id,
@@ -25,17 +25,36 @@ def received(session: Session, row: InboxRow) -> dict[str, Any]:
         "received_at": row.received_at,
         "attempts": row.attempts,
         "edited": row.original is not None,
-        "payload": shown(row.payload),
+        "payload": shown(row.payload, written=written),
         "deliveries": [{"contract": each.stream, "state": each.state, "answer": each.answer} for each in sent],
     }
 
 
-def shown(payload: str) -> Any:
+def shown(payload: str, *, written: bool) -> Any:
     """A payload as people may see it: JSON where it is, else its text."""
     try:
-        return masked(json.loads(payload))
+        return masked(json.loads(payload), written=written)
     except (ValueError, RecursionError):
-        return masked_text(payload)
+        return MASK if written else masked_text(payload)
+
+
+def texts(payload: str) -> dict[str, str]:
+    """What is in words in a payload, by its path; the whole where it is no JSON."""
+    try:
+        return texts_of(json.loads(payload))
+    except (ValueError, RecursionError):
+        return {"": masked_text(payload)}
+
+
+def restored(payload: str, edited: str, *, written: bool) -> str:
+    """A payload as somebody has edited what they were shown of it, with what they were not shown. Raises Mistake."""
+    if MASK not in edited:
+        return edited
+    try:
+        whole = unmasked(json.loads(edited), json.loads(payload), written=written)
+    except (ValueError, RecursionError) as error:
+        raise Mistake(f"the payload can't be taken so: {error}") from None
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def fixed(payload: str, fixes: dict[str, str]) -> Any:

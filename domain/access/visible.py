@@ -11,10 +11,11 @@ from pydantic_core import to_jsonable_python
 
 from domain.access.classes import FieldClass, sensitive_fields
 from domain.access.policy import Principal
+from domain.access.within import holds, said, unmarked
 
 T = TypeVar("T")
 
-PLAIN = frozenset((str, int, float, bool, type(None), Decimal, date, datetime))
+PLAIN = frozenset((int, float, bool, type(None), Decimal, date, datetime))
 """What holds nothing else: most of an answer is of these, and is passed by at once."""
 
 
@@ -52,6 +53,7 @@ class _Veil:
 
     def __init__(self, principal: Principal) -> None:
         self._sees = principal.sees
+        self._within = 0
         self.shown: set[FieldClass] = set()
         self.hidden: set[FieldClass] = set()
 
@@ -59,6 +61,8 @@ class _Veil:
         """The value itself where nothing of it is hidden."""
         if type(value) in PLAIN:
             return value
+        if isinstance(value, str):
+            return self._over_text(value)
         if isinstance(value, BaseModel):
             return self._over_model(value)
         if isinstance(value, Mapping):
@@ -75,6 +79,15 @@ class _Veil:
             return replace(value, **over) if over else value
         return value
 
+    def _over_text(self, text: str) -> str:
+        if not (found := holds(text)):
+            return text
+        if self._within:
+            return unmarked(text)
+        self.shown |= found & self._sees
+        self.hidden |= found - self._sees
+        return said(text, self._sees)
+
     def _over_model(self, model: BaseModel) -> BaseModel:
         classes, masked = sensitive_fields(type(model)), list[str]()
         changes: dict[str, Any] = {}
@@ -83,12 +96,15 @@ class _Veil:
             if kind is not None and kind not in self._sees:
                 changes[name] = None
                 masked.append(name)
-                self.hidden.add(kind)
+                if inner is not None:
+                    self.hidden.add(kind)
                 continue
             if kind is not None and inner not in (None, "", (), [], {}):
                 self.shown.add(kind)
+            self._within += kind is not None  # what has a class as a whole is shown as a whole
             if (over := self.over(inner)) is not inner:
                 changes[name] = over
+            self._within -= kind is not None
         if masked:
             changes["masked"] = tuple(masked)
         if model.model_extra:  # what only a newer version of us knows has no class that we know

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from domain.events.base import OfAccount, event
 
+OF_SUPPORT = "tenure.support_case."
 _LEVEL = "when the open cases of severity 1 or 2 change"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain import keys
+from domain.access.within import amount
 from domain.ports.records import OpportunityRecord
 from domain.reconciling.difference import Found
 from domain.reconciling.expected import Expected
@@ -95,8 +96,9 @@ def _sold(e: Expected, deal: OpportunityRecord, it: str) -> Iterator[Found]:
             sentence = f"{it} has {other.quantity} of {line.product} in the CRM, and {line.ordered} was ordered"
             yield _found(e, "crm_quantity", subject, sentence, line.ordered, other.quantity)
         if None not in (other.unit_price, line.unit_price) and other.unit_price != line.unit_price:
-            sentence = f"{it} sells {line.product} at {other.unit_price} in the CRM, and at {line.unit_price} here"
-            yield _found(e, "crm_price", subject, sentence, line.unit_price, other.unit_price)
+            ours, theirs = amount(line.unit_price), amount(other.unit_price)
+            sentence = f"{it} sells {line.product} at {theirs} in the CRM, and at {ours} here"
+            yield _found(e, "crm_price", subject, sentence, ours, theirs)
 
 
 def _renewal(e: Expected, outside: Outside) -> Iterator[Found]:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from domain import keys
+from domain.access.within import amount
 from domain.ports.records import CustomerRecord, LineRecord, SubscriptionRecord
 from domain.reconciling.difference import Found
 from domain.reconciling.expected import Expected, ExpectedLine
@@ -195,8 +196,10 @@ def _line(e: Expected, line: ExpectedLine, there: LineRecord) -> Iterator[Found]
         sentence = f"{it} has {there.quantity} of {line.product} in the ERP, and {line.quantity} here{why}"
         yield _found(e, kind, line.id, sentence, line.quantity, there.quantity)
     if None not in (line.unit_price, there.unit_price) and line.unit_price != there.unit_price:
-        sentence = f"{it} costs {there.unit_price} a unit in the ERP, and {line.unit_price} was sold"
-        yield _found(e, "erp_price", line.id, sentence, line.unit_price, there.unit_price)
+        ours, theirs = amount(line.unit_price), amount(there.unit_price)
+        yield _found(
+            e, "erp_price", line.id, f"{it} costs {theirs} a unit in the ERP, and {ours} was sold", ours, theirs
+        )
     if line.bills and not e.unsettled("billing-start"):
         yield from _billing(e, line, there, it)
 

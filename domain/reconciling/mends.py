@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from domain import outcomes
+from domain.access.within import amount
 from domain.base import Frozen
 from domain.ports.records import Correction, RecordKind
 from domain.reconciling.taking import TakeOver
@@ -91,9 +92,9 @@ def words(mend: Mend) -> str:
     """What it does, for who decides about it."""
     match mend:
         case Correct(connection=connection, correction=said):
-            lines = [f"{name} of line {line} to {_said(value)}" for line, fields in said.lines.items()
+            lines = [f"{name} of line {line} to {_said(name, value)}" for line, fields in said.lines.items()
                      for name, value in fields.items()]  # fmt: skip
-            values = [f"{name} to {_said(value)}" for name, value in said.fields.items()]
+            values = [f"{name} to {_said(name, value)}" for name, value in said.fields.items()]
             return f"set in {connection}, on {said.kind} {said.id}: {'; '.join([*values, *lines])}"
         case Retire(connection=connection, kind=kind, id=id):
             return f"put {kind} {id} away in {connection}"
@@ -119,8 +120,10 @@ def filled(mend: Mend, results: Sequence[str]) -> Mend:
     return MENDS.validate_json(f"[{text}]")[0]
 
 
-def _said(value: Any) -> str:
-    return "nothing" if value is None else str(value)
+def _said(name: str, value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return amount(value) if name == "unit_price" else str(value)
 
 
 def _changed(change: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain import keys
+from domain.access.within import unmarked
 from domain.ports.records import Correction, RecordKind
 from domain.reconciling.expected import Expected, ExpectedLine
 from domain.reconciling.ground import Ground, Unrepairable
@@ -237,7 +238,7 @@ def _crm(g: Ground) -> list[Mend]:
         case "crm_quantity" | "crm_price":
             deal, _, product = said.subject.partition("/")
             field = "quantity" if said.kind == "crm_quantity" else "unit_price"
-            return [_correct_lines(g, "opportunities", deal, {product: {field: said.ours}})]
+            return [_correct_lines(g, "opportunities", deal, {product: {field: unmarked(said.ours)}})]
         case "crm_opportunity_missing":
             key = keys.renewal_opportunity(e.contract, e.term)
             close_by = e.ends or e.starts or g.today

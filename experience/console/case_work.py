@@ -1,6 +1,5 @@
 """What is done about cases from their page: one, or several that were chosen. The same as at the command line."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -8,7 +7,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from domain.masking import unmasked
 from experience.bulk import each_case
 from experience.console.page import asker, go
 from experience.console.words import path
@@ -18,7 +16,7 @@ from starter.case_desk import CaseDesk
 from starter.case_steps import move_on
 from starter.mistakes import Mistake, Refusal
 from starter.sources.reading import Sources
-from store.tables import CaseRow, InboxRow, utc_now
+from store.tables import CaseRow, utc_now
 
 HERE = "/console/cases"
 NAPS = {"4h": timedelta(hours=4), "1d": timedelta(days=1), "7d": timedelta(days=7)}
@@ -53,8 +51,7 @@ async def edit(
     """Its event gets another payload, if that can be used; what was shown hidden in it stays what it was."""
     desk, by = _desk(services), asker(request).subject
     found = await desk.find(case)
-    text = await services.database.read(lambda session: _restored(session.get(InboxRow, found.inbox_id), payload))
-    number = await desk.edit(found.id, by, payload=text)
+    number = await desk.edit(found.id, by, payload=payload)
     if not retry:
         return _back(request, found.id, f"event {number} is edited")
     return _back(request, found.id, f"event {number} is edited; {await _retried(services, desk, found.id, by)}")
@@ -183,19 +180,6 @@ async def _resolved(services: Services, case: str, by: str, reason: str) -> str:
         return await move_on(services.office, found, by, give_up=reason)
     await desk.resolve(found.id, by, reason)
     return "the case is resolved"
-
-
-def _restored(row: InboxRow | None, payload: str) -> str:
-    """The payload as somebody has edited it, with what they were not shown. Raises Mistake for what is no JSON."""
-    if row is None:
-        raise Mistake("the case is about no received event")
-    try:
-        edited = json.loads(payload)
-        return json.dumps(unmasked(edited, json.loads(row.payload)), ensure_ascii=False)
-    except json.JSONDecodeError as error:
-        raise Mistake(f"the payload is no JSON: {error}") from None
-    except ValueError as error:
-        raise Mistake(str(error)) from None
 
 
 def _back(request: Request, case: str, told: str = "") -> Response:

@@ -15,6 +15,7 @@ from experience.services import Services
 from starter.case_desk import CaseDesk
 from starter.case_list import Wanted, chosen
 from starter.owning import team_of_case, teams_of_cases
+from starter.sources.reading import Sources
 from store.database import Database
 from store.tables import CaseRow, InboxRow
 
@@ -52,13 +53,15 @@ class Note(BaseModel):
 
 class CaseAnswer(Answer, Guarded):
     """One case. `mend`: how it is mended at the command line. `event`: the received event that it is about, as it is
-    now; what must not be shown is masked in it. `history`: oldest first."""
+    now; what must not be shown is masked in it. `support_texts`: what its customer wrote to support, by the path in its
+    payload. `history`: oldest first."""
 
     case: OwnedCase
     reasons: list[str]
     mend: str
     resolution: str
     event: Annotated[dict[str, Any] | None, Sensitive("payload")]
+    support_texts: Annotated[dict[str, str] | None, Sensitive("support_text")] = None
     history: list[Note]
 
 
@@ -86,7 +89,7 @@ async def cases(
 
 async def case(services: Services, name: str) -> CaseAnswer:
     """Of an id, an event's number, or a unique part of an open case's id. Raises Mistake."""
-    shown = await CaseDesk(services.database).show(name)
+    shown = await CaseDesk(services.database, Sources(services.settings)).show(name)
     row = shown.case
     team = await services.database.read(lambda session: team_of_case(session, services.office.company, row))
     return CaseAnswer(
@@ -95,6 +98,7 @@ async def case(services: Services, name: str) -> CaseAnswer:
         mend=row.mend,
         resolution=masked_text(row.resolution),
         event=shown.event,
+        support_texts=shown.texts,
         history=[Note(at=note.at, by=note.by, what=masked_text(note.what)) for note in shown.history],
         freshness={"cases": _newest([row.opened_at, row.resolved_at, *(note.at for note in shown.history)])},
     )

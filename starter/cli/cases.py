@@ -38,6 +38,7 @@ class CaseFile(Guarded):
 
     case: dict[str, Any]
     event: Annotated[dict[str, Any] | None, Sensitive("payload")]
+    support_texts: Annotated[dict[str, str] | None, Sensitive("support_text")]
     history: list[dict[str, Any]]
 
 
@@ -81,7 +82,8 @@ def show_case(case: Case, as_json: Json = False) -> None:
     found, teams = _at_desk(lambda desk, database: _owned(database, desk.show(case), lambda one: [one.case]))
     team = teams[found.case.id]
     history = [{"at": line.at, "by": line.by, "what": masked_text(line.what)} for line in found.history]
-    file = CaseFile(case={**_public(found.case), "team": team}, event=found.event, history=history)
+    shown = {**_public(found.case), "team": team}
+    file = CaseFile(case=shown, event=found.event, support_texts=found.texts, history=history)
     show(as_json, file, lambda: _print_one(found, team))
 
 
@@ -303,6 +305,8 @@ def _print_one(found: "Shown", team: str) -> None:
         console.print(f"mend it: {escape(case.mend)}", highlight=False)
     if found.event is not None:
         console.print_json(data=plain(found.event))
+    for path, text in (found.texts or {}).items():
+        console.print(f"{escape(path)}: {escape(text)}", highlight=False)
     for line in found.history:
         said = escape(f"{line.by}: {masked_text(line.what)}")
         console.print(f"{line.at:%Y-%m-%d %H:%M:%S}  {said}", highlight=False)

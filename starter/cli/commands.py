@@ -11,12 +11,14 @@ from domain.access import Guarded, Sensitive
 from domain.calendar import civil_date
 from domain.messages import CommandAnswer, RetryStep
 from starter.cli.lifecycles import read_document
-from starter.cli.running import Contract, Json, in_office, parse_date, show, user
+from starter.cli.running import Contract, Json, in_office, in_store, parse_date, show, user
 from starter.mistakes import Mistake
+from starter.settings import load_settings
 
 if TYPE_CHECKING:
     from starter.office import Office
     from starter.settling import Outcome
+    from store.database import Database
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the contract.")]
 
@@ -29,6 +31,7 @@ class ReceivedEvent(Guarded):
     state: str
     reason: str
     payload: Annotated[Any, Sensitive("payload")]
+    support_texts: Annotated[dict[str, str] | None, Sensitive("support_text")]
 
 
 LONGEST_NUMBER = 18  # digits that the store's 64 bits certainly hold
@@ -70,10 +73,7 @@ def event(
     if number is None and (again or payload):
         raise Mistake("--again and --payload go with the number of a received event")
     if number is not None and not again:
-        row = in_office(lambda office: office.event(number))
-        body = json.loads(row.payload) if row.state != "dead" or _is_json(row.payload) else row.payload
-        received = ReceivedEvent(id=row.id, source=row.source, state=row.state, reason=row.reason, payload=body)
-        show(True, received, lambda: None)
+        show(True, in_store(lambda database: _received(database, number)), lambda: None)
         return
 
     file = payload if number is not None else Path(what)
@@ -97,12 +97,24 @@ def _event_number(what: str) -> int | None:
     return int(what)
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+async def _received(database: "Database", number: int) -> ReceivedEvent:
+    from domain.masking import masked_text
+    from starter.payloads import shown, texts
+    from starter.sources.reading import Sources
+    from store.inbox import Inbox
+
+    row = await Inbox(database).get(number)
+    if row is None:
+        raise Mistake(f"there is no event {number}")
+    written = Sources(load_settings()).of_support(row.source, row.type)
+    return ReceivedEvent(
+        id=row.id,
+        source=row.source,
+        state=row.state,
+        reason=masked_text(row.reason),
+        payload=shown(row.payload, written=written),
+        support_texts=texts(row.payload) if written else None,
+    )
 
 
 def signal(

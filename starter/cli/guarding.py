@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from domain.access import Denied, FieldClass, Permission, Principal, see
+from domain.access.within import said, unmarked
 from domain.errors import TenureError
 from starter.cli.permissions import NEEDED, OPEN
 from starter.mistakes import Mistake, Refusal
@@ -118,6 +119,11 @@ def seen(data: Any) -> tuple[Any, frozenset[FieldClass]]:
     if found.shown and _desk.asked is not None:
         _tell(_desk.asked, DONE, shown=sorted(found.shown))
     return found.answer, found.hidden
+
+
+def visible_to_asker(text: str) -> str:
+    """What a mistake's line may say to whoever gives the command."""
+    return said(text, _desk.principal.sees) if _desk.principal else unmarked(text)
 
 
 def demand_sight(kinds: tuple[FieldClass, ...]) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -16,8 +17,9 @@ from pydantic import BaseModel
 # typer carries its own click and has no public name for the base of its usage errors
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
+from domain.access.within import unmarked
 from domain.errors import TenureError
-from starter.cli.guarding import asker, seen
+from starter.cli.guarding import asker, seen, visible_to_asker
 from starter.cli.guarding import user as user
 from starter.local_erp import ERPS
 from starter.mistakes import Mistake
@@ -60,7 +62,7 @@ def run_app(app: typer.Typer) -> int:
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except (Mistake, TenureError) as error:
-        code = complain(str(error))
+        code = complain(visible_to_asker(str(error)))
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()
@@ -150,7 +152,32 @@ def show(as_json: bool, data: Any, text: Callable[[], None]) -> None:
     if as_json or hidden:
         print(json.dumps(plain(known), indent=2, ensure_ascii=False))
     else:
-        text()
+        with contextlib.redirect_stdout(_Unmarked(sys.stdout)):
+            text()
+
+
+class _Unmarked(io.TextIOBase):
+    """Standard output for who sees everything: what is marked as sensitive in a text goes out without its marks."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        self._out.write(unmarked(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+    def fileno(self) -> int:
+        return self._out.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the base declares it as a variable
+        return self._out.encoding
 
 
 def plain(data: Any) -> Any:

@@ -3,6 +3,7 @@
 from email.message import EmailMessage
 from typing import Any
 
+from domain.access.within import said
 from store.notices import Message
 
 LINES = 20  # a digest tells so many; the rest is counted
@@ -15,7 +16,7 @@ _MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]#"})
 def subject(message: Message) -> str:
     """The one thing that is told, or how many there are."""
     if message.total == 1:
-        return _cut(message.texts[0][0])
+        return _told(message)[0][0]
     return f"{message.total} things are late" if message.urgent else f"{message.total} things need somebody"
 
 
@@ -65,7 +66,8 @@ def _block(text: str, **how: object) -> dict[str, object]:
 
 
 def _told(message: Message) -> list[tuple[str, str]]:
-    return [(_cut(text), hint) for text, hint in message.texts[:LINES]]
+    # who reads a channel is not known here: amounts are not told
+    return [(_cut(said(text, frozenset())), hint) for text, hint in message.texts[:LINES]]
 
 
 def _more(message: Message) -> list[str]:

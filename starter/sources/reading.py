@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from domain.events import CATALOG, Event, UnusableEvent, read_event
+from domain.events.support import OF_SUPPORT
 from domain.expressions import UnusableRecord, evaluate, holds
 from domain.fields import Fields, instant, values_of
 from starter.sources.declaration import Declaration, TypeRule
@@ -167,6 +168,7 @@ class Sources:
         feeds = settings.feeds.items() if settings else ()
         self._connections = {feed.source or name: feed.connection for name, feed in feeds}
         self._connections |= {name: webhook.connection for name, webhook in webhooks.items()}
+        self._support = set(settings.connections_of("support")) if settings else set[str]()
 
     def __getitem__(self, name: str) -> Source:
         return self._sources[name]
@@ -174,6 +176,10 @@ class Sources:
     def connection_of(self, source: str) -> str | None:
         """The connection whose events a source tells; None of what is no connection's, such as `cli`."""
         return self._connections.get(source)
+
+    def of_support(self, source: str, type: str) -> bool:
+        """Whether an event may hold what a customer has written to support."""
+        return type.startswith(OF_SUPPORT) or self._connections.get(source) in self._support
 
     def event(self, source: str, payload: str) -> Event:
         """The same for what must be an event of ours. Raises UnusableEvent also for a hint, or what is ignored."""

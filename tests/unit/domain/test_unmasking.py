@@ -1,10 +1,12 @@
 """A payload that was shown masked and edited: what is still masked is what it was."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.masking import masked, unmasked
+from domain.masking import MASK, masked, texts_of, unmasked
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -37,3 +39,30 @@ def test_what_is_hidden_can_be_written_anew() -> None:
 def test_a_mask_where_nothing_was_hidden_is_refused(edited: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="is hidden"):
         unmasked(edited, {"email": "a@hooli.example"})
+
+
+TICKET: dict[str, Any] = {
+    "id": "e1",
+    "type": "zen:event-type:ticket.created",
+    "time": "2027-01-31T09:00:00Z",
+    "detail": {
+        "id": 7,
+        "subject": "Printer on fire",
+        "description": "Help!",
+        "comments": ["call ann@hooli.example", "ok"],
+    },
+}
+
+
+def test_what_is_written_in_words_is_hidden_told_apart_and_stays_what_it_was() -> None:
+    seen = masked(TICKET, written=True)
+    assert (seen["id"], seen["type"], seen["time"], seen["detail"]["id"]) == ("e1", TICKET["type"], TICKET["time"], 7)
+    assert {*seen["detail"]["comments"], seen["detail"]["subject"], seen["detail"]["description"]} == {MASK}
+    assert texts_of(TICKET) == {
+        "detail.subject": "Printer on fire",
+        "detail.description": "Help!",
+        "detail.comments[0]": "call •••",
+        "detail.comments[1]": "ok",
+    }
+    seen["detail"]["id"] = 8
+    assert unmasked(seen, TICKET, written=True)["detail"] == {**TICKET["detail"], "id": 8}

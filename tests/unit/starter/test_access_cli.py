@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import typer
 
+from domain.access.within import amount
 from starter.cli import app
 from starter.cli.permissions import NEEDED, OPEN
 from starter.mistakes import Mistake
 from starter.settings import Settings
 from store.database import Database
+from store.difference_tables import DifferenceRow
 from store.inbox import Inbox
 from store.tables import LifecycleRow
 from store.tokens import Tokens
@@ -31,9 +33,18 @@ PEOPLE = {
 }
 
 
+TICKET = {
+    "specversion": "1.0",
+    "id": "t1",
+    "type": "tenure.support_case.opened.v1",
+    "data": {"account": "a", "subject": "my printer burns", "requester": {"iban": "DE89370400440532013000"}},
+}
+
+
 async def fill(database: Database) -> None:
     text = json.dumps(EVENT)
     await Inbox(database).accept("cs", "e1", str(EVENT["type"]), "s", text, dead="completed_on: missing")
+    await Inbox(database).accept("support", "t1", str(TICKET["type"]), "", json.dumps(TICKET), dead="case: missing")
     life = LifecycleRow(
         contract="crm/1/1", tenant="acme", account="a", deal="1", selling_entity="ACME-US", workflow_id="w"
     )
@@ -105,7 +116,7 @@ def test_who_may_not_is_told_so_and_nothing_is_done(tenure: Tenure) -> None:
     with pytest.raises(Mistake, match="no role"):
         tenure("stranger", "cases", "list")
     assert [(line["actor"], line["outcome"]) for line in trail(tenure)] == [("stranger", "denied"), ("fin", "denied")]
-    assert [case["state"] for case in tenure("otto", "cases", "list")["cases"]] == ["open"]
+    assert [case["state"] for case in tenure("otto", "cases", "list")["cases"]] == ["open"] * 2
 
 
 def test_what_was_refused_or_failed_is_in_the_trail_too(tenure: Tenure) -> None:
@@ -121,11 +132,43 @@ def test_a_payload_is_seen_by_who_may_see_it_and_the_trail_says_so(tenure: Tenur
     [line] = trail(tenure, actor="otto")
     assert (line["permission"], line["subject"], line["shown"]) == ("case.read", "event:1", "payload")
     masked = tenure("fin", "cases", "show", "event:1")
-    assert (masked["event"], masked["masked"]) == (None, ["event"])
+    assert (masked["event"], masked["masked"]) == (None, ["event", "support_texts"])
     assert "crm/1/1" not in json.dumps(masked["event"])
     as_text = tenure("fin", "cases", "show", "event:1", text=True)
     assert '"event": null' in as_text, "a text can't be masked"
     assert trail(tenure, actor="fin") == [], "what shows nothing sensitive needs no line"
+
+
+def test_what_a_customer_wrote_to_support_is_for_csms_alone(tenure: Tenure) -> None:
+    for who in ("otto", "fin", "ida"):
+        assert "printer" not in json.dumps(tenure(who, "cases", "show", "event:2"))
+    shown = tenure("cora", "cases", "show", "event:2")
+    assert (shown["support_texts"], shown["event"]) == ({"data.subject": "my printer burns"}, None)
+    [line] = trail(tenure, actor="cora")
+    assert line["shown"] == "support_text"
+    event = tenure("otto", "event", "2")
+    assert (event["payload"]["data"]["account"], event["payload"]["data"]["subject"]) == ("a", "•••")
+    assert event["support_texts"] is None
+
+
+def test_bank_details_leave_by_no_door(tenure: Tenure) -> None:
+    for words in (("event", "2"), ("cases", "show", "event:2"), ("cases", "list"), ("notices",), ("audit",)):
+        assert "DE8937" not in json.dumps(tenure("boss", *words)), words
+
+
+def test_a_price_within_a_difference_is_for_who_sees_amounts(tenure: Tenure, store: Database) -> None:
+    row = DifferenceRow(
+        id="diff-price", kind="erp_price", klass="amount", system="erp", owner="finance", contract="crm/1/1",
+        sentence=f"line 1 costs {amount('77.10')} a unit in the ERP", theirs=amount("77.10"),
+    )  # fmt: skip
+    asyncio.run(store.write(lambda session: session.add(row)))
+    for words in (("reconcile", "list"), ("reconcile", "show", "diff-price")):
+        assert "77.10" not in tenure("otto", *words, text=True)
+        assert "•••" in json.dumps(tenure("otto", *words), ensure_ascii=False)
+        known = tenure("fin", *words, text=True)
+        assert "77.10" in known
+        assert "⟨" not in known
+    assert trail(tenure, actor="fin")[0]["shown"] == "amount"
 
 
 def test_an_export_shows_everything_or_nothing(tenure: Tenure) -> None:

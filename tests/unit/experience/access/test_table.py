@@ -1,23 +1,28 @@
 """Every role × every endpoint, and every role × every sensitive field: what docs/access says is what happens."""
 
+import io
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
+import pyarrow.parquet as pq
 import pytest
 from pydantic import BaseModel
 from sqlmodel import Session, SQLModel
 
-from domain.access import Guarded, Permission, default_policy, see
+from domain.access import FieldClass, Guarded, Permission, default_policy, see
 from domain.access.classes import sensitive_fields
 from domain.access.table import as_markdown
+from domain.access.within import amount
 from domain.view import LifecycleView, Stage
 from experience.endpoints import PUBLIC, declared, routes
+from experience.reading.exports import Dataset
 from starter.settings import load_settings
-from store.tables import CaseRow
+from store.difference_tables import DifferenceNoteRow, DifferenceRow
+from store.tables import CaseNoteRow, CaseRow, TimelineRow
 from store.tokens import Tokens
 from tests.experience import Experience, open_experience, sqlite_url
 from tests.house import EXAMPLES
@@ -26,6 +31,7 @@ ROOT = EXAMPLES.parent
 POLICY = default_policy()
 OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
 HIDDEN = "zz-hidden-zz"
+PRICE = "4711.11"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,27 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exp
             await opened.publish(view)
             case = CaseRow(id=f"{contract}:k", contract=contract, account=f"A-{word}", kind="k", title=word)
             await opened.database.write(partial(add, case))
+        for row in with_money("crm/TAB-1/1"):
+            await opened.database.write(partial(add, row))
         yield opened
+
+
+def with_money(contract: str) -> Iterator[SQLModel]:
+    """A price wherever one can stand within a sentence."""
+    worth, long_ago = amount(PRICE), datetime(2026, 1, 1, tzinfo=UTC)
+    yield DifferenceRow(
+        id="diff-1", kind="erp_price", klass="amount", system="erp", owner="finance", contract=contract,
+        sentence=f"it costs {worth} in the ERP", theirs=worth, found_at=long_ago,
+    )  # fmt: skip
+    yield DifferenceNoteRow(difference="diff-1", by="ann", what=f"found: it costs {worth}")
+    why = f"{PRICE} EUR are overdue"
+    yield CaseRow(
+        id=f"{contract}:m", contract=contract, kind="k", title=why, reasons=[why], resolution=why, opened_at=long_ago
+    )
+    yield CaseNoteRow(case_id=f"{contract}:m", by="ann", what=why, at=long_ago)
+    yield TimelineRow(
+        contract=contract, kind="event", summary=why, ref="event:1:1", business_at=long_ago, recorded_at=long_ago
+    )
 
 
 def add(row: SQLModel, session: Session) -> None:
@@ -106,6 +132,27 @@ async def test_no_answer_holds_anything_of_another_region(guarded: Experience) -
         seen += HIDDEN in (await guarded.http.get(path, headers=everybody)).text
     assert told == []
     assert seen > 4, "who serves every region does see it there"
+
+
+@pytest.mark.parametrize("role", POLICY.roles)
+async def test_no_answer_names_a_price_to_who_must_not_see_amounts(guarded: Experience, role: str) -> None:
+    _app[:] = [guarded.http._transport.app]  # type: ignore[attr-defined]
+    headers, principal = await bearer(guarded, role), POLICY.principal("ann", roles=[role])
+    more = ["/api/v1/reconciliation/differences/diff-1", "/console/reconciliation/diff-1", "/api/v1/cases?state=any"]
+    sets = [f"/api/v1/export/{each}?format={way}" for each in get_args(Dataset) for way in ("ndjson", "parquet")]
+    named = set()
+    for path in {*(path for method, path, _ in endpoints() if method == "GET"), *more, *sets}:
+        answer = await guarded.http.get(path, headers=headers)
+        text = answer.text
+        if answer.status_code == 200 and path.endswith("=parquet"):
+            text = str(pq.read_table(io.BytesIO(answer.content)).to_pylist())
+        assert "⟨" not in text, path
+        if PRICE in text:
+            named.add(path)
+    if FieldClass.AMOUNT not in principal.sees:
+        assert named == set()
+    elif principal.may(Permission.EXPORT_READ):
+        assert named >= {*more[:2], *sets[2:4], *sets[6:]}, "who may see it sees it there"
 
 
 def guarded_models() -> Iterator[type[Guarded]]:
