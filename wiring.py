@@ -14,7 +14,8 @@ import httpx
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor as WorkerInterceptor
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.crm import CrmActivities
 from activities.cs import CsActivities
@@ -278,10 +279,13 @@ def workers(
     workflow_tasks: int = 8,
     graceful: float = 10.0,
     begun: Callable[[object], None] | None = None,
+    deployment: WorkerDeploymentConfig | None = None,
+    beside: Sequence[WorkerInterceptor] = (),
 ) -> Sequence[Worker]:
     """One worker for the lifecycles (and their local activities), and one for each connection's own task queue.
 
-    `begun` is told of each request to a connected system before it is carried out.
+    `begun` is told of each request to a connected system before it is carried out. `deployment`: which version of the
+    code lives the lifecycles here. `beside`: interceptors of theirs.
     """
     told = [Observed(), *([Told(begun)] if begun else [])]
     grace = timedelta(seconds=graceful)
@@ -290,7 +294,8 @@ def workers(
         task_queue=task_queue,
         workflows=[CustomerLifecycle],
         activities=activities_of(DeskActivities(SqlViews(database), company)),
-        interceptors=[CarriesTraces(), Observed()],
+        interceptors=[CarriesTraces(), Observed(), *beside],
+        deployment_config=deployment,
         workflow_runner=runner(),
         max_cached_workflows=max_cached_workflows,
         max_concurrent_workflow_tasks=workflow_tasks,

@@ -1,12 +1,15 @@
 """The worker process: runs lifecycles and the activities of every connected system, until SIGTERM or SIGINT."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
 import structlog
+from temporalio.worker import Interceptor
 
 import wiring
+from starter.deploying.build import this_version
 from starter.process import connected, run_process
 from starter.ready import announce_ready
 from starter.reconciling.composing import reconciler
@@ -18,8 +21,9 @@ from starter.settings import Settings
 log = structlog.get_logger()
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until told to stop; attempts under way are finished within the grace period."""
+async def serve(settings: Settings, stop: asyncio.Event, *, beside: Sequence[Interceptor] = ()) -> None:
+    """Work until told to stop; attempts under way are finished within the grace period. `beside`: interceptors of the
+    lifecycles' worker."""
     company = wiring.read_company(settings)
     landscape = wiring.read_landscape(settings, company)
     database = wiring.open_store(settings)
@@ -42,6 +46,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 max_cached_workflows=settings.tuning.max_cached_workflows,
                 workflow_tasks=settings.tuning.workflow_tasks,
                 graceful=settings.tuning.grace,
+                deployment=this_version(settings.deploys),
+                beside=beside,
             ):
                 await stack.enter_async_context(worker)
             feeds = await stack.enter_async_context(wiring.connect_feeds(settings, limits))

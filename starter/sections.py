@@ -285,6 +285,15 @@ class Tuning(Section):
     keep_outgoing_days: float = Field(30.0, gt=0)
 
 
+class Deploys(Section):
+    """How new code reaches the lifecycles that run (docs/deploy.md). `pinned`: each stays with the version that it
+    lives on until `tenure deploy` moves it, so for a while both versions need workers; else whichever workers there are live
+    them all. `name`: of the deployment in Temporal."""
+
+    pinned: bool = False
+    name: str = Field("tenure", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+
+
 class Reconciliation(Section):
     """`every`: after so many seconds all contracts are compared with the outside again; 0: only when asked for.
     `settle`: how many seconds a contract must have been at rest to be compared."""

@@ -17,6 +17,7 @@ from starter.notifying.channels import Channel, Mail
 from starter.sections import (
     KINDS,
     Connection,
+    Deploys,
     Experience,
     Feed,
     Figures,
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     limits: Limits = Limits()
     tuning: Tuning = Tuning()
+    deploys: Deploys = Deploys()
     reconciliation: Reconciliation = Reconciliation()
     figures: Figures = Figures()
     tracing: Tracing = Tracing()

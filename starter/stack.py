@@ -123,6 +123,12 @@ class LocalStack:
             spec = self._spec(name)
             self._start([spec], self._missing([spec]), _silent, wait_for_others=False)
 
+    def stop(self, name: str) -> None:
+        """Stop one process gracefully. The others stay up."""
+        self._spec(name)
+        with self._prepared():
+            self._stop([name])
+
     def restart(self, name: str) -> None:
         """Stop one process gracefully and start it again."""
         self._spec(name)

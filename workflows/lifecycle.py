@@ -22,6 +22,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.steps import Step
 
 
+NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+
+
 class OrderCancelled(Exception):
     """The order was cancelled while it was being activated."""
 
@@ -67,7 +70,8 @@ class CustomerLifecycle(ReconcilingMessages):
         await asyncio.gather(*crew)
         await workflow.wait_condition(workflow.all_handlers_finished)
         if continues:
-            workflow.continue_as_new(self._state)
+            # by the version that is current then; an older one keeps what it does not know of the state
+            workflow.continue_as_new(self._state, initial_versioning_behavior=NEWEST)
         await life
         await self._desk.publish()
         return self._outcome()
@@ -261,4 +265,6 @@ class CustomerLifecycle(ReconcilingMessages):
         )
 
     def _must_continue(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested()
+        info = workflow.info()
+        moves = self._begins_anew or info.is_target_worker_deployment_version_changed()
+        return moves or info.is_continue_as_new_suggested()

@@ -42,6 +42,7 @@ class LifecycleMessages(FinanceMessages):
 
     _state: LifecycleState
     _lanes: Lanes
+    _begins_anew: bool = False
     _views: tuple[int, int] = (0, 0)  # the history's length, and how many views were made at it
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -66,6 +67,12 @@ class LifecycleMessages(FinanceMessages):
             reactions.receive_one(s, event, self._today(), making=self._lanes.busy("erp"))
         except (Refused, ValidationError) as error:
             outcomes.unusable_signal(s, error, self._now())
+
+    @workflow.signal
+    def begin_anew(self) -> None:
+        """Go on as a new run, with the same state, once what is under way is done: so it moves to the version that is
+        current (starter/deploying)."""
+        self._begins_anew = True
 
     # ── commands ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -52,7 +52,7 @@ class Permission(StrEnum):
     IMPORT_RUN = "import.run"
     SIMULATION_RUN = "simulation.run"
     TOKEN_MANAGE = "token.manage"  # noqa: S105
-    STACK_OPERATE = "stack.operate"  # the processes of this machine, set-up, migration
+    STACK_OPERATE = "stack.operate"  # the processes of this machine, set-up, migration, deploys
 
     @property
     def command(self) -> bool:

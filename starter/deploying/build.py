@@ -1,0 +1,34 @@
+"""Which version of the workflow code this is: named by what the code says, so that nobody has to count."""
+
+import hashlib
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import WorkerDeploymentConfig
+
+from starter.sections import Deploys
+
+LIVES_BY = ("activities", "domain", "workflows")
+"""The packages that decide what a lifecycle does next. A change of any other moves nobody."""
+
+
+def code_build() -> str:
+    """The build id of the code that this process runs: the same wherever the same code is."""
+    found = hashlib.sha256(f"temporalio {version('temporalio')}".encode())
+    for package in LIVES_BY:
+        spec = find_spec(package)
+        for place in spec.submodule_search_locations or () if spec else ():
+            for file in sorted(Path(place).rglob("*.py")):
+                found.update(f"{package}/{file.relative_to(place)}\0".encode() + file.read_bytes() + b"\0")
+    return found.hexdigest()[:12]
+
+
+def this_version(deploys: Deploys) -> WorkerDeploymentConfig:
+    """What the worker of the lifecycles says of itself. Where nothing is pinned it is only read by people."""
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=deploys.name, build_id=code_build()),
+        use_worker_versioning=deploys.pinned,
+        default_versioning_behavior=VersioningBehavior.PINNED if deploys.pinned else VersioningBehavior.UNSPECIFIED,
+    )

@@ -1,0 +1,133 @@
+"""A deploy on one machine: the worker begins again with the new code, which then lives each lifecycle again once, so
+that one that it can't live is found today, not when its next date comes.
+
+A question replays a lifecycle and writes nothing: what has been visited is kept in the store, and a deploy that died
+goes on there.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+
+from sqlmodel import Session, col, func, select
+from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from starter.deploying.pinned import Gate, Pace, Rolled, Say, passed
+from starter.deploying.versions import Versions
+from starter.mistakes import Mistake, Refusal
+from store.database import Database
+from store.settings import set_setting, setting
+from store.tables import LifecycleRow
+
+VISIT = "deploy_visit"
+QUESTION = "__temporal_workflow_metadata"
+ANSWER = timedelta(seconds=10)
+BATCH = 50
+
+
+@dataclass
+class Visit:
+    """How far a build has looked at the lifecycles: up to which contract, in their order, how many, and which of them
+    it can't live."""
+
+    build: str = ""
+    upto: str = ""
+    visited: int = 0
+    over: bool = False
+    stuck: list[str] = field(default_factory=list)
+
+
+def read_visit(session: Session) -> Visit:
+    found = setting(session, VISIT)
+    return Visit(**json.loads(found)) if found else Visit()
+
+
+def open_lives(session: Session) -> int:
+    """How many lifecycles run, as far as the store knows."""
+    return session.exec(select(func.count()).select_from(LifecycleRow).where(*_OPEN)).one()
+
+
+_OPEN = (col(LifecycleRow.started), ~col(LifecycleRow.closed))
+
+
+async def deploy(
+    client: Client,
+    database: Database,
+    versions: Versions,
+    build: str,
+    gate: Gate,
+    pace: Pace,
+    say: Say,
+    *,
+    restart: Callable[[], None] | None,
+) -> Rolled:
+    """Have the worker begin again with this code, and look at every lifecycle with it. Raises Refusal where the gate is
+    red, or another version still works beside this one. `restart`: None where the workers are not ours to begin again.
+    """
+    await passed(gate)
+    say("the replay gate is green")
+    if restart is not None:
+        await asyncio.to_thread(restart)
+        say(f"the worker has begun again, with {build}")
+    else:
+        await _alone(versions, build)
+    visit = await database.read(read_visit)
+    if visit.build != build or visit.over:
+        visit = Visit(build)
+    async for batch in _batches(database, visit.upto):
+        found = await asyncio.gather(*(_looked_at(client, life, at / pace.rate) for at, life in enumerate(batch)))
+        visit.upto, visit.visited = batch[-1].contract, visit.visited + len(batch)
+        visit.stuck += [contract for contract in found if contract]
+        await _keep(database, visit)
+        say(f"{visit.visited} lifecycles were looked at")
+    visit.over = True
+    await _keep(database, visit)
+    return Rolled(build, visit.visited, stuck=visit.stuck)
+
+
+async def _alone(versions: Versions, build: str) -> None:
+    polling = await versions.polling()
+    if build not in polling:
+        raise Refusal(f"no worker of version {build} is up: begin the workers again with this code, then say it again")
+    if others := sorted(each for each in polling if each != build):
+        raise Refusal(
+            f"workers of version {', '.join(others)} were at work a minute ago: stop them, and say it again then"
+        )
+
+
+async def _keep(database: Database, visit: Visit) -> None:
+    await database.write(lambda session: set_setting(session, VISIT, json.dumps(asdict(visit))))
+
+
+async def _batches(database: Database, upto: str) -> AsyncIterator[list[LifecycleRow]]:
+    while True:
+        query = select(LifecycleRow).where(*_OPEN, col(LifecycleRow.contract) > upto)
+        query = query.order_by(col(LifecycleRow.contract)).limit(BATCH)
+        batch = list(await database.read(lambda session, query=query: session.exec(query).all()))  # type: ignore[misc]  # bound now
+        if not batch:
+            return
+        yield batch
+        upto = batch[-1].contract
+
+
+async def _looked_at(client: Client, life: LifecycleRow, after: float) -> str | None:
+    """The contract, where this code can't live it."""
+    await asyncio.sleep(after)
+    try:
+        await client.get_workflow_handle(life.workflow_id).query(QUESTION, rpc_timeout=ANSWER)
+    except WorkflowQueryFailedError:
+        return life.contract
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        if error.status in (
+            RPCStatusCode.DEADLINE_EXCEEDED,
+            RPCStatusCode.FAILED_PRECONDITION,
+            RPCStatusCode.CANCELLED,
+        ):
+            return life.contract
+        raise Mistake(f"Temporal does not answer: {error.message}; said again, it goes on") from None
+    return None
