@@ -94,10 +94,12 @@ class Report:
 async def storm(home: Path, plan: Storm, store_url: str, say: Callable[[str], None] = print) -> Report:
     """Live through it. The report tells what differs; it raises only when something can't be told."""
     async with open_town(home, store_url=store_url, gateways=2, dispatchers=2) as town:
-        return await _Weather(town, plan, say).pass_over()
+        return await Weather(town, plan, say).pass_over()
 
 
-class _Weather:
+class Weather:
+    """First the twins in calm, then the others in trouble."""
+
     def __init__(self, town: Town, plan: Storm, say: Callable[[str], None]) -> None:
         self._town = town
         self._plan = plan
@@ -124,8 +126,7 @@ class _Weather:
             began = time.monotonic()
             sends = self._disturbed(told)
             report.sent = len(sends)
-            moments = sorted(self._dice.uniform(0.05, 0.95) * len(sends) / plan.per_second for _ in VICTIMS)
-            await asyncio.gather(self._at_its_rate(sends), self._kill_at(moments))
+            await asyncio.gather(self._at_its_rate(sends), self._trouble(len(sends) / plan.per_second))
             report.storm_seconds = time.monotonic() - began
             self._say(f"storm: {report.sent} webhooks in {report.storm_seconds:.0f} s")
             await self._until_quiet()
@@ -239,8 +240,10 @@ class _Weather:
                     self._ids[deal] = {SUBSCRIPTION: record["id"], CUSTOMER: record["customer"]}
                 await asyncio.sleep(0.3)
 
-    async def _kill_at(self, moments: Sequence[float]) -> None:
+    async def _trouble(self, seconds: float) -> None:
+        """What goes wrong while the events are sent, which takes so long: one process after the other is killed."""
         began = time.monotonic()
+        moments = sorted(self._dice.uniform(0.05, 0.95) * seconds for _ in VICTIMS)
         for victim, moment in zip(VICTIMS, moments, strict=True):
             await asyncio.sleep(max(0.0, began + moment - time.monotonic()))
             await self._town.kill(victim)

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,10 +76,13 @@ async def open_town(
     dispatchers: int = 1,
     workers: int = 1,
     redelivers: bool = True,
+    changed: Callable[[Sequence[ProcessSpec]], Sequence[ProcessSpec]] = lambda specs: specs,
+    **settings_of_its_own: Any,
 ) -> AsyncIterator[Town]:
     """Bring a stack up, and take it down again whatever happens. Its box sends no webhooks: the bench does.
 
-    `redelivers`: a Temporal that did not end by itself gets its last minutes again, as it should.
+    `redelivers`: a Temporal that did not end by itself gets its last minutes again, as it should. `changed`: the
+    processes as they are wanted, asked for whenever one is started.
     """
     with _own_environment(home):
         ports = [free_port() for _ in range(gateways)]
@@ -92,6 +95,7 @@ async def open_town(
             sandbox={"port": free_port()},
             temporal={"port": free_port(), "ui_port": free_port()},
             tuning={"grace": 5.0},
+            **settings_of_its_own,
         )
 
         def specs(settings: Settings, *, time_travel: bool) -> Sequence[ProcessSpec]:
@@ -99,7 +103,7 @@ async def open_town(
                 spec if redelivers else replace(spec, after_unclean_stop=None)
                 for spec in local_specs(settings, time_travel=time_travel)
             ]
-            return list(_multiplied(plain, ports, {"dispatcher": dispatchers, "worker": workers}))
+            return changed(list(_multiplied(plain, ports, {"dispatcher": dispatchers, "worker": workers})))
 
         stack = LocalStack(settings, specs)
         try:

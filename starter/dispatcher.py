@@ -26,6 +26,7 @@ from starter.sources.reading import Sources
 from starter.sweep import sweep
 from starter.thawing import Thawing
 from starter.unserved import check_served
+from starter.watchdog import Watchdog
 from store.cases import open_case
 from store.database import Database
 from store.streams import Streams
@@ -203,6 +204,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     measured,
                     ClockSweep(database, company).look,
                     notifier.look,
+                    Watchdog(database, client).look,
                 ],
             )
             announce_ready()

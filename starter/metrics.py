@@ -127,6 +127,8 @@ def _watched(found: Watch) -> Iterator[Sample]:
     yield Sample("tenure_sla_swept_seconds", "Since SLA clocks were last looked at", None, [("", found.clocks_swept)])
     yield Sample("tenure_case_oldest_seconds", "Age of the oldest open case", "kind", found.oldest_cases.items())
     yield Sample("tenure_differences", "Open differences between systems", ("kind", "owner"), found.differences.items())
+    yield Sample("tenure_stuck_lifecycles", "Lifecycles that can't make their workflow task", None, [("", found.stuck)])
+    yield Sample("tenure_watchdog_seconds", "Since such lifecycles were last looked for", None, [("", found.watched)])
     oldest, reconciled = found.oldest_difference, found.reconciled
     yield Sample("tenure_difference_oldest_seconds", "Age of the oldest open difference", None, [("", oldest)])
     yield Sample("tenure_differences_healed", "Differences that went by themselves", None, [("", found.healed)], True)

@@ -287,8 +287,8 @@ class Tuning(Section):
 
 class Deploys(Section):
     """How new code reaches the lifecycles that run (docs/deploy.md). `pinned`: each stays with the version that it
-    lives on until `tenure deploy` moves it, so for a while both versions need workers; else whichever workers there are live
-    them all. `name`: of the deployment in Temporal."""
+    lives on until `tenure deploy` moves it, so for a while both versions need workers; else whichever workers there are
+    live them all. `name`: of the deployment in Temporal."""
 
     pinned: bool = False
     name: str = Field("tenure", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")

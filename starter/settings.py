@@ -302,6 +302,8 @@ class Settings(BaseSettings):
             "TENURE_GATEWAY__HOST": self.gateway.host,
             "TENURE_EXPERIENCE__HOST": self.experience.host,
             "TENURE_TEMPORAL__TASK_QUEUE_PREFIX": self.temporal.task_queue_prefix,
+            "TENURE_DEPLOYS__PINNED": str(self.deploys.pinned).lower(),
+            "TENURE_DEPLOYS__NAME": self.deploys.name,
             "TENURE_ERP__SYSTEM": self.erp.system or "sandbox",
             "TENURE_ERP__KEEP_TRYTON": str(self.erp.keep_tryton).lower(),
         }

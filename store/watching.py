@@ -12,7 +12,12 @@ from domain.call_times import CallTimes
 from store.call_times import call_times
 from store.clocks import swept_at
 from store.difference_tables import DifferenceRow, ReconciliationRow
+from store.settings import set_setting, setting
 from store.tables import CaseRow, LifecycleViewRow, utc_now
+
+STUCK = "stuck_lifecycle"
+LOOKED = "watchdog_looked"
+NOTED_EVERY = 30.0
 
 Counts = dict[tuple[str, ...], int]
 NEVER = float("inf")
@@ -21,7 +26,8 @@ NEVER = float("inf")
 @dataclass(frozen=True)
 class Watch:
     """`lifecycles` by stage; `oldest_cases` (seconds) by kind; open `differences` by kind and owner; `calls` by
-    connection. What never was is infinitely many seconds ago.
+    connection; `stuck`: lifecycles that can't make their workflow task, looked for `watched` seconds ago. What never
+    was is infinitely many seconds ago.
     """
 
     lifecycles: Counts
@@ -32,6 +38,8 @@ class Watch:
     healed: int
     reconciled: float
     calls: dict[str, CallTimes]
+    stuck: int
+    watched: float
 
 
 def watch(session: Session) -> Watch:
@@ -49,7 +57,27 @@ def watch(session: Session) -> Watch:
         healed=int(session.connection().execute(healed).scalar_one()),
         reconciled=_since(session.connection().execute(ended).scalar(), moment),
         calls=call_times(session),
+        stuck=_count(session, [col(CaseRow.kind)], col(CaseRow.state) == "open", col(CaseRow.kind) == STUCK).get(
+            (STUCK,), 0
+        ),
+        watched=_since(looked_at(session), moment),
     )
+
+
+def looked_at(session: Session) -> datetime | None:
+    """When the watchdog last looked for lifecycles that can't go on; None before the first time."""
+    found = setting(session, LOOKED)
+    return datetime.fromisoformat(found) if found else None
+
+
+def look_is_due(session: Session) -> bool:
+    """Whether a look of the watchdog is worth a note: every half minute is enough."""
+    before = looked_at(session)
+    return before is None or (utc_now() - before).total_seconds() >= NOTED_EVERY
+
+
+def note_look(session: Session) -> None:
+    set_setting(session, LOOKED, utc_now().isoformat())
 
 
 def _count(session: Session, by: Sequence[Any], *where: Any) -> Counts:

@@ -14,15 +14,21 @@ LIVES_BY = ("activities", "domain", "workflows")
 """The packages that decide what a lifecycle does next. A change of any other moves nobody."""
 
 
-def code_build() -> str:
-    """The build id of the code that this process runs: the same wherever the same code is."""
+def code_build(root: Path | None = None) -> str:
+    """The build id of the code below `root`, else of the code that this process runs: the same wherever the same is."""
     found = hashlib.sha256(f"temporalio {version('temporalio')}".encode())
     for package in LIVES_BY:
-        spec = find_spec(package)
-        for place in spec.submodule_search_locations or () if spec else ():
-            for file in sorted(Path(place).rglob("*.py")):
-                found.update(f"{package}/{file.relative_to(place)}\0".encode() + file.read_bytes() + b"\0")
+        place = _place(package) if root is None else root / package
+        for file in sorted(place.rglob("*.py")):
+            found.update(f"{package}/{file.relative_to(place)}\0".encode() + file.read_bytes() + b"\0")
     return found.hexdigest()[:12]
+
+
+def _place(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(package)
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def this_version(deploys: Deploys) -> WorkerDeploymentConfig:

@@ -27,6 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from starter.mistakes import Mistake, Refusal
 
 T = TypeVar("T")
+SPREADS_WITHIN = 120.0
 STUCK = "TemporalReportedProblems IS NOT NULL"
 POLLS_WITHIN = timedelta(seconds=75)
 """A worker with nothing to do asks for a task every minute."""
@@ -83,17 +84,19 @@ class Versions:
             namespace=self._client.namespace, deployment_name=self._name, build_id=build
         )
         try:
-            await self._client.workflow_service.set_worker_deployment_current_version(request)
+            await self._client.workflow_service.set_worker_deployment_current_version(request, retry=True)
         except RPCError as error:
             if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise Refusal(f"no worker of version {build} is up: start its workers, then say it again") from None
             raise Mistake(f"Temporal refuses to make {build} current: {error.message}") from None
-        while True:
+        give_up = asyncio.get_running_loop().time() + SPREADS_WITHIN
+        while asyncio.get_running_loop().time() < give_up:
             found = await self._described()
             known = found.routing_config_update_state == RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
             if known or found.routing_config.current_deployment_version.build_id != build:
                 return
             await asyncio.sleep(0.2)
+        raise Mistake(f"Temporal has not told all its parts within {SPREADS_WITHIN:g} s; said again, it goes on")
 
     async def forget(self, build: str) -> bool:
         """Have Temporal forget a version that no lifecycle is on. False while workers of it are still up, or have been
@@ -102,7 +105,7 @@ class Versions:
             namespace=self._client.namespace, deployment_version=self._version(build), skip_drainage=True
         )
         try:
-            await self._client.workflow_service.delete_worker_deployment_version(request)
+            await self._client.workflow_service.delete_worker_deployment_version(request, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.FAILED_PRECONDITION:
                 return False
@@ -118,7 +121,7 @@ class Versions:
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
         found: dict[str, datetime] = {}
-        for each in (await _asked(self._client.workflow_service.describe_task_queue(request))).pollers:
+        for each in (await _asked(self._client.workflow_service.describe_task_queue(request, retry=True))).pollers:
             at, build = each.last_access_time.ToDatetime(tzinfo=UTC), each.deployment_options.build_id or "unnamed"
             if datetime.now(UTC) - at < POLLS_WITHIN:
                 found[build] = max(at, found.get(build, at))
@@ -127,7 +130,7 @@ class Versions:
     async def _described(self) -> WorkerDeploymentInfo:
         request = DescribeWorkerDeploymentRequest(namespace=self._client.namespace, deployment_name=self._name)
         try:
-            answer = await self._client.workflow_service.describe_worker_deployment(request)
+            answer = await self._client.workflow_service.describe_worker_deployment(request, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise Refusal(
@@ -212,7 +215,7 @@ class Versions:
             update_mask=FieldMask(paths=["versioning_override"]),
         )
         try:
-            await self._client.workflow_service.update_workflow_execution_options(request)
+            await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise Mistake(f"Temporal does not move {workflow_id}: {error.message}") from None

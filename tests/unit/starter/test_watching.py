@@ -16,6 +16,7 @@ from store.clocks import note_sweep
 from store.database import Database
 from store.difference_tables import DifferenceRow, ReconciliationRow
 from store.tables import CaseRow, LifecycleViewRow, utc_now
+from store.watching import STUCK, note_look
 from tests.stores import lay
 
 AGO = timedelta(seconds=100)
@@ -65,6 +66,8 @@ async def test_stages_cases_and_differences(database: Database) -> None:
         session.add_all([view("a", "serving"), view("b", "serving"), view("c", "renewal")])
         note_sweep(session, now - AGO)
         session.add(CaseRow(id="1", kind="unlinked_deal", title="t", opened_at=now - AGO))
+        session.add(CaseRow(id="3", kind=STUCK, title="t"))
+        note_look(session)
         session.add(CaseRow(id="2", kind="unlinked_deal", title="t", opened_at=now - 9 * AGO, state="resolved"))
         session.add(difference("1", owner="finance", found_at=now - AGO))
         session.add(difference("2", owner="ops"))
@@ -76,6 +79,8 @@ async def test_stages_cases_and_differences(database: Database) -> None:
     found = scrape(database)
     assert {name: found[f"tenure_lifecycles,{name}"] for name in ("serving", "renewal")} == {"serving": 2, "renewal": 1}
     assert found["tenure_sla_swept_seconds"] == pytest.approx(100, abs=20)
+    assert found["tenure_stuck_lifecycles"] == 1
+    assert found["tenure_watchdog_seconds"] == pytest.approx(0, abs=20)
     assert found["tenure_case_oldest_seconds,unlinked_deal"] == pytest.approx(100, abs=20)
     assert found["tenure_differences,missing,finance"] == found["tenure_differences,missing,ops"] == 1
     assert found["tenure_difference_oldest_seconds"] == pytest.approx(100, abs=20)
@@ -87,6 +92,7 @@ async def test_what_never_was_is_no_zero(database: Database) -> None:
     found = scrape(database)
     assert found["tenure_reconciled_seconds"] == found["tenure_sla_swept_seconds"] == float("inf")
     assert found["tenure_difference_oldest_seconds"] == 0
+    assert (found["tenure_stuck_lifecycles"], found["tenure_watchdog_seconds"]) == (0, float("inf"))
     assert found["tenure_store_up"] == 1
 
 
