@@ -195,7 +195,7 @@ class _Deploys(Weather):
     def _sixth(self) -> str:
         """Said as an operator says it."""
         told = subprocess.run(
-            [sys.executable, "-m", "starter", "deploy"],
+            [sys.executable, "-c", "from starter.cli import main; main()", "deploy"],
             cwd=self._trees.sixth,
             env={**os.environ, **self._town.settings.environment()},
             capture_output=True,
