@@ -2,8 +2,9 @@
 lists and counters are kept beside a view are there, too."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -19,20 +20,24 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    literal,
     or_,
+    true,
     type_coerce,
 )
 from sqlmodel import Session, SQLModel, insert, select
 
 from domain.books import ViewRow
+from domain.measures.forecasts import Snapshot
 from domain.policies.forecast import CATEGORIES
 from domain.view import CaseView, ForecastView, LifecycleView, LineView, Stage
 from store.database import Database, now
 from store.orders import add_order
+from store.snapshots import take_snapshot
 from store.tables import DeliveryRow, EffectRow, InboxRow, LifecycleRow, TimelineRow
 from store.views import publish_view
 
-FIRST, AT_ONCE = 400, 50
+FIRST = 200
 MARK = "-0P"
 """Stands in the names of the first lifecycles, and of nothing else."""
 NUMBERED = ("id", "inbox_id", "outgoing_id")
@@ -65,30 +70,37 @@ def fill(database: Database, lives: int, seed: int) -> list[str]:
     """Make the first ones through the store's own functions, then copy whatever rows they have, in every table, until
     there are as many as wanted. Returns their contracts."""
     dice, first = random.Random(seed), min(FIRST, lives)
-    for begun in range(0, first, AT_ONCE):
-        wanted = range(begun, min(begun + AT_ONCE, first))
-        database.write_sync(lambda session, numbers=wanted: [_life(session, n, dice) for n in numbers])  # type: ignore[misc]
-    database.write_sync(lambda session: _copy_rows(session, range(1, lives // first)))
+
+    def write(session: Session) -> None:
+        for number in range(first):
+            _life(session, number, dice)
+        if copies := lives // first - 1:
+            _copy_rows(session, copies)
+        session.connection().exec_driver_sql("ANALYZE")
+
+    database.write_sync(write)
     names = database.read_sync(lambda session: session.exec(select(LifecycleRow.contract)).all())
     return sorted(names)
 
 
-def _copy_rows(session: Session, copies: Iterable[int]) -> None:
-    """Every row of every table that names one of the first lifecycles, once more under another name."""
-    connection, copies = session.connection(), list(copies)
+def _copy_rows(session: Session, copies: int) -> None:
+    """Every row of every table that names one of the first lifecycles, so often more under other names: a statement for
+    each table, which reads the table once."""
+    connection = session.connection()
+    session.flush()
+    numbers = select(literal(1).label("copy")).cte("copies", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.copy + 1).where(numbers.c.copy < copies))
     for table in SQLModel.metadata.sorted_tables:
+        if not connection.scalar(select(func.count()).select_from(table)):
+            continue
         highest = {
             column.name: connection.scalar(select(func.max(column))) or 0
             for column in table.columns
             if column.name in NUMBERED and isinstance(_kind(column), Integer)
         }
-        if not connection.scalar(select(func.count()).select_from(table)):
-            continue
-        for copy in copies:
-            values = [_renamed(column, copy, highest, connection.dialect.name) for column in table.columns]
-            rows = select(*values).where(_is_first(table))
-            connection.execute(table.insert().from_select([column.name for column in table.columns], rows))
-    connection.exec_driver_sql("ANALYZE")
+        values = [_renamed(column, numbers.c.copy, highest, connection.dialect.name) for column in table.columns]
+        rows = select(*values).select_from(table.join(numbers, true())).where(_is_first(table))
+        connection.execute(table.insert().from_select([column.name for column in table.columns], rows))
 
 
 def _is_first(table: Table) -> ColumnElement[bool]:
@@ -96,16 +108,19 @@ def _is_first(table: Table) -> ColumnElement[bool]:
     return or_(*(column.like(f"%{MARK}%") for column in named)) if named else false()
 
 
-def _renamed(column: Column[Any], copy: int, highest: Mapping[str, int], dialect: str) -> ColumnElement[Any]:
+def _renamed(
+    column: Column[Any], copy: ColumnElement[int], highest: Mapping[str, int], dialect: str
+) -> ColumnElement[Any]:
     if column.name in highest:
         return column + copy * highest[column.name]
     if not isinstance(_kind(column), String | JSON):
         return column
     document = isinstance(_kind(column), JSON) and dialect == "postgresql"
     text = cast(column, Text) if document else type_coerce(column, Text)
-    renamed: ColumnElement[Any] = func.replace(text, MARK, f"-{copy:03}")
+    mark = literal("-") + cast(copy + 100, Text)
+    renamed: ColumnElement[Any] = func.replace(text, MARK, mark)
     if column.unique:
-        renamed = case((text.contains(MARK), renamed), else_=text + f"-{copy:03}")
+        renamed = case((text.contains(MARK), renamed), else_=text + mark)
     return cast(renamed, column.type) if document else renamed
 
 
@@ -136,6 +151,7 @@ def _life(session: Session, number: int, dice: random.Random) -> str:
     view = _view(life, dice)
     row = ViewRow(contract=contract, run_started=BEGAN, sequence=1, view=view.model_dump(mode="json"))
     publish_view(session, row)
+    take_snapshot(session, _snapshot(view, currency, dice))
     _history(session, view, dice)
     return contract
 
@@ -178,6 +194,21 @@ def _view(life: LifecycleRow, dice: random.Random) -> LifecycleView:
         cases=[_case(life.contract)] if needs else [],
         last_seq=7,
         as_of=datetime.now(UTC),
+    )
+
+
+def _snapshot(view: LifecycleView, currency: str, dice: random.Random) -> Snapshot:
+    return Snapshot(
+        contract=view.contract,
+        day=datetime.now(UTC).date(),
+        account=view.account,
+        selling_entity=view.selling_entity,
+        stage=view.stage,
+        term=view.term,
+        term_ends=view.term_ends,
+        category=view.forecast.category if view.forecast else None,
+        currency=currency,
+        annual=Decimal(dice.randint(50, 2000) * 12),
     )
 
 

@@ -41,36 +41,47 @@ class Promise(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Figures:
-    """`waiting` by source, `dead` by problem, deliveries by state, `cases` by kind, `feeds` by name, `promises` by the
-    kind of SLA clock."""
+class Queues:
+    """What waits: `waiting` by source, `dead` by problem, deliveries by state, `feeds` by name."""
 
     waiting: dict[str, Waiting]
     dead: dict[str, int]
     parked: int
     open_deliveries: dict[str, int]
+    feeds: dict[str, Feed]
+    backlogs: tuple[Backlog, ...]
+
+
+@dataclass(frozen=True)
+class Figures(Queues):
+    """And what was done with it: `cases` by kind, `promises` by the kind of SLA clock."""
+
     dispatched: dict[str, int]
     cases: dict[str, int]
-    feeds: dict[str, Feed]
     unrelayed: int
-    backlogs: tuple[Backlog, ...]
     promises: dict[str, Promise]
 
 
-def figures(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ...]) -> Figures:
+def queues(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ...]) -> Queues:
     """Of the subscribers and feeds that are configured: what is left of others is no news."""
-    return Figures(
+    return Queues(
         waiting=_waiting(session, utc_now()),
         dead=_dead(session),
         parked=session.exec(select(func.count()).where(InboxRow.state == "parked")).one(),
         open_deliveries=_deliveries(session, OPEN),
+        feeds=_feeds(session, feeds),
+        backlogs=tuple(backlog(session, name) for name in subscribers),
+    )
+
+
+def figures(session: Session, subscribers: tuple[str, ...], feeds: tuple[str, ...]) -> Figures:
+    return Figures(
+        **vars(queues(session, subscribers, feeds)),
         dispatched=_deliveries(session, OVER),
         cases=dict(
             session.exec(select(CaseRow.kind, func.count()).where(CaseRow.state == "open").group_by(CaseRow.kind)).all()
         ),
-        feeds=_feeds(session, feeds),
         unrelayed=unrelayed(session),
-        backlogs=tuple(backlog(session, name) for name in subscribers),
         promises=promises(session),
     )
 

@@ -1,4 +1,4 @@
-"""How much flows, and how long it takes: the newest events and effects, by source and by connection."""
+"""How much flows: the newest events, and how soon they were answered, by source; the newest effects, by connection."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def received_by_hour(session: Session, since: datetime) -> Mapping[str, Counter[
     hour = hour_of(col(InboxRow.received_at))
     query = select(InboxRow.source, hour, func.count()).where(col(InboxRow.received_at) >= since)
     counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for source, number, events in session.exec(query.group_by(InboxRow.source, hour)).all():
+    for source, number, events in session.exec(query.group_by(hour, InboxRow.source)).all():
         counts[source][number] += events
     return counts
 
@@ -60,26 +60,11 @@ def answered_within(session: Session, since: datetime) -> Mapping[str, list[floa
     return took
 
 
-class EffectsThere:
-    """What was done in one outside system: effects by state, and the seconds that each finished call took."""
-
-    def __init__(self) -> None:
-        self.states: Counter[str] = Counter()
-        self.seconds: list[float] = []
-
-
-def effects_within(session: Session, since: datetime) -> Mapping[str, EffectsThere]:
-    """By connection, of the effects that were touched `since`."""
-    query = (
-        select(EffectRow.operation, EffectRow.state, EffectRow.sent_at, EffectRow.updated_at)
-        .where(col(EffectRow.updated_at) >= since.timestamp())
-        .order_by(col(EffectRow.updated_at).desc())
-        .limit(SAMPLES)
-    )
-    found: dict[str, EffectsThere] = defaultdict(EffectsThere)
-    for operation, state, sent_at, updated_at in session.exec(query).all():
-        there = found[operation.partition(".")[0]]
-        there.states[state] += 1
-        if state == "DONE" and sent_at is not None:
-            there.seconds.append(max(0.0, updated_at - sent_at))
+def effects_within(session: Session, since: datetime) -> Mapping[str, Counter[str]]:
+    """By connection, how many effects that were touched `since` are in each state."""
+    keys = (col(EffectRow.operation), col(EffectRow.state))
+    query = select(*keys, func.count()).where(col(EffectRow.updated_at) >= since.timestamp()).group_by(*keys)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for operation, state, effects in session.exec(query):
+        found[operation.partition(".")[0]][state] += effects
     return found

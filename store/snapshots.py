@@ -12,6 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 
 from domain.measures.delays import Beginning
 from domain.measures.forecasts import Snapshot
+from store.board import price_on_board
 from store.erp_states import ErpStateRow
 from store.tables import Json, LifecycleRow, LifecycleViewRow, Moment
 
@@ -86,6 +87,7 @@ def take_snapshot(session: Session, snapshot: Snapshot) -> bool:
         last.facts = facts
     else:
         session.add(SnapshotRow(contract=snapshot.contract, day=snapshot.day, facts=facts))
+    price_on_board(session, snapshot.contract, snapshot.annual, snapshot.currency)
     return True
 
 

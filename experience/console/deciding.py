@@ -130,7 +130,7 @@ async def _page(
 
 
 async def _found(services: Services, contract: str) -> Renewal:
-    found = await renewal(services.database, contract, services.clock().date())
+    found = await renewal(services.database, contract)
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"no renewal of {contract} is ahead")
     return found

@@ -25,7 +25,7 @@ router = APIRouter()
 @endpoint(owner="operations", permission="lifecycle.read", since="1.0")
 async def show_pulse(request: Request, services: Served, seen: str = "") -> Response:
     """204 while nothing has changed; else the next pulse, and the event on which live regions ask again."""
-    beat = await pulse(services.database)
+    beat = (await pulse(services.database)).beat
     if beat == seen:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=HEADERS)
     response = fragment(request, "pulse.html", pulse=beat)

@@ -16,7 +16,7 @@ from experience.console.page import address, asker, render
 from experience.console.words import path
 from experience.endpoints import endpoint
 from experience.reading.dossier import Dossier, dossier
-from experience.reading.story import KINDS, StoryLine
+from experience.reading.stories import KINDS, StoryLine
 from experience.services import Served, Services
 from starter.problems import Problem
 from starter.record_links import record_link, run_link

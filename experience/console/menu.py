@@ -1,10 +1,9 @@
 """The menu: the pages that somebody may see, with how much waits on each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from domain.access import Permission, Principal
-from experience.reading.waiting import waiting
-from experience.services import Services
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,9 @@ PAGES = (
 )
 
 
-async def entries(services: Services, principal: Principal | None, *, counted: bool = True) -> list[Entry]:
-    """What the principal may open, with what waits there where it is `counted`. Somebody unknown sees nothing."""
+def entries(principal: Principal | None, waiting: Mapping[str, int]) -> list[Entry]:
+    """What the principal may open, with what waits there for somebody, by the page's name. Somebody unknown sees
+    nothing."""
     if principal is None:
         return []
-    allowed = [entry for entry in PAGES if principal.may(entry.permission)]
-    counts = await waiting(services.database) if counted else {}
-    return [replace(entry, count=counts.get(entry.name, 0)) for entry in allowed]
+    return [replace(each, count=waiting.get(each.name, 0)) for each in PAGES if principal.may(each.permission)]

@@ -77,12 +77,12 @@ async def render(
 
     A template extends base.html and fills the block `main`; `now`, `here` (its own address) and `principal` are there.
     """
-    services, principal = services_of(request), principal_of(request)
+    beat = await pulse(services_of(request).database) if live else None
     frame = {
         "title": title,
         "section": section,
-        "pulse": await pulse(services.database) if live else "",
-        "menu": await entries(services, principal, counted=live),
+        "pulse": beat.beat if beat else "",
+        "menu": entries(principal_of(request), {"cases": beat.cases} if beat else {}),
         "theme": _theme(request),
         "told": unquote(request.cookies.get(TOLD, "")),
     }

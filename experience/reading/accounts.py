@@ -80,7 +80,7 @@ async def accounts(database: Database, wanted: Wanted, *, cursor: str | None, li
         func.max(col(BoardRow.customer)),
         func.max(col(BoardRow.parent_account)),
         func.count().filter(still),
-        func.count().filter(col(BoardRow.attention)),
+        func.count().filter(~col(BoardRow.calm)),
         func.min(col(BoardRow.renewal_date)).filter(still),
         func.max(col(BoardRow.updated_at)),
     )
@@ -90,7 +90,7 @@ async def accounts(database: Database, wanted: Wanted, *, cursor: str | None, li
         named = col(BoardRow.account).contains(wanted.part, autoescape=True)
         query = query.where(named | col(BoardRow.customer).icontains(wanted.part, autoescape=True))
     if wanted.needs_attention is not None:
-        query = query.where(col(BoardRow.attention) == wanted.needs_attention)
+        query = query.where(col(BoardRow.calm) != wanted.needs_attention)
     if cursor is not None:
         query = query.where(col(BoardRow.account) > position(cursor, [str])[0])
     query = query.group_by(col(BoardRow.account)).order_by(col(BoardRow.account)).limit(limit + 1)
@@ -178,7 +178,7 @@ def _total(rows: Iterable[BoardRow]) -> Total:
         by_stage=dict(sorted(Counter(row.stage for row in rows).items())),
         by_entitlement=dict(sorted(Counter(row.entitlement for row in rows).items())),
         on_hold=sum(row.standing == "on_hold" for row in still),
-        needs_attention=sum(row.attention for row in rows),
+        needs_attention=sum(not row.calm for row in rows),
         renews_next=min((row.renewal_date for row in still if row.renewal_date), default=None),
     )
 

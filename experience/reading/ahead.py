@@ -1,42 +1,30 @@
 """Renewals ahead: by week, what each is expected to become, what it is worth, and how ready it is."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
-from sqlmodel import Session, col, func, or_, select
+from pydantic import BaseModel
+from sqlmodel import Session, and_, col, func, not_, select
 
 from domain.access import Guarded, Sensitive
-from domain.measures.forecasts import Snapshot
 from domain.policies.forecast import CATEGORIES, Category
 from domain.policies.readiness import RenewalReadiness
 from domain.view import LifecycleView, Stage
 from experience.reading.frame import Answer
-from store.board import BoardRow
+from store.board import BoardRow, amount
 from store.database import Database
-from store.snapshots import last_day, snapshots_on
+from store.snapshots import last_day
 from store.tables import LifecycleViewRow
 from store.views import OVER
 
 WEEKS = 26
 NOT_YET = (Stage.ORDER_ACTIVATION.value, *(stage.value for stage in OVER))
 """Stages in which no renewal is ahead."""
-
-
-class _Ahead(NamedTuple):
-    """What is counted of a renewal, without opening it."""
-
-    contract: str
-    stage: str
-    ends: date
-    forecast: str
-    risk: str
-    decision: str
-
-
-Amounts = Annotated[dict[str, Decimal], Sensitive("value")]
+LATE = (BoardRow.stage == Stage.OUT_OF_TERM.value, col(BoardRow.renewal_date).is_not(None))
+"""By its own calendar: its zone and its clock, which may have been moved, are not ours."""
 
 
 class Wanted(NamedTuple):
@@ -73,13 +61,12 @@ class Renewal(Guarded):
     needs_attention: bool
 
 
-class Week(Guarded):
-    """What is ahead in one week, which begins on the Monday `week`: how many renewals by category ("none": nothing is
-    known of them), and their annual recurring value by currency."""
+class Week(BaseModel):
+    """How many renewals are ahead in the week that begins on the Monday `week`, by category ("none": nothing is known
+    of them)."""
 
     week: date
     renewals: dict[str, int]
-    annual: Amounts
 
 
 class RenewalsAhead(Answer, Guarded):
@@ -99,35 +86,31 @@ async def renewals_ahead(database: Database, wanted: Wanted, today: date, *, lim
     """Of the next half year, and those that are late, soonest first."""
 
     def read(session: Session) -> RenewalsAhead:
-        ahead = _ahead(session, today)
-        worth = {each.contract: each for each in snapshots_on(session, today, [row.contract for row in ahead])}
-        listed = [row for row in ahead if _is_wanted(row, wanted)]
-        first = _opened(session, [row.contract for row in listed[:limit]])
+        parts = [[*part, *_wanted(wanted)] for part in (_soon(today), _late(today))]
+        found, annual = _totals(session, parts)
         newest = session.exec(select(func.max(BoardRow.updated_at))).one()
         return RenewalsAhead(
             today=today,
-            weeks=_weeks(ahead, worth, today),
-            late=sum(map(_is_late, ahead)),
-            found=len(listed),
-            categories=Counter(_category(row) for row in listed),
-            annual={name: total for name in (*CATEGORIES, "none") if (total := _worth_of(listed, worth, name))},
-            renewals=[_renewal(row, view, worth.get(row.contract)) for row, view in first],
+            weeks=_weeks(session, today),
+            late=session.exec(select(func.count()).where(*LATE)).one(),
+            found=found.total(),
+            categories=found,
+            annual=annual,
+            renewals=_first(session, parts, limit),
             freshness={"lifecycles": newest, "amounts": _measured(session)},
         )
 
     return await database.read(read)
 
 
-async def renewal(database: Database, contract: str, today: date) -> Renewal | None:
+async def renewal(database: Database, contract: str) -> Renewal | None:
     """One renewal, however far ahead. None where there is no such contract, or no term that could be renewed."""
 
     def read(session: Session) -> Renewal | None:
         row = session.exec(select(BoardRow).where(BoardRow.contract == contract)).one_or_none()
         if row is None or row.renewal_date is None:
             return None
-        worth = snapshots_on(session, today, [contract])
-        [(row, view)] = _opened(session, [contract])
-        return _renewal(row, view, worth[0] if worth else None)
+        return _opened(session, [row])[0]
 
     return await database.read(read)
 
@@ -136,65 +119,71 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _is_late(row: _Ahead) -> bool:
-    """By its own calendar: its zone and its clock, which may have been moved, are not ours."""
-    return row.stage == Stage.OUT_OF_TERM.value
+def _soon(today: date) -> list[Any]:
+    """Of the half year that begins with this week."""
+    first = monday(today)
+    ends = col(BoardRow.renewal_date)
+    return [ends.between(first, first + timedelta(weeks=WEEKS, days=-1)), col(BoardRow.stage).not_in(NOT_YET)]
 
 
-def _ahead(session: Session, today: date) -> list[_Ahead]:
-    row, first = BoardRow, monday(today)
-    ends = col(row.renewal_date)
-    soon = ends.between(first, first + timedelta(weeks=WEEKS, days=-1))
-    query = select(row.contract, row.stage, row.renewal_date, row.forecast, row.risk, row.decision)  # type: ignore[call-overload]  # five or more
-    query = query.where(or_(row.stage == Stage.OUT_OF_TERM.value, soon))
-    query = query.where(col(row.stage).not_in(NOT_YET), ends.is_not(None)).order_by(ends, col(row.contract))
-    return [_Ahead(*values) for values in session.exec(query).all()]
+def _late(today: date) -> list[Any]:
+    """The others that are late, so that none is found twice."""
+    return [*LATE, not_(and_(*_soon(today)))]
 
 
-def _is_wanted(row: _Ahead, wanted: Wanted) -> bool:
-    return (
-        (wanted.week is None or monday(row.ends) == wanted.week)
-        and (wanted.category is None or _category(row) == wanted.category)
-        and (wanted.risk is None or row.risk == wanted.risk)
-        and not (wanted.undecided and row.decision)
-    )
+def _wanted(wanted: Wanted) -> list[Any]:
+    where: list[Any] = []
+    if wanted.week is not None:
+        last = wanted.week + min(timedelta(days=6), date.max - wanted.week)
+        where.append(col(BoardRow.renewal_date).between(wanted.week, last))
+    if wanted.category is not None:
+        where.append(BoardRow.forecast == ("" if wanted.category == "none" else wanted.category))
+    if wanted.risk is not None:
+        where.append(BoardRow.risk == wanted.risk)
+    if wanted.undecided:
+        where.append(BoardRow.decision == "")
+    return where
 
 
-def _category(row: _Ahead) -> str:
-    return row.forecast or "none"
-
-
-def _weeks(ahead: Sequence[_Ahead], worth: Mapping[str, Snapshot], today: date) -> list[Week]:
+def _weeks(session: Session, today: date) -> list[Week]:
     """Each week has its place, also one in which nothing is ahead."""
-    by_week: dict[date, list[_Ahead]] = {monday(today) + timedelta(weeks=n): [] for n in range(WEEKS)}
-    for row in ahead:
-        if (week := monday(row.ends)) in by_week:
-            by_week[week].append(row)
-    return [
-        Week(week=week, renewals=Counter(map(_category, rows)), annual=_worth_of(rows, worth))
-        for week, rows in by_week.items()
-    ]
+    by_week: dict[date, Counter[str]] = {monday(today) + timedelta(weeks=n): Counter() for n in range(WEEKS)}
+    keys = (col(BoardRow.renewal_date), col(BoardRow.forecast))
+    for ends, forecast, number in session.exec(select(*keys, func.count()).where(*_soon(today)).group_by(*keys)):
+        if ends is not None:
+            by_week[monday(ends)][forecast or "none"] += number
+    return [Week(week=week, renewals=counted) for week, counted in by_week.items()]
 
 
-def _worth_of(rows: Sequence[_Ahead], worth: Mapping[str, Snapshot], category: str | None = None) -> dict[str, Decimal]:
-    """By currency. What the ERP tells no amount of is not in it."""
-    total: dict[str, Decimal] = {}
-    for row in rows:
-        known = worth.get(row.contract)
-        if known is None or known.annual is None or known.currency is None:
-            continue
-        if category is None or _category(row) == category:
-            total[known.currency] = total.get(known.currency, Decimal(0)) + known.annual
-    return dict(sorted(total.items()))
+def _totals(session: Session, parts: Sequence[list[Any]]) -> tuple[Counter[str], dict[str, dict[str, Decimal]]]:
+    """By category, how many there are, and what they are worth by currency; what the ERP tells no amount of is not in
+    that."""
+    found, worth = Counter[str](), defaultdict[str, Counter[str]](Counter)
+    keys = (col(BoardRow.forecast), col(BoardRow.currency))
+    for part in parts:
+        query = select(*keys, func.count(), func.sum(BoardRow.annual)).where(*part).group_by(*keys)
+        for forecast, currency, number, annual in session.exec(query):
+            found[forecast or "none"] += number
+            if currency is not None and annual is not None:
+                worth[forecast or "none"][currency] += int(annual)
+    return found, {
+        name: {currency: amount(units) for currency, units in sorted(worth[name].items())}
+        for name in (*CATEGORIES, "none")
+        if worth[name]
+    }
 
 
-def _opened(session: Session, contracts: list[str]) -> list[tuple[BoardRow, LifecycleView]]:
-    """In the given order."""
-    both = select(BoardRow, LifecycleViewRow).join(
-        LifecycleViewRow, col(LifecycleViewRow.contract) == col(BoardRow.contract)
-    )
-    found = {row.contract: (row, view) for row, view in session.exec(both.where(col(BoardRow.contract).in_(contracts)))}
-    return [(row, LifecycleView.model_validate(view.view)) for row, view in (found[each] for each in contracts)]
+def _first(session: Session, parts: Sequence[list[Any]], limit: int) -> list[Renewal]:
+    query = select(BoardRow).order_by(col(BoardRow.renewal_date), col(BoardRow.contract)).limit(limit)
+    found = [row for part in parts for row in session.exec(query.where(*part))]
+    found.sort(key=lambda row: (row.renewal_date or date.max, row.contract))
+    return _opened(session, found[:limit])
+
+
+def _opened(session: Session, rows: Sequence[BoardRow]) -> list[Renewal]:
+    query = select(LifecycleViewRow).where(col(LifecycleViewRow.contract).in_([row.contract for row in rows]))
+    views = {row.contract: LifecycleView.model_validate(row.view) for row in session.exec(query)}
+    return [_renewal(row, views[row.contract]) for row in rows]
 
 
 def _measured(session: Session) -> datetime | None:
@@ -202,7 +191,7 @@ def _measured(session: Session) -> datetime | None:
     return datetime.fromisoformat(f"{day}T00:00:00+00:00") if day else None
 
 
-def _renewal(row: BoardRow, view: LifecycleView, worth: Snapshot | None) -> Renewal:
+def _renewal(row: BoardRow, view: LifecycleView) -> Renewal:
     shared: dict[str, Any] = {
         name: getattr(view, name)
         for name in ("account", "selling_entity", "stage", "window_opens", "notice_cut_off", "risk", "decision")
@@ -218,8 +207,8 @@ def _renewal(row: BoardRow, view: LifecycleView, worth: Snapshot | None) -> Rene
         by=forecast.by if forecast else "",
         reasons=forecast.reasons if forecast else [],
         readiness=RenewalReadiness.model_validate(view.readiness) if view.readiness else None,
-        annual=worth.annual if worth else None,
-        currency=worth.currency if worth else None,
-        needs_attention=row.attention,
+        annual=None if row.annual is None else amount(row.annual),
+        currency=row.currency,
+        needs_attention=not row.calm,
         **shared,
     )

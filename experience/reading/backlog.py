@@ -1,16 +1,19 @@
 """The backlog: what came in and waits, what is dead, how long outside systems take, what subscribers have not got."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from domain.call_times import CallTimes
 from experience.reading.frame import Answer
+from store.call_times import call_times
 from store.database import now
-from store.figures import Figures, figures
-from store.flow import HOUR, EffectsThere, answered_within, effects_within, received_by_hour
+from store.figures import Queues, queues
+from store.flow import HOUR, answered_within, effects_within, received_by_hour
 from store.freezing import EVERYTHING, frozen
 
 HOURS = 24
@@ -30,8 +33,9 @@ class SourceFlow(BaseModel):
 
 
 class ConnectionLatency(BaseModel):
-    """The effects of one outside system in these hours. `median` and `p95`: seconds from the call until its result was
-    kept. `under_way`: claimed or sent, and not done. `frozen`: why nothing is sent there; null where it is."""
+    """The effects of one outside system in these hours. `median` and `p95`: seconds that a call took there, as
+    precise as the classes are in which all processes count them. `under_way`: claimed or sent, and not done. `frozen`:
+    why nothing is sent there; null where it is."""
 
     connection: str
     done: int
@@ -90,7 +94,7 @@ def backlog(
 ) -> Backlog:
     """As of `at`, of the connections, feeds and subscribers that are configured."""
     since = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    found = figures(session, subscribers, feeds)
+    found = queues(session, subscribers, feeds)
     clock = now(session)
     return Backlog(
         since=since,
@@ -121,7 +125,7 @@ def backlog(
     )
 
 
-def _sources(session: Session, since: datetime, found: Figures) -> list[SourceFlow]:
+def _sources(session: Session, since: datetime, found: Queues) -> list[SourceFlow]:
     received, took, waiting = received_by_hour(session, since), answered_within(session, since), found.waiting
     first = int(since.timestamp()) // HOUR
     return [
@@ -140,18 +144,18 @@ def _sources(session: Session, since: datetime, found: Figures) -> list[SourceFl
 
 def _connections(session: Session, since: datetime, configured: tuple[str, ...]) -> list[ConnectionLatency]:
     found, cold = effects_within(session, since), frozen(session)
-    everywhere = {name: found.get(name, EffectsThere()) for name in dict.fromkeys((*configured, *sorted(found)))}
+    took = call_times(session, last=HOURS * HOUR)
     return [
         ConnectionLatency(
             connection=name,
-            done=there.states["DONE"],
-            refused=there.states["REFUSED"],
-            under_way=there.states["CLAIMED"] + there.states["SENT"],
-            median=percentile(there.seconds, 0.5),
-            p95=percentile(there.seconds, 0.95),
+            done=(states := found.get(name, Counter()))["DONE"],
+            refused=states["REFUSED"],
+            under_way=states["CLAIMED"] + states["SENT"],
+            median=(calls := took.get(name, CallTimes())).within(0.5),
+            p95=calls.within(0.95),
             frozen=cold.get(name, cold.get(EVERYTHING)),
         )
-        for name, there in everywhere.items()
+        for name in dict.fromkeys((*configured, *sorted({*found, *took})))
     ]
 
 

@@ -11,7 +11,7 @@ from domain.explaining.standing import standing_calendar
 from domain.policies.validation import lines_of, parse_order
 from domain.view import LifecycleView
 from experience.reading.frame import Answer
-from experience.reading.story import StoryLine, story_of
+from experience.reading.stories import StoryLine, story_of
 from store.board import BoardRow
 from store.database import Database
 from store.orders import newest_order

@@ -115,7 +115,7 @@ def _where(wanted: Wanted) -> list[Any]:
     if wanted.contract is not None:
         where.append(col(row.contract).contains(wanted.contract, autoescape=True))
     if wanted.needs_attention is not None:
-        where.append(row.attention == wanted.needs_attention)
+        where.append(row.calm != wanted.needs_attention)
     if wanted.renews_from is not None:
         where.append(col(row.renewal_date) >= wanted.renews_from)
     if wanted.renews_before is not None:

@@ -1,20 +1,18 @@
 """The portfolio: lifecycles by stage, found and filtered, what needs attention first."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from sqlmodel import Session, case, col, func, or_, select, tuple_
+from sqlmodel import Session, col, func, select, tuple_
 
-from domain.view import LifecycleView, Stage
+from domain.view import Stage
 from experience.reading.frame import Answer, Page, page_of, position
 from store.board import ON_HOLD, PAUSED, BoardRow
 from store.database import Database
-from store.tables import LifecycleViewRow
 from store.views import OVER
-
-NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Matter(StrEnum):
@@ -27,6 +25,9 @@ class Matter(StrEnum):
     ON_HOLD = "on_hold"
     PAUSED = "paused"
     SHADOW = "shadow"
+
+
+COUNTED = tuple(matter for matter in Matter if matter is not Matter.ATTENTION)
 
 
 class Wanted(NamedTuple):
@@ -45,7 +46,7 @@ class StageCount(BaseModel):
 
 
 class Line(BaseModel):
-    """A lifecycle in the portfolio. `needs`: what its oldest case says."""
+    """A lifecycle in the portfolio. `needs`: what its oldest case says. `decision`: in a word."""
 
     contract: str
     customer: str
@@ -62,7 +63,7 @@ class Line(BaseModel):
     next_due: datetime | None
     term: int
     renewal_date: date | None
-    decision: str | None
+    decision: str
 
 
 class Portfolio(Answer):
@@ -79,71 +80,89 @@ async def portfolio(database: Database, wanted: Wanted, today: date, *, cursor: 
     """Raises Mistake for a cursor that is none."""
 
     def read(session: Session) -> Portfolio:
-        where = _where(wanted, today)
-        newest = session.exec(select(func.max(BoardRow.updated_at))).one()
-        fresh = {"lifecycles": newest}
-        found = session.exec(select(func.count()).select_from(BoardRow).where(*where)).one()
+        where, counts = _where(wanted, today), _counts(session)
         rows = _rows(session, where, cursor, limit)
-        views = _views(session, [row.contract for row in rows[:limit]])
-        page = page_of(rows, limit, _place, lambda row: _line(row, views[row.contract]), fresh)
-        entities = select(BoardRow.selling_entity).distinct().order_by(BoardRow.selling_entity)
+        newest, *concerned = session.exec(_figures(today)).one()
+        fresh = {"lifecycles": newest}
+        matters = {Matter.ATTENTION: counts.needing(), **dict(zip(COUNTED, concerned, strict=True))}
         return Portfolio(
-            stages=_stages(session, wanted.entity),
-            matters=_matters(session, today),
-            entities=[entity for entity in session.exec(entities) if entity],
-            found=found,
-            page=page,
+            stages=[
+                StageCount(
+                    stage=stage,
+                    lifecycles=counts.all_of(stage, wanted.entity),
+                    attention=counts.needing(stage, wanted.entity),
+                )
+                for stage in Stage
+            ],
+            matters=matters,
+            entities=counts.entities(),
+            found=_found(session, wanted, where, counts),
+            page=page_of(rows, limit, _place, _line, fresh),
             freshness=fresh,
         )
 
     return await database.read(read)
 
 
-def _keys() -> tuple[Any, ...]:
-    """What needs attention first, the longest first; then what happens next, the soonest first."""
-    calm = case((col(BoardRow.attention), 0), else_=1)
-    since = func.coalesce(col(BoardRow.attention_since), col(BoardRow.next_due), NEVER)
-    return calm, since, col(BoardRow.contract)
+class _Counts(NamedTuple):
+    """How many lifecycles each selling entity has in each stage, those that are calm and those that aren't."""
+
+    lifecycles: Counter[tuple[str, str, bool]]
+
+    def all_of(self, stage: Stage, entity: str | None) -> int:
+        return self._sum(stage, entity, (True, False))
+
+    def needing(self, stage: Stage | None = None, entity: str | None = None) -> int:
+        return self._sum(stage, entity, (False,))
+
+    def entities(self) -> list[str]:
+        return sorted({entity for entity, _, _ in self.lifecycles if entity})
+
+    def _sum(self, stage: Stage | None, entity: str | None, calm: tuple[bool, ...]) -> int:
+        return sum(
+            number
+            for (of, at, is_calm), number in self.lifecycles.items()
+            if (entity is None or of == entity) and (stage is None or at == stage.value) and is_calm in calm
+        )
 
 
-def _place(row: BoardRow) -> list[Any]:
-    since = row.attention_since or row.next_due or NEVER
-    return [0 if row.attention else 1, since.isoformat(), row.contract]
+def _counts(session: Session) -> _Counts:
+    keys = (BoardRow.selling_entity, BoardRow.stage, col(BoardRow.calm))
+    query = select(*keys, func.count()).group_by(*keys)
+    return _Counts(Counter({(entity, stage, calm): number for entity, stage, calm, number in session.exec(query)}))
+
+
+def _figures(today: date) -> Any:
+    """When the newest view came, and how many lifecycles each of COUNTED concerns: each from an index of its own."""
+    numbers = (
+        select(func.count()).select_from(BoardRow).where(*_concerned(matter, today)).scalar_subquery()
+        for matter in COUNTED
+    )
+    return select(select(func.max(BoardRow.updated_at)).scalar_subquery(), *numbers)
+
+
+def _found(session: Session, wanted: Wanted, where: list[Any], counts: _Counts) -> int:
+    if wanted.matter is None and not wanted.text.strip():  # they are counted already
+        stages = [wanted.stage] if wanted.stage else [stage for stage in Stage if stage not in OVER]
+        return sum(counts.all_of(stage, wanted.entity) for stage in stages)
+    return session.exec(select(func.count()).select_from(BoardRow).where(*where)).one()
 
 
 def _rows(session: Session, where: list[Any], cursor: str | None, limit: int) -> list[BoardRow]:
-    query = select(BoardRow).where(*where).order_by(*_keys()).limit(limit + 1)
+    """What needs attention first, the longest first; then what happens next, the soonest first."""
+    place = (col(BoardRow.calm), col(BoardRow.turn), col(BoardRow.contract))
+    query = select(BoardRow).where(*where).order_by(*place).limit(limit + 1)
     if cursor is not None:
-        after = position(cursor, [int, datetime.fromisoformat, str])
-        query = query.where(tuple_(*_keys()) > tuple_(*after))
+        query = query.where(tuple_(*place) > tuple_(*position(cursor, [bool, datetime.fromisoformat, str])))
     return list(session.exec(query).all())
 
 
-def _views(session: Session, contracts: list[str]) -> dict[str, LifecycleView]:
-    rows = session.exec(select(LifecycleViewRow).where(col(LifecycleViewRow.contract).in_(contracts))).all()
-    return {row.contract: LifecycleView.model_validate(row.view) for row in rows}
+def _place(row: BoardRow) -> list[Any]:
+    return [row.calm, row.turn.isoformat(), row.contract]
 
 
-def _line(row: BoardRow, view: LifecycleView) -> Line:
-    cases = sorted(view.cases, key=lambda each: each.opened_at) if row.attention else []
-    return Line(
-        contract=row.contract,
-        customer=row.customer,
-        account=row.account,
-        selling_entity=row.selling_entity,
-        stage=view.stage,
-        mode=row.mode,
-        standing=row.standing,
-        risk=row.risk,
-        attention_since=row.attention_since,
-        needs=cases[0].title if cases else "",
-        more_needs=max(0, len(cases) - 1),
-        next_step=view.next_step,
-        next_due=row.next_due,
-        term=view.term,
-        renewal_date=row.renewal_date,
-        decision=view.decision,
-    )
+def _line(row: BoardRow) -> Line:
+    return Line.model_validate(row, from_attributes=True)
 
 
 def _where(wanted: Wanted, today: date) -> list[Any]:
@@ -157,8 +176,7 @@ def _where(wanted: Wanted, today: date) -> list[Any]:
     if wanted.entity is not None:
         where.append(BoardRow.selling_entity == wanted.entity)
     if text := wanted.text.strip():
-        places = (BoardRow.contract, BoardRow.account, BoardRow.customer, BoardRow.deal)
-        where.append(or_(*(col(place).icontains(text, autoescape=True) for place in places)))
+        where.append(col(BoardRow.sought).contains(text.casefold(), autoescape=True))
     return where
 
 
@@ -166,7 +184,7 @@ def _concerned(matter: Matter, today: date) -> list[Any]:
     renewal, open_ = col(BoardRow.renewal_date), col(BoardRow.stage).not_in(OVER)
     match matter:
         case Matter.ATTENTION:
-            return [col(BoardRow.attention)]
+            return [~col(BoardRow.calm)]
         case Matter.RENEWS_SOON:
             return [open_, renewal.between(today, today + timedelta(days=30))]
         case Matter.RENEWS:
@@ -179,21 +197,3 @@ def _concerned(matter: Matter, today: date) -> list[Any]:
             return [open_, BoardRow.standing == PAUSED]
         case Matter.SHADOW:
             return [open_, BoardRow.mode == "shadow"]
-
-
-def _stages(session: Session, entity: str | None) -> list[StageCount]:
-    where = [BoardRow.selling_entity == entity] if entity is not None else []
-    attention = func.sum(case((col(BoardRow.attention), 1), else_=0))
-    query = select(BoardRow.stage, func.count(), attention).where(*where).group_by(BoardRow.stage)
-    counted = {stage: (number, needing) for stage, number, needing in session.exec(query)}
-    return [
-        StageCount(stage=stage, lifecycles=number, attention=needing or 0)
-        for stage in Stage
-        for number, needing in [counted.get(stage.value, (0, 0))]
-    ]
-
-
-def _matters(session: Session, today: date) -> dict[Matter, int]:
-    """One by one: each is counted in an index of its own."""
-    counts = {matter: select(func.count()).select_from(BoardRow).where(*_concerned(matter, today)) for matter in Matter}
-    return {matter: session.exec(query).one() for matter, query in counts.items()}

@@ -2,6 +2,7 @@
 
 import runpy
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -9,10 +10,13 @@ from alembic.operations import Operations
 from sqlmodel import Session, select
 
 from domain.books import ViewRow
-from store.board import BoardRow
+from domain.measures.forecasts import Snapshot
+from domain.view import Stage
+from store.board import BoardRow, amount
 from store.database import Database
 from store.migrate import MIGRATIONS
 from store.orders import add_order
+from store.snapshots import take_snapshot
 from store.tables import LifecycleRow
 from store.views import publish_view
 
@@ -51,16 +55,16 @@ async def test_it_says_where_a_lifecycle_stands_and_whose_it_is(database: Databa
 
     first, then = await database.write(live)
     assert (first.stage, first.customer, first.risk) == ("serving", "Hooli GmbH", "high")
-    assert (first.attention, first.attention_since, first.renewal_date) == (True, OPENED, date(2027, 11, 20))
-    assert (then.stage, then.customer, then.attention, then.standing) == ("renewal", "Hooli SE", False, "on_hold")
+    assert (first.calm, first.attention_since, first.renewal_date) == (False, OPENED, date(2027, 11, 20))
+    assert (then.stage, then.customer, then.calm, then.standing) == ("renewal", "Hooli SE", True, "on_hold")
 
 
 async def test_a_shadow_needs_nobody(database: Database) -> None:
     def live(session: Session) -> bool:
         publish(session, view("b/2/1", mode="shadow", cases=[case(OPENED)]))
-        return session.get_one(BoardRow, "b/2/1").attention
+        return session.get_one(BoardRow, "b/2/1").calm
 
-    assert not await database.write(live)
+    assert await database.write(live)
 
 
 async def test_it_is_filled_from_what_was_there(database: Database) -> None:
@@ -71,8 +75,11 @@ async def test_it_is_filled_from_what_was_there(database: Database) -> None:
             session, view("b/3/1", renewal_date="2027-01-31", cases=[case(OPENED)], paused="audit", entitlement="grace")
         )
         publish(session, view("b/4/1", forecast=FORECAST, decision="renew (csm)", parent_account="acc-group"))
+        worth = Snapshot(contract="b/4/1", day=OPENED.date(), account="a", stage=Stage.SERVING, currency="EUR")
+        take_snapshot(session, worth.model_copy(update={"annual": Decimal("1200.00505")}))
+        session.expire_all()
         before = [row.model_dump(exclude={"updated_at"}) for row in session.exec(select(BoardRow)).all()]
-        scripts = [_script("board"), _script("board_columns")]
+        scripts = [_script(name) for name in ("board", "board_columns", "counts", "board_pages")]
         with Operations.context(MigrationContext.configure(session.connection())):
             for script in reversed(scripts):
                 script["downgrade"]()
@@ -86,6 +93,8 @@ async def test_it_is_filled_from_what_was_there(database: Database) -> None:
     rows = {row.contract: row for row in await database.write(refill)}
     assert rows["b/3/1"].customer == "Pied Piper"
     assert rows["b/3/1"].standing == "paused"
+    assert (rows["b/4/1"].currency, amount(rows["b/4/1"].annual or 0)) == ("EUR", Decimal("1200.01"))
+    assert rows["b/3/1"].sought == "b/3/1 acc-board d-board pied piper"
     assert (rows["b/4/1"].forecast, rows["b/4/1"].decision) == ("commit", "renew")
 
 

@@ -80,9 +80,7 @@ async def test_effects_are_told_by_connection(database: Database) -> None:
     await database.write(put)
     since = datetime.fromtimestamp(clock - 3600, UTC)
     found = await database.read(lambda session: effects_within(session, since))
-    assert {name: dict(there.states) for name, there in found.items()} == {
+    assert {name: dict(states) for name, states in found.items()} == {
         "erp-de": {"DONE": 1, "REFUSED": 1},
         "cs": {"SENT": 1},
     }
-    assert [round(each, 3) for each in found["erp-de"].seconds] == [2.0]
-    assert found["cs"].seconds == []

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session
 
+from domain.call_times import CallTimes
 from domain.view import LifecycleView, Stage
+from store.call_times import SqlCallTimes
 from store.freezing import freeze
 from store.tables import DeliveryRow, EffectRow, InboxRow
-from tests.experience import Experience
+from tests.experience import Experience, open_experience
 
 NOW = datetime.now(UTC)
 
@@ -65,19 +67,40 @@ async def test_it_says_what_came_what_waits_and_how_long_it_took(experience: Exp
 
 
 async def test_connections_say_how_long_a_call_takes_and_whether_they_are_frozen(experience: Experience) -> None:
-    def put(session: Session) -> None:
-        freeze(session, "cs", "maintenance until noon")
-        at = NOW.timestamp() - 60
-        for number, took in enumerate((0.2, 0.4, 0.6)):
-            session.add(
-                EffectRow(
-                    key=f"k{number}", contract="c", operation="erp.start_billing", state="DONE", fence=1,
-                    arguments="a", generation=0, asked_arguments="a", asked_generation=0, lease_until=0.0,
-                    sent_at=at, created_at=at, updated_at=at + took,
-                )
-            )  # fmt: skip
-
-    await experience.database.write(put)
+    await experience.database.write(_done_outside)
+    times = CallTimes()
+    for took in (0.2, 0.2, 0.4, 0.4):
+        times.add(took, failed=False)
+    await SqlCallTimes(experience.database).add({"erp": times})
     text = await page(experience)
-    assert re.search(r'<th scope="row">erp</th> <td><span class="pill good">open</span>.*?>3<.*?>0\.40 s<', text)
+    assert re.search(r'<th scope="row">erp</th> <td><span class="pill good">open</span>.*?>3<.*?>0\.25 s<', text)
     assert re.search(r'<th scope="row">cs</th> <td><span class="pill warn">frozen</span> maintenance until noon', text)
+
+
+async def test_it_is_the_same_on_postgresql(postgres_url: str) -> None:
+    async with open_experience(postgres_url) as experience:
+        assert "Nothing has come in yet" in await page(experience)
+
+        def put(session: Session) -> None:
+            session.add_all(event("support", number, 0, "received") for number in range(3))
+            _done_outside(session)
+
+        await experience.database.write(put)
+        text = await page(experience)
+    support = re.search(r'<th scope="row">support</th>(.*?)</tr>', text)
+    assert support is not None
+    assert re.findall(r">(\d+)<", support[1])[:2] == ["3", "3"]
+    assert re.search(r'<th scope="row">erp</th>.*?>3<', text)
+
+
+def _done_outside(session: Session) -> None:
+    freeze(session, "cs", "maintenance until noon")
+    at = NOW.timestamp() - 60
+    for number in range(3):
+        session.add(
+            EffectRow(
+                key=f"k{number}", contract="c", operation="erp.start_billing", state="DONE", fence=1,
+                arguments="a", generation=0, asked_arguments="a", asked_generation=0, lease_until=0.0,
+                sent_at=at, created_at=at, updated_at=at + 1,
+            )
+        )  # fmt: skip
