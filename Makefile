@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Thousands of small databases, none of which outlives its test: they need no disk, where memory is at hand.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
-.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench bench-events corpus events api lock clean
+.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench faults bench-events corpus events api lock clean
 
 install: $(STAMP)
 
@@ -67,6 +67,10 @@ fmt: $(STAMP)
 # Speed, each figure beside its floor: docs/benchmarks.md says what is measured. SMALL=1: only that it works.
 bench: $(STAMP)
 	$(BIN)/python -m bench activation$(if $(SMALL), --small)
+
+# Lifecycles under every kind of fault: make faults N=2000 SEED=7 (docs/faults.md).
+faults: $(STAMP)
+	$(BIN)/python -m bench.faults --lives $(or $(N),200) --seed $(or $(SEED),7)
 
 # The large storm, the gateway against a bare route, and an outage of Temporal: about half an hour on two cores.
 bench-events: $(STAMP)

@@ -136,6 +136,7 @@ class Intake:
         self, session: Session, slip: Slip, record: dict[str, Any], deal: Deal, contracts: Sequence[str]
     ) -> None:
         if deal.outcome == "lost":
+            resolve_case(session, _unlinked_case(deal))
             for contract in contracts:
                 slip.tell(session, contract, RenewalLost(opportunity=deal.deal_id))
             return

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, func, select, update
 
-from store.database import now, take_turn
+from store.database import change, now, take_turn
 from store.settings import drop_setting, set_setting, settings_of
-from store.tables import EffectRow
+from store.tables import EffectRow, StreamRow
 
+SEQ_GAP = 1_000_000
+"""More events than any contract has had since a backup."""
 _NAMES = ("epoch", "epoch_began", "epoch_remembers_until", "epoch_missing_in_doubt")
 
 
@@ -43,7 +45,14 @@ def begin_epoch(session: Session) -> int:
     set_setting(session, "epoch_began", repr(began))
     set_setting(session, "epoch_remembers_until", repr(seen if seen is not None else began))
     set_setting(session, "epoch_missing_in_doubt", "yes")
+    # lifecycles have heard numbers that the store has forgotten: what bore one of them again would be taken for stale
+    change(session, update(StreamRow).values(last_seq=StreamRow.last_seq + SEQ_GAP))
     return number
+
+
+def first_seq(session: Session) -> int:
+    """After which number a stream begins of which the store knows nothing: its lifecycle may have heard some before."""
+    return read_epoch(session).number * SEQ_GAP
 
 
 def settle_epoch(session: Session) -> None:

@@ -11,11 +11,12 @@ from domain.errors import Busy, ConnectionFrozen, Rejected
 from domain.routes import any_of
 from store.cases import open_case
 from store.database import Database, change, db_now, insert_once, now, take_turn
+from store.dead_letters import put_back
 from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
 from store.fences import check_fence
 from store.freezing import EVERYTHING, freeze, frozen, thaw, why_frozen
 from store.inbox import ROUTING, unpark
-from store.lifecycles import link_new
+from store.lifecycles import find_contract, link_new
 from store.tables import CaseRow, EffectRow
 from store.views import publish_view
 
@@ -225,9 +226,33 @@ def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> Non
     system, kind = FOUND_BY[_method(row.operation)]
     # of two ERPs each may have a customer 5; deals are those of the one CRM
     connection = _connection(row.operation) if system == "erp" else system
-    if link_new(session, connection, kind, result["id"], row.contract):
+    if not link_new(session, connection, kind, result["id"], row.contract):
+        _once_given(session, row, connection, kind, result["id"])
+    else:
         names = dict.fromkeys((connection, system, any_of(system)))
         unpark(session, *(f"{name}:{kind}:{result['id']}" for name in names))
+    if kind == "deal":
+        # it may have been decided before its own answer came: then it was taken for somebody else's
+        case = session.get(CaseRow, f"deal:{result['id']}")
+        if case is not None and case.state == "open" and case.inbox_id is not None:
+            put_back(session, case.inbox_id)
+
+
+def _once_given(session: Session, row: EffectRow, connection: str, kind: str, given: str) -> None:
+    """An id that is another contract's already: a system that was restored from a backup counts again from there, and
+    what it tells of that id from now on would reach the wrong contract. A customer may be shared."""
+    other = find_contract(session, connection, kind, given)
+    if kind == "customer" or other is None or other == row.contract:
+        return
+    case = CaseRow(
+        id=f"reused:{connection}:{kind}:{given}",
+        contract=row.contract,
+        kind="reused_id",
+        title=f"{connection} has given the {kind} {given} to {row.contract}, and it is {other}'s",
+        reasons=[f"was {connection} restored from a backup? Then it gives numbers again that it has given before"],
+        mend=f"tenure freeze {connection}; have its numbers moved on; tenure reconcile; then resolve the case",
+    )
+    open_case(session, case)
 
 
 def _elsewhere(was: str, now: str) -> bool:

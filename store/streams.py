@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from sqlmodel import Session, col, func, select, update
 
 from store.database import Database, change, db_now, insert_once
+from store.epoch import first_seq
 from store.tables import DeliveryRow, StreamRow
 
 
@@ -56,11 +57,13 @@ class Streams:
 
 
 def lease(session: Session, stream: str, owner: str, seconds: float) -> int | None:
-    insert_once(session, StreamRow(stream=stream), keys=("stream",))
     free = (col(StreamRow.stream) == stream, col(StreamRow.lease_until) <= db_now())
     values = {"owner": owner, "fence": StreamRow.fence + 1, "lease_until": db_now() + seconds}
-    if change(session, update(StreamRow).where(*free).values(**values)) == 0:
-        return None
+    take = update(StreamRow).where(*free).values(**values)
+    if change(session, take) == 0:
+        if not insert_once(session, StreamRow(stream=stream, last_seq=first_seq(session)), keys=("stream",)):
+            return None
+        change(session, take)
     return session.exec(select(StreamRow.fence).where(StreamRow.stream == stream)).one()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from starter.routing import START, TELL, begin_lifecycle
 from store.cases import Cases
+from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
 from store.orders import SqlOrders
 from tests.intake import ACCOUNT, CONTRACT, DEAL, Desk, deal, open_desk
@@ -111,6 +112,25 @@ async def test_our_own_renewal_opportunity_is_found_by_its_alias_alone(customer:
     ours: dict[str, Any] = {"Renews_Deal__c": None, "Tenure_External_Id__c": f"renewal-opportunity:{CONTRACT}:1"}
     await customer.arrive("deal.closed_won", deal("salesforce_renewal", Id="006-ours", Type="Existing", **ours))
     assert (await customer.deliveries())[-1][2]["kind"] == "renewal_won"
+
+
+@pytest.mark.parametrize(("type", "won"), [("deal.closed_won", True), ("deal.lost", False)])
+async def test_our_own_opportunity_that_is_decided_before_the_crm_has_answered_is_heard_then(
+    customer: Desk, type: str, won: bool
+) -> None:
+    stage = {"StageName": "Closed Won" if won else "Closed Lost", "IsWon": won, "IsClosed": True}
+    ours: dict[str, Any] = {"Renews_Deal__c": None, "Tenure_External_Id__c": f"renewal-opportunity:{CONTRACT}:1"}
+    early = await customer.arrive(type, deal("salesforce_renewal", Id="006-ours", **stage, **ours))
+    assert early.state == "dead"
+
+    ledger, operation = SqlLedger(customer.database), "crm.create_renewal_opportunity"
+    claim = await ledger.claim("k", contract=CONTRACT, operation=operation, arguments="{}", lease=9, generation=1)
+    await ledger.mark_sent("k", fence=claim.fence, deadline=1)
+    await ledger.done("k", fence=claim.fence, result={"id": "006-ours"})
+    await customer.route()
+    assert (await customer.row(early.event_id)).state == "routed"
+    assert (await customer.deliveries())[-1][2]["kind"] == ("renewal_won" if won else "renewal_lost")
+    assert await Cases(customer.database).list() == []
 
 
 async def test_a_lost_renewal_is_told_and_any_other_lost_deal_is_not(customer: Desk) -> None:

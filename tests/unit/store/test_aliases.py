@@ -6,6 +6,7 @@ import pytest
 
 from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
+from store.cases import Cases
 from store.database import Database
 from store.inbox import Inbox, mark_parked, next_received
 from store.ledger import SqlLedger
@@ -20,7 +21,7 @@ CONTRACT = "crm/d1/1"
 async def perform(
     ledger: SqlLedger, key: str, operation: str, result: dict[str, Any], contract: str = CONTRACT
 ) -> None:
-    claim = await ledger.claim(key, contract=CONTRACT, operation=operation, arguments="a", lease=5, generation=1)
+    claim = await ledger.claim(key, contract=contract, operation=operation, arguments="a", lease=5, generation=1)
     await ledger.mark_sent(key, fence=claim.fence, deadline=1)
     assert await ledger.done(key, fence=claim.fence, result=result)
 
@@ -45,6 +46,25 @@ async def test_what_an_effect_made_finds_its_contract_and_frees_what_waits_for_i
     await perform(SqlLedger(database), "k", operation, {"id": "sub_1"})
     assert await lifecycles.find(*alias) == CONTRACT
     assert [row.event_id for row in await database.read(next_received)] == ["early"]
+
+
+@pytest.mark.parametrize("operation", ["erp.create_subscription", "crm.create_renewal_opportunity"])
+async def test_an_id_that_a_restored_system_gives_twice_opens_a_case(database: Database, operation: str) -> None:
+    ledger = SqlLedger(database)
+    await perform(ledger, "k", operation, {"id": "sub_1"})
+    await perform(ledger, "k", operation, {"id": "sub_1"})
+    assert await Cases(database).list() == [], "the same answer again"
+    await perform(ledger, "other", operation, {"id": "sub_1"}, contract="crm/other/1")
+    [case] = await Cases(database).list()
+    assert (case.kind, case.contract) == ("reused_id", "crm/other/1")
+    assert CONTRACT in case.title
+
+
+async def test_a_customer_may_be_that_of_several_contracts(database: Database) -> None:
+    ledger = SqlLedger(database)
+    await perform(ledger, "k", "erp.create_customer", {"id": "cus_1"})
+    await perform(ledger, "other", "erp.create_customer", {"id": "cus_1"}, contract="crm/other/1")
+    assert await Cases(database).list() == []
 
 
 async def test_an_effect_that_only_changes_a_record_adds_no_alias(database: Database) -> None:

@@ -16,6 +16,7 @@ from store.inbox import (
     next_received,
     unpark,
 )
+from store.ledger import SqlLedger
 from store.streams import Answer, Streams
 
 
@@ -164,3 +165,22 @@ async def test_a_refused_delivery_that_is_mended_gets_a_new_number(
     assert (mended.seq, mended.payload, mended.answer) == (3, {"event": "mended"}, "")
     await streams.finish("c", fence, {3: Answer("delivered")})
     assert not await database.write(again), "what was delivered is never queued again"
+
+
+async def test_after_a_restore_no_event_bears_a_number_that_a_lifecycle_may_have_heard(
+    inbox: Inbox, streams: Streams, database: Database
+) -> None:
+    """The lifecycle answers "stale" to a number that it has seen: a new event under it would be lost."""
+    await fill(inbox, database)
+    fence = await streams.lease("c", "me", 60) or 0
+    heard = [row.seq or 0 for row in await streams.number("c", fence)]
+    await streams.finish("c", fence, {seq: Answer("delivered") for seq in heard[:1]})
+    await SqlLedger(database).new_epoch()
+    await fill(inbox, database, events=1, start=9)
+    await fill(inbox, database, contract="forgotten", events=1)
+
+    numbers = [row.seq or 0 for row in await streams.number("c", fence)]
+    assert numbers[:2] == heard[1:], "what has its number keeps it: it is the same event"
+    assert numbers[2] > 1000
+    fence = await streams.lease("forgotten", "me", 60) or 0
+    assert [(row.seq or 0) > 1000 for row in await streams.number("forgotten", fence)] == [True]
