@@ -88,8 +88,9 @@ class Store:
         return found[0] if found else None
 
     def find(self, system: str, kind: str, external_id: str) -> list[Record]:
-        """Oldest first."""
-        return self._documents("system = ? AND kind = ? AND external_id = ?", system, kind, external_id)
+        """Oldest first, without those that were put away."""
+        living = "json_extract(json, '$.archived') IS NULL"
+        return self._documents(f"system = ? AND kind = ? AND external_id = ? AND {living}", system, kind, external_id)
 
     def all(self, system: str, kind: str) -> list[Record]:
         return self._documents("system = ? AND kind = ?", system, kind)

@@ -1,7 +1,7 @@
 """Differences between the systems: found, aged, ignored for a while, closed when they are gone; and who did what."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -187,12 +187,17 @@ class Differences:
 class Compared:
     """What a comparison was about: of which it can tell that a difference is gone. `systems`: the kinds of system that
     could be read. `accounts`: those of which everything was compared; `whole`: everything that belongs to no contract.
+    `unseen`: by contract, and by account for what belongs to none, the kinds that were not compared.
     """
 
     systems: Collection[str]
     contracts: Collection[str] = ()
     accounts: Collection[str] = ()
     whole: bool = False
+    unseen: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def saw(self, row: DifferenceRow) -> bool:
+        return row.kind not in self.unseen.get(row.contract or row.account, ())
 
 
 def known_among(session: Session, ids: Collection[str]) -> set[str]:
@@ -243,7 +248,7 @@ def _close_gone(session: Session, ids: Collection[str], compared: Compared, at: 
     there = select(DifferenceRow).where(about, col(DifferenceRow.status).in_(OPEN))
     closed = 0
     for row in session.exec(there.where(col(DifferenceRow.system).in_(compared.systems)).with_for_update()).all():
-        if row.id in ids:
+        if row.id in ids or not compared.saw(row):
             continue
         done = select(RepairRow.by).where(RepairRow.difference == row.id, RepairRow.state == "done")
         since = done.where(col(RepairRow.at) >= row.found_at).order_by(col(RepairRow.id).desc()).limit(1)

@@ -1,7 +1,7 @@
 """A run of reconciliation: read everything, compare contract by contract, look again before anything is said."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import get_args
 
@@ -11,7 +11,8 @@ from domain.errors import TenureError
 from domain.reconciling.comparing import compare
 from domain.reconciling.difference import Difference, Found, Reconciled, System
 from domain.reconciling.expected import Expected, expected
-from domain.reconciling.kinds import kind_of
+from domain.reconciling.kinds import KINDS, kind_of
+from domain.reconciling.unseen import unseen
 from starter.reconciling.harvest import Harvest
 from starter.reconciling.orphans import orphans
 from starter.reconciling.reading import Sources, read_about, read_all
@@ -30,6 +31,7 @@ AT_ONCE = 8
 HOMES = {"crm": "crm", "erp": "erp", "cs": "cs", "workflow": CONNECTION}
 SYSTEMS: Collection[str] = get_args(System)
 SETTLE = timedelta(seconds=30)
+_SHARED = frozenset(name for name, kind in KINDS.items() if kind.klass != "orphaned")
 
 
 class Reconciler:
@@ -88,7 +90,8 @@ class Reconciler:
         here = self._expected(contracts, at_once=True)
         found = await self._look_again(here.values(), strictly=True)
         systems = {source.system for source in self._sources.values()}
-        about = Compared(systems, list(here), [account] if len(here) == len(contracts) else [])
+        whole = [account] if len(here) == len(contracts) else []
+        about = Compared(systems, list(here), whole, unseen=_unseen(here.values(), found))
         await self._db.write(lambda session: record(session, found, about))
         ours = await self._differences.list(status=("open", "ignored"), account=account)
         return [each for each in ours if each.contract in (contract, None)]
@@ -107,6 +110,7 @@ class Reconciler:
     async def _compare_all(self, harvest: Harvest, readable: set[str]) -> dict[str, int]:
         totals = dict.fromkeys(("contracts", "waiting", "found", "new", "healed"), 0)
         shared: dict[str, Found] = {}
+        hidden: dict[str, frozenset[str]] = {}  # by the account: what was not compared of one of its contracts
         after = ""
         while contracts := await self._db.read(lambda session: page(session, after, PAGE)):  # noqa: B023
             after = contracts[-1].life.contract
@@ -115,8 +119,11 @@ class Reconciler:
             found = await self._confirmed(found, here)
             shared |= {each.id: each for each in found if each.contract is None}
             own = [each for each in found if each.contract is not None]
+            unknown = _unseen(here.values(), found)
+            for account, left in _of_accounts(contracts, here, unknown):
+                hidden[account] = hidden.get(account, frozenset()) | left
             for kinds, names in self._read_of(here.values(), readable).items():
-                about = Compared(kinds, names)
+                about = Compared(kinds, names, unseen=unknown)
                 mine = [each for each in own if each.contract in names]
                 new, gone = await self._db.write(lambda session: record(session, mine, about))  # noqa: B023
                 totals["new"] += len(new)
@@ -127,7 +134,9 @@ class Reconciler:
         alone = [*shared.values(), *await orphans(self._db, harvest, self._sources, readable)]
         unread = {source.system for name, source in self._sources.items() if name not in readable}
         systems = {source.system for source in self._sources.values()} - unread
-        new, gone = await self._db.write(lambda session: record(session, alone, Compared(systems, whole=True)))
+        new, gone = await self._db.write(
+            lambda session: record(session, alone, Compared(systems, whole=True, unseen=hidden))
+        )
         totals["found"] += len(alone)
         totals["new"] += len(new)
         totals["healed"] += gone
@@ -217,3 +226,27 @@ class Reconciler:
         for e in contracts:
             groups.setdefault(frozenset(self._kinds(e, readable)), []).append(e.contract)
         return groups
+
+
+def _unseen(contracts: Iterable[Expected], found: Sequence[Found]) -> dict[str, frozenset[str]]:
+    """The kinds of which nothing is known now, by contract; and by account, what its contracts share."""
+    kinds: dict[str, frozenset[str]] = {}
+    about: dict[str, list[Found]] = {}
+    for each in found:
+        about.setdefault(each.contract or each.account, []).append(each)
+    for e in contracts:
+        kinds[e.contract] = unseen(e, [*about.get(e.contract, ()), *about.get(e.account, ())])
+        kinds[e.account] = kinds.get(e.account, frozenset()) | kinds[e.contract]
+    return kinds
+
+
+def _of_accounts(
+    contracts: Iterable[KnownContract], here: Mapping[str, Expected], unknown: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Of an account with a contract that moves, nothing was compared of what its contracts share."""
+    for each in contracts:
+        e = here.get(each.life.contract)
+        if e is not None:
+            yield e.account, unknown[e.contract]
+        elif not each.life.closed:
+            yield each.life.account, _SHARED

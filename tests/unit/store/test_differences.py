@@ -53,6 +53,14 @@ async def test_nothing_closes_but_what_was_compared(database: Database) -> None:
     assert await kept(database, compared=Compared(systems=("erp",), contracts=("c/1/1", "c/2/1"))) == ([], 2)
 
 
+async def test_what_was_not_looked_at_is_not_gone(database: Database) -> None:
+    await kept(database, found(), found(contract=None))
+    blind = {"c/1/1": {"erp_quantity"}, "a1": {"erp_quantity"}}
+    about = Compared(systems=("erp",), contracts=("c/1/1",), whole=True, unseen=blind)
+    assert await kept(database, compared=about) == ([], 0)
+    assert await kept(database, compared=Compared(systems=("erp",), contracts=("c/1/1",), whole=True)) == ([], 2)
+
+
 async def test_ignored_it_stays_so_until_the_day_is_over(database: Database) -> None:
     differences, today = Differences(database), utc_now().date()
     await kept(database, found())

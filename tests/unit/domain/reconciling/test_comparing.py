@@ -1,6 +1,7 @@
 """What is no difference, though it looks like one; and what a repair can't do."""
 
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from domain.reconciling.kinds import KINDS
 from domain.reconciling.mends import MENDS, words
 from domain.reconciling.outside import Outside
 from domain.reconciling.repairing import repair
+from domain.reconciling.unseen import HIDDEN_BY, UNDER_WAY, unseen
 from domain.view import CaseView
 
 OF = Plain(4)
@@ -148,3 +150,32 @@ def _ground(kind: str) -> Ground:
     return Ground(
         difference=difference, e=e, sharing=[e], revision=1, today=STARTED, by="b", reason="r", key="repair:diff-1:1"
     )
+
+
+@pytest.mark.parametrize(
+    ("pending", "hidden", "seen"),
+    [
+        ("amendment:c:chg-1", "erp_price", "erp_term_end"),
+        ("billing-start:c:3:1", "erp_billed_unasked", "erp_quantity"),
+        ("crm.write_status", "crm_stage", "crm_deal_missing"),
+        ("company:a", "cs_risk", "crm_stage"),
+    ],
+)
+def test_of_what_is_under_way_nothing_is_gone(pending: str, hidden: str, seen: str) -> None:
+    known = unseen(ours(pending=[pending]), [])
+    assert hidden in known
+    assert seen not in known
+
+
+def test_behind_a_cancelled_subscription_its_lines_are_not_seen() -> None:
+    e = ours()
+    assert unseen(e, []) == frozenset()
+    known = unseen(e, compare(e, outside(status="cancelled")))
+    assert {"erp_price", "erp_term_end"} <= known
+    assert not {"erp_cancelled", "crm_stage"} & known
+
+
+def test_every_kind_that_can_be_hidden_is_one() -> None:
+    globs = {glob for table in (UNDER_WAY, HIDDEN_BY) for names in table.values() for glob in names}
+    assert all(any(fnmatchcase(kind, glob) for kind in KINDS) for glob in globs)
+    assert HIDDEN_BY.keys() <= KINDS.keys()
