@@ -187,7 +187,8 @@ class Differences:
 class Compared:
     """What a comparison was about: of which it can tell that a difference is gone. `systems`: the kinds of system that
     could be read. `accounts`: those of which everything was compared; `whole`: everything that belongs to no contract.
-    `unseen`: by contract, and by account for what belongs to none, the kinds that were not compared.
+    `unseen`: by contract, and by account for what belongs to none, the kinds that were not compared. `as_of`: when
+    reading began; what somebody has seen since then is not known to be gone.
     """
 
     systems: Collection[str]
@@ -195,8 +196,11 @@ class Compared:
     accounts: Collection[str] = ()
     whole: bool = False
     unseen: Mapping[str, Collection[str]] = field(default_factory=dict)
+    as_of: datetime | None = None
 
     def saw(self, row: DifferenceRow) -> bool:
+        if self.as_of is not None and row.seen_at > self.as_of:
+            return False
         return row.kind not in self.unseen.get(row.contract or row.account, ())
 
 

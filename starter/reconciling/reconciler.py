@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import get_args
 
 import structlog
@@ -65,14 +65,14 @@ class Reconciler:
             return await self._reconcile(run)
 
     async def _reconcile(self, run: int) -> Reconciled:
-        harvest = Harvest()
+        harvest, began = Harvest(), utc_now()
         try:
             fresh = await asyncio.gather(*(read_all(source, harvest) for source in self._sources.values()))
             readable = {each.source for each in fresh if each.as_of is not None}
             for each in fresh:
                 if each.problem:
                     log.warning("a system can't be reconciled now", connection=each.source, error=each.problem)
-            totals = await self._compare_all(harvest, readable)
+            totals = await self._compare_all(harvest, readable, began)
             return await self._differences.end_run(
                 run, sources=[each.model_dump(mode="json") for each in fresh], **totals
             )
@@ -82,6 +82,7 @@ class Reconciler:
     async def one(self, contract: str) -> Sequence[Difference]:
         """One contract, with those of the same account, read now; returns what is open about them. Raises what a
         system that does not answer raises."""
+        began = utc_now()
         named = await self._db.read(lambda session: of(session, [contract]))
         if not named:
             return []
@@ -91,7 +92,7 @@ class Reconciler:
         found = await self._look_again(here.values(), strictly=True)
         systems = {source.system for source in self._sources.values()}
         whole = [account] if len(here) == len(contracts) else []
-        about = Compared(systems, list(here), whole, unseen=_unseen(here.values(), found))
+        about = Compared(systems, list(here), whole, unseen=_unseen(here.values(), found), as_of=began)
         await self._db.write(lambda session: record(session, found, about))
         ours = await self._differences.list(status=("open", "ignored"), account=account)
         return [each for each in ours if each.contract in (contract, None)]
@@ -107,7 +108,7 @@ class Reconciler:
 
     # ── comparing ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _compare_all(self, harvest: Harvest, readable: set[str]) -> dict[str, int]:
+    async def _compare_all(self, harvest: Harvest, readable: set[str], began: datetime) -> dict[str, int]:
         totals = dict.fromkeys(("contracts", "waiting", "found", "new", "healed"), 0)
         shared: dict[str, Found] = {}
         hidden: dict[str, frozenset[str]] = {}  # by the account: what was not compared of one of its contracts
@@ -123,7 +124,7 @@ class Reconciler:
             for account, left in _of_accounts(contracts, here, unknown):
                 hidden[account] = hidden.get(account, frozenset()) | left
             for kinds, names in self._read_of(here.values(), readable).items():
-                about = Compared(kinds, names, unseen=unknown)
+                about = Compared(kinds, names, unseen=unknown, as_of=began)
                 mine = [each for each in own if each.contract in names]
                 new, gone = await self._db.write(lambda session: record(session, mine, about))  # noqa: B023
                 totals["new"] += len(new)
@@ -134,9 +135,8 @@ class Reconciler:
         alone = [*shared.values(), *await orphans(self._db, harvest, self._sources, readable)]
         unread = {source.system for name, source in self._sources.items() if name not in readable}
         systems = {source.system for source in self._sources.values()} - unread
-        new, gone = await self._db.write(
-            lambda session: record(session, alone, Compared(systems, whole=True, unseen=hidden))
-        )
+        about = Compared(systems, whole=True, unseen=hidden, as_of=began)
+        new, gone = await self._db.write(lambda session: record(session, alone, about))
         totals["found"] += len(alone)
         totals["new"] += len(new)
         totals["healed"] += gone

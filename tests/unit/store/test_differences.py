@@ -61,6 +61,13 @@ async def test_what_was_not_looked_at_is_not_gone(database: Database) -> None:
     assert await kept(database, compared=Compared(systems=("erp",), contracts=("c/1/1",), whole=True)) == ([], 2)
 
 
+async def test_what_was_read_before_somebody_saw_it_does_not_close_it(database: Database) -> None:
+    began = utc_now()
+    await kept(database, found())
+    assert await kept(database, compared=Compared(("erp",), ("c/1/1",), as_of=began)) == ([], 0)
+    assert await kept(database, compared=Compared(("erp",), ("c/1/1",), as_of=utc_now())) == ([], 1)
+
+
 async def test_ignored_it_stays_so_until_the_day_is_over(database: Database) -> None:
     differences, today = Differences(database), utc_now().date()
     await kept(database, found())
