@@ -42,6 +42,15 @@ def relink(session: Session, contract: str, key: str, id: str, connection: str) 
             unpark(session, *(f"{name}:{kind}:{id}" for name in dict.fromkeys((where, system, any_of(system)))))
 
 
+RECORDS = {
+    "customer": "erp",
+    "subscription": "erp",
+    "company": "cs",
+    "onboarding": "cs",
+    "playbook": "cs",
+    "renewal-opportunity": "crm",
+}
+"""Whose record a key stands for, by what it begins with."""
 _METHODS = {
     "customer": "create_customer",
     "subscription": "create_subscription",

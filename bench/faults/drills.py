@@ -91,17 +91,23 @@ class Drills:
             seconds = int(time.time() - self.since) + 60
             await self._tenure("replay", "--since", f"{seconds}s")
 
+    async def learn(self) -> None:
+        """The store asks the lifecycles what it has forgotten."""
+        await self._tenure("relearn")
+
     async def _tenure(self, *words: str) -> None:
-        command = "import sys; from starter.cli import main; main()"
+        await self._python("-c", "import sys; from starter.cli import main; main()", *words)
+
+    async def _python(self, *words: str) -> None:
         environment = {**self.town.settings.environment(), "PATH": str(Path(sys.executable).parent)}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", command, *words, cwd=ROOT, env=environment,
+            sys.executable, *words, cwd=ROOT, env=environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await process.communicate()
         if process.returncode:
-            raise RuntimeError(f"tenure {' '.join(words)} ended with {process.returncode}: {output.decode()[-500:]}")
-        self.say(f"tenure {' '.join(words)}: {output.decode().strip().splitlines()[-1:]}")
+            raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}: {output.decode()[-500:]}")
+        self.say(f"{' '.join(words[1:])}: {output.decode().strip().splitlines()[-1:]}")
 
     async def _full(self) -> None:
         """The disk of Temporal's database fills up, and is emptied again; a server that died of it is started."""

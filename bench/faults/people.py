@@ -57,10 +57,10 @@ class People:
         return found
 
     async def unsettled(self) -> int:
-        """How much of what came in is not settled yet."""
+        """How much of what came in is not settled yet; what is early waits for something else."""
 
         def count(session: Session) -> int:
-            waiting = col(InboxRow.state).not_in(("routed", "ignored", "dead"))
+            waiting = col(InboxRow.state).not_in(("routed", "ignored", "dead", "parked"))
             events = session.exec(select(func.count()).select_from(InboxRow).where(waiting)).one()
             pending = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == "pending")
             return events + session.exec(pending).one()

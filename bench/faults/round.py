@@ -270,6 +270,8 @@ class _Round:
                     await self._drills.run(fault.what)
                 if fault.what == "store":
                     await self._send_again()
+                    await self._settled()
+                    await self._drills.learn()
                 self._open.set()
 
     async def _kill(self, victim: str) -> None:
@@ -306,6 +308,12 @@ class _Round:
                     seen = len(dead)
                     await self._up("worker")
             await asyncio.sleep(LOOK / 2)
+
+    async def _settled(self) -> None:
+        async with people_of(self._town) as people:
+            going_on = within(self._patience / 4)
+            while await people.unsettled() and going_on():  # noqa: ASYNC110  # a count
+                await asyncio.sleep(LOOK)
 
     async def _send_again(self) -> None:
         """What was accepted since the backup is sent again by who sent it: the store has forgotten that it came."""

@@ -1,4 +1,4 @@
-"""`tenure replay`: recorded events are delivered once more."""
+"""`tenure replay` and `tenure relearn`: after a restore, Temporal is told again, or the store asks again."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ Since = Annotated[
 
 def register(app: typer.Typer) -> None:
     app.command()(replay)
+    app.command()(relearn)
 
 
 def replay(
@@ -65,3 +66,25 @@ def replay(
             f"{done.routed_anew} that were never used {word} judged anew"
         ),
     )
+
+
+def relearn(as_json: Json = False) -> None:
+    """Have a store that was restored ask every lifecycle for what it has forgotten: views, cases, what is whose."""
+    from starter.cli.running import open_office
+    from starter.reconciling.reconciler import HOMES
+    from starter.relearning import Relearnt
+    from starter.relearning import relearn as ask
+
+    async def asked() -> "Relearnt":
+        settings = load_settings()
+        async with open_office(settings) as office:
+            homes = {**HOMES, **settings.landscape.homes}
+            return await ask(office.database, office.client, settings.tenant, homes)
+
+    found = asyncio.run(asked())
+    said = [f"{found.asked} lifecycles were asked"]
+    if found.silent:
+        said.append(f"{len(found.silent)} did not answer, say it again: {', '.join(found.silent[:5])}")
+    if found.unknown:
+        said.append(f"{len(found.unknown)} are not in the store, `tenure reconcile`: {', '.join(found.unknown[:5])}")
+    show(as_json, found._asdict(), lambda: print("; ".join(said)))

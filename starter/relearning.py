@@ -1,0 +1,75 @@
+"""After the store was restored beside a current Temporal: what it has forgotten, the lifecycles still know.
+
+Each is asked where it stands. Its view is published, so that cases and board are as they are; what it has made outside
+is in the ledger again and finds its contract, so that news of it, which waited, is heard.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlmodel import Session
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain.books import VIEWS_PER_TASK, ViewRow
+from domain.ports.records import RunRecord
+from domain.standins import is_real
+from domain.view import LifecycleView
+from starter.reconciling.runs import Runs
+from store.database import Database
+from store.relinking import RECORDS, relink
+from store.tables import LifecycleRow
+from store.views import publish_view
+from workflows.lifecycle import CustomerLifecycle
+
+PATIENCE = timedelta(seconds=10)
+
+
+class Relearnt(NamedTuple):
+    """Contracts by what came of them: asked, did not answer, and run though the store has no row of them."""
+
+    asked: int
+    silent: list[str]
+    unknown: list[str]
+
+
+async def relearn(database: Database, client: Client, tenant: str, homes: Mapping[str, str]) -> Relearnt:
+    """Ask every running lifecycle. Said again it changes nothing; a newer view always stays. `homes`: the connection of
+    each kind of system. Raises SourceUnavailable when Temporal or the store does not answer."""
+    runs, cursor = Runs(client, tenant), None
+    asked, silent, unknown = 0, list[str](), list[str]()
+    while True:
+        page = await runs.records("runs", cursor)
+        for run in page.records:
+            if not isinstance(run, RunRecord) or not run.running:
+                continue
+            if await database.read(lambda session: session.get(LifecycleRow, run.contract)) is None:  # noqa: B023
+                unknown.append(run.contract)
+                continue
+            handle = client.get_workflow_handle_for(CustomerLifecycle.run, run.id)
+            try:
+                told = await handle.describe()
+                view = await handle.query(CustomerLifecycle.view, rpc_timeout=PATIENCE)
+            except RPCError:
+                silent.append(run.contract)
+                continue
+            row = ViewRow(
+                contract=view.contract,
+                run_started=told.start_time,
+                sequence=told.history_length * VIEWS_PER_TASK,
+                view=view.model_dump(mode="json"),
+            )
+            await database.write(lambda session: _learn(session, view, row, homes))  # noqa: B023
+            asked += 1
+        if (cursor := page.cursor) is None:
+            return Relearnt(asked, silent, unknown)
+
+
+def _learn(session: Session, view: LifecycleView, row: ViewRow, homes: Mapping[str, str]) -> None:
+    if view.mode == "live":
+        for key, id in view.effects.items():
+            system = RECORDS.get(key.partition(":")[0])
+            if system is not None and is_real(id):
+                relink(session, view.contract, key, id, view.connections.get(system, homes.get(system, system)))
+    publish_view(session, row)

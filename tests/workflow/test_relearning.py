@@ -1,0 +1,45 @@
+"""A store that was restored asks the lifecycles what it has forgotten."""
+
+from sqlmodel import Session, col, delete
+
+from starter.reconciling.reconciler import HOMES
+from starter.relearning import relearn
+from store.ledger import SqlLedger
+from store.tables import AliasRow, CaseRow, EffectRow, LifecycleViewRow
+from tests.dispatch import Post
+from tests.house import House
+from tests.workflow.lives import eventually
+
+DEAL, WAITS = "006RELEARN1", "006RELEARN2"
+
+
+async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_heard(house: House) -> None:
+    post = Post(house)
+    life = await post.win(DEAL)
+    waits = await post.win(WAITS, Selling_Entity__c="ACME-NOWHERE")
+    row = await post.lifecycles.get(life.contract)
+    assert row is not None
+    ledger = SqlLedger(house.database)
+    before = {each.key: each.result for each in await ledger.rows(life.contract)}
+    subscription = (before[f"subscription:{life.contract}"] or {})["id"]
+    [case] = await post.cases.list(contract=waits.contract)
+
+    def restored(session: Session) -> None:
+        session.exec(delete(AliasRow).where(col(AliasRow.foreign_id) == subscription))
+        for table in (EffectRow, LifecycleViewRow, CaseRow):
+            session.exec(delete(table).where(col(table.contract).in_([life.contract, waits.contract])))
+
+    await house.database.write(restored)
+
+    async def asked() -> bool:
+        """Temporal's list is a moment late."""
+        return (await relearn(house.database, house.client, row.tenant, HOMES)).asked >= 2
+
+    await eventually(asked)
+    assert await post.lifecycles.find("erp", "subscription", subscription) == life.contract
+    after = {each.key: (each.state, each.result) for each in await ledger.rows(life.contract)}
+    assert after[f"subscription:{life.contract}"] == ("DONE", {"id": subscription})
+    view = await post.views.get(life.contract)
+    assert view is not None
+    assert view.effects[f"subscription:{life.contract}"] == subscription
+    assert [each.id for each in await post.cases.list(contract=waits.contract)] == [case.id]
