@@ -9,6 +9,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.boundary import temporal_failures
 from domain.errors import RateLimited
 from domain.limits import Turns
+from domain.urgency import USUAL
 
 LATER = 1.5  # seconds that a call waits in the middle of an activity
 
@@ -16,7 +17,8 @@ LATER = 1.5  # seconds that a call waits in the middle of an activity
 class Paced(Interceptor):
     """For the worker of a connection's task queue. An activity waits here as long as its start-to-close allows beyond
     its heartbeat timeout, and heartbeats meanwhile, so that a wait costs no attempt and a dead worker is still noticed;
-    without a heartbeat timeout, a third of its start-to-close."""
+    without a heartbeat timeout, a third of its start-to-close. Of those that wait, the more urgent go first: by the
+    priority that Temporal knows them by."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -35,7 +37,8 @@ class _Paced(ActivityInboundInterceptor):
         attempt, beat = info.start_to_close_timeout or timedelta(), info.heartbeat_timeout
         wait = attempt - beat if beat else attempt / 3
         with temporal_failures():
-            async with self._turns.ahead(wait.total_seconds(), later=LATER, meanwhile=_meanwhile):
+            urgency = info.priority.priority_key or USUAL
+            async with self._turns.ahead(wait.total_seconds(), later=LATER, meanwhile=_meanwhile, urgency=urgency):
                 return await super().execute_activity(input)
 
 

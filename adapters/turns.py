@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Literal
 
 from adapters.seen import Timekeeper
@@ -86,8 +88,8 @@ class Limits:
 
 class Limiter:
     """The turns of one connection in this process (domain.limits.Turns). They are asked for together, by one task, and
-    given in order: first to those who are in the middle of something. Where no limit holds, it costs a look at the book
-    every other second, by whoever comes by."""
+    given in order: first to those who are in the middle of something, then by urgency, 1 before 2. Where no limit
+    holds, it costs a look at the book every other second, by whoever comes by."""
 
     def __init__(
         self,
@@ -101,7 +103,8 @@ class Limiter:
         self._book = book
         self._standing = standing
         self._first: deque[asyncio.Future[Turn]] = deque()
-        self._then: deque[asyncio.Future[Turn]] = deque()
+        self._then: list[tuple[int, int, asyncio.Future[Turn]]] = []  # by urgency, then in order
+        self._came = count()
         self._ended: list[tuple[int, float, How]] = []
         self._under_way: dict[int, float] = {}
         self._closed_until = 0.0  # monotonic; no turn before
@@ -110,14 +113,19 @@ class Limiter:
 
     @asynccontextmanager
     async def ahead(
-        self, wait: float, *, later: float = PATIENCE, meanwhile: Callable[[], None] = lambda: None
+        self,
+        wait: float,
+        *,
+        later: float = PATIENCE,
+        meanwhile: Callable[[], None] = lambda: None,
+        urgency: int = 3,
     ) -> AsyncIterator[None]:
         """A turn for the first call that is made within, taken now: for work that may not wait once it has begun.
 
         It is given back when no call is made. `wait`, and `later` for the calls after the first, are the longest waits
         in seconds. `meanwhile` is called every second of waiting, and may raise.
         """
-        held = _Ahead(self, await self.turn(wait, first=False, meanwhile=meanwhile))
+        held = _Ahead(self, await self.turn(wait, first=False, meanwhile=meanwhile, urgency=urgency))
         ours, patience = _ahead.set(held), _patience.set(later)
         try:
             yield
@@ -128,7 +136,7 @@ class Limiter:
                 self.over(held.turn, "not made")
 
     async def turn(
-        self, wait: float, *, first: bool = True, meanwhile: Callable[[], None] = lambda: None
+        self, wait: float, *, first: bool = True, meanwhile: Callable[[], None] = lambda: None, urgency: int = 3
     ) -> Turn | None:
         """The right to make one call within STALE seconds; None where no limit holds. Whoever has it says when it is
         `over`. Raises RateLimited, with the time after which to ask again, when it would take longer than `wait`, and
@@ -140,7 +148,10 @@ class Limiter:
         if self._closed_until > until and (await self._standing(self.connection, True)).paused > wait:
             raise self._later()
         place: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        (self._first if first else self._then).append(place)
+        if first:
+            self._first.append(place)
+        else:
+            insort(self._then, (urgency, next(self._came), place))
         self._work()
         try:
             while not place.done():
@@ -226,10 +237,9 @@ class Limiter:
 
     def _places(self) -> list[asyncio.Future[Turn]]:
         """Who waits, in the order of being served."""
-        for queue in (self._first, self._then):
-            while queue and queue[0].done():
-                queue.popleft()
-        return [place for place in (*self._first, *self._then) if not place.done()]
+        self._first = deque(place for place in self._first if not place.done())
+        self._then = [each for each in self._then if not each[2].done()]
+        return [*self._first, *(place for _, _, place in self._then)]
 
     def _give(self, turn: Turn, place: asyncio.Future[Turn], now: float) -> None:
         if place.done():  # it has given up meanwhile

@@ -102,11 +102,14 @@ class LimitBook(Protocol):
 class Turns(Protocol):
     """The turns of one connection: who may call it, and when."""
 
-    def ahead(self, wait: float, *, later: float, meanwhile: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+    def ahead(
+        self, wait: float, *, later: float, meanwhile: Callable[[], None], urgency: int = 3
+    ) -> AbstractAsyncContextManager[None]:
         """A turn for the first call that is made within, taken now: for work that may not wait once it has begun.
 
         `wait`, and `later` for the calls after the first, are the longest waits in seconds; `meanwhile` is called every
-        second of waiting. Raises RateLimited, with the time after which to ask again, when it would take longer.
+        second of waiting. Of those who wait, the lowest `urgency` goes first. Raises RateLimited, with the time after
+        which to ask again, when it would take longer.
         """
         ...
 

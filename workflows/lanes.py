@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.standins import OFF
     from domain.state import LifecycleState
     from domain.steps import Level, Perform, Performed, SetHealth, Step, fingerprint
+    from domain.urgency import urgency
 
 SYSTEMS = ("crm", "erp", "cs")
 
@@ -172,7 +173,10 @@ class Lanes:
                 PERFORMERS[step.do],
                 request,
                 **options.at(
-                    self._state.connection(step.system), title(step), options.PROBE if case else options.EFFECT
+                    self._state.connection(step.system),
+                    title(step),
+                    options.PROBE if case else options.EFFECT,
+                    urgency(self._state),
                 ),
             )
         except ActivityError as error:

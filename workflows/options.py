@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityConfig, LocalActivityConfig, info
 
 # The longest total deadline D that a connection may declare. An attempt may take 2 D + 5 s, so that Temporal never
@@ -34,10 +34,11 @@ PROBE = ActivityConfig(
 )
 
 # A reading for the readiness view: a source that is down, or whose queue nobody serves, is marked stale, it does not
-# hold the picture up.
+# hold the picture up for longer than a day on which all renew may take: thousands read at an ERP's limit.
 READING = ActivityConfig(
-    start_to_close_timeout=timedelta(seconds=10),
-    schedule_to_close_timeout=timedelta(minutes=2),
+    start_to_close_timeout=TURN + ATTEMPT,
+    heartbeat_timeout=ATTEMPT,
+    schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 
@@ -70,9 +71,11 @@ LONGEST_ASK = timedelta(days=1)
 WHILE_FROZEN = timedelta(minutes=10)
 
 
-def at(connection: str, summary: str, options: ActivityConfig) -> ActivityConfig:
-    """Options on a connection's own task queue, beside the lifecycles'; the summary is read in the Temporal UI."""
-    return ActivityConfig(**{**options, "task_queue": f"{info().task_queue}-{connection}", "summary": summary})
+def at(connection: str, summary: str, options: ActivityConfig, urgency: int) -> ActivityConfig:
+    """Options on a connection's own task queue, beside the lifecycles'; the summary is read in the Temporal UI.
+    `urgency` (domain/urgency.py): who goes first there."""
+    queue, priority = f"{info().task_queue}-{connection}", Priority(priority_key=urgency)
+    return ActivityConfig(**{**options, "task_queue": queue, "summary": summary, "priority": priority})
 
 
 def feed(summary: str) -> ActivityConfig:

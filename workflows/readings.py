@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.readings import AssessReadiness, Look, Read
     from domain.standins import is_real
     from domain.state import LifecycleState
+    from domain.urgency import urgency_of_reading
 
 SOURCES = ("erp", "support", "usage", "cs", "crm")
 Answers = dict[str, SourceReading[Any] | None]
@@ -82,7 +83,12 @@ async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> 
             answer = await workflow.execute_activity_method(
                 activity,
                 read,
-                **options.at(state.connection(system), f"read {system} for the renewal", options.READING),
+                **options.at(
+                    state.connection(system),
+                    f"read {system} for the renewal",
+                    options.READING,
+                    urgency_of_reading(state),
+                ),
             )
         except ActivityError as error:
             if reason_of(error)[0] == "NOT_FOUND":

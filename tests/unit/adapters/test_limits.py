@@ -244,3 +244,15 @@ async def test_with_the_store_away_only_what_has_no_limit_is_called(limits: Limi
         await client(away.of("erp", Limit(per_second=5)), vendor).get("/")
     assert len(vendor.calls) == 1
     await away.close()
+
+
+async def test_of_those_who_wait_the_more_urgent_go_first(limits: Limits) -> None:
+    limiter, gone = limits.of("erp", Limit(per_second=5)), list[int]()
+
+    async def go(urgency: int) -> None:
+        async with limiter.ahead(60, urgency=urgency):
+            gone.append(urgency)
+
+    await limiter.turn(60)  # nobody else may go before all of them wait
+    await asyncio.gather(*(go(urgency) for urgency in (4, 3, 4, 1, 2)))
+    assert gone == [1, 2, 3, 4, 4]

@@ -1,0 +1,21 @@
+"""Who goes first where many wait: at a system that takes only so many calls, and in the engine's queues."""
+
+from domain.state import LifecycleState
+
+NEW, AT_RISK, USUAL, LATER = 1, 2, 3, 4
+"""1 goes first. What names none is `USUAL`."""
+
+
+def urgency(state: LifecycleState) -> int:
+    """Of what a lifecycle asks for. A customer whose order is not activated yet waits for it; of those that renew, one
+    that may be lost is looked at before the others."""
+    if state.activated_on is None:
+        return NEW
+    if state.risk is not None and (state.risk.level == "high" or state.risk.renewal_priority == "urgent"):
+        return AT_RISK
+    return USUAL
+
+
+def urgency_of_reading(state: LifecycleState) -> int:
+    """Of a look at what systems say, by which nobody is kept waiting: after what is done for others."""
+    return LATER if urgency(state) == USUAL else urgency(state)

@@ -1,0 +1,31 @@
+"""Who goes first where many wait."""
+
+from datetime import date
+
+import pytest
+
+from domain.policies.risk import Risk
+from domain.state import LifecycleState
+from domain.urgency import AT_RISK, LATER, NEW, USUAL, urgency, urgency_of_reading
+
+ACTIVATED = date(2026, 1, 1)
+LOW, HIGH = Risk(level="low", renewal_priority="raised"), Risk(level="high", renewal_priority="normal")
+URGENT = Risk(level="low", renewal_priority="urgent")
+
+
+@pytest.mark.parametrize(
+    ("activated_on", "risk", "steps", "readings"),
+    [
+        (None, None, NEW, NEW),
+        (ACTIVATED, None, USUAL, LATER),
+        (ACTIVATED, LOW, USUAL, LATER),
+        (ACTIVATED, HIGH, AT_RISK, AT_RISK),
+        (ACTIVATED, URGENT, AT_RISK, AT_RISK),
+    ],
+)
+def test_a_new_customer_goes_first_then_who_may_be_lost(
+    activated_on: date | None, risk: Risk | None, steps: int, readings: int
+) -> None:
+    state = LifecycleState(tenant="acme", contract="crm/006U/1", activated_on=activated_on, risk=risk)
+    assert urgency(state) == steps
+    assert urgency_of_reading(state) == readings
