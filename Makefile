@@ -66,7 +66,7 @@ fmt: $(STAMP)
 
 # Speed, each figure beside its floor: docs/benchmarks.md says what is measured. SMALL=1: only that it works.
 bench: $(STAMP)
-	$(BIN)/python -m bench activation$(if $(SMALL), --small)
+	$(BIN)/python -m bench activation server growth renewal_day$(if $(SMALL), --small)
 
 # Lifecycles under every kind of fault: make faults N=2000 SEED=7 (docs/faults.md).
 faults: $(STAMP)

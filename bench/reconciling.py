@@ -113,7 +113,7 @@ async def reckoned(home: Path, *, contracts: int, per_second: int, say: Callable
         seconds=told["seconds"],
         megabytes=told["megabytes"],
         reads=dict(Counter(call["system"] for call in calls)),
-        most=max(_most(times) for times in moments.values()),
+        most=max(most_in_a_second(times) for times in moments.values()),
         refused=sum(call["status"] == 429 for call in calls),
         woken=sum(before[name] != after[name] for name in before),
     )
@@ -177,7 +177,7 @@ async def _in_a_process(home: Path, arguments: Sequence[str]) -> dict[str, Any]:
     return answer
 
 
-def _most(times: Sequence[float]) -> int:
+def most_in_a_second(times: Sequence[float]) -> int:
     """The most in any one second."""
     first = most = 0
     for last, moment in enumerate(times):
