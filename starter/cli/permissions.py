@@ -95,6 +95,7 @@ NEEDED: Mapping[str, Needed] = {
     "reject": P.BILLING_APPROVE,
     "release": P.BILLING_HOLD,
     "renew": P.RENEWAL_DECIDE,
+    "relearn": P.EVENT_REPLAY,
     "replay": P.EVENT_REPLAY,
     "replay-check": _check,
     "resume": P.LIFECYCLE_CHANGE,
