@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DataError
 
 from domain.access import Denied
 from domain.errors import NotFound, SourceUnavailable
@@ -126,6 +127,10 @@ def _answer_mistakes(app: FastAPI) -> None:
     @app.exception_handler(Mistake)
     async def _mistaken(_: Request, error: Mistake) -> JSONResponse:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(DataError)
+    async def _unkeepable(_: Request, __: DataError) -> JSONResponse:
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "it holds text or numbers that the store can't keep")
 
     @app.exception_handler(SourceUnavailable)
     async def _away(_: Request, error: SourceUnavailable) -> JSONResponse:

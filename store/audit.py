@@ -17,6 +17,7 @@ from store.tables import Moment, Serial, utc_now
 
 BEGUN, DONE, REFUSED, FAILED, DENIED = "begun", "done", "refused", "failed", "denied"
 LONGEST = 2_000  # characters of a reason, or of why something was refused
+LONGEST_SUBJECT = 500  # characters: an index of PostgreSQL holds no more
 
 
 class AuditRow(SQLModel, table=True):
@@ -73,7 +74,7 @@ class Audit:
             way=asked.way,
             kind="command" if asked.permission.command else "read",
             permission=asked.permission,
-            subject=asked.subject,
+            subject=asked.subject[:LONGEST_SUBJECT],
             reason=asked.reason[:LONGEST],
             shown=",".join(sorted(shown)),
             outcome=outcome,

@@ -20,6 +20,7 @@ from store.tokens import Tokens
 
 SESSION = "tenure_session"
 PERSON = "person"
+FORWARDED = frozenset(("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"))
 
 
 class Door:
@@ -37,12 +38,7 @@ class Door:
         if (header := request.headers.get("authorization")) is not None:
             return await self._machine(header)
         if self.access.mode == "demo":
-            # a name that is not ours has been pointed here by somebody else's page
-            return (
-                demo_principal(self.policy)
-                if is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname)
-                else None
-            )
+            return demo_principal(self.policy) if _from_this_machine(request) else None
         known = await self.sessions.get(PERSON, request.cookies.get(SESSION, ""))
         return None if known is None else self.person(known)
 
@@ -76,6 +72,14 @@ class Door:
     async def let_out(self, request: Request, response: Response) -> None:
         await self.sessions.take(PERSON, request.cookies.get(SESSION, ""))
         response.delete_cookie(SESSION)
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Asked from here, by a name of here (another one was pointed here by somebody's page), and for nobody else: what
+    a proxy passes on comes from wherever it likes."""
+    names = [urlsplit(f"//{host}").hostname for host in request.headers.getlist("host")]
+    here = is_loopback(request.client.host if request.client else None) and len(names) == 1 and is_loopback(names[0])
+    return here and not any(header in FORWARDED for header in request.headers)
 
 
 def not_known(why: str) -> Problem:

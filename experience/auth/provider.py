@@ -25,6 +25,7 @@ CLOCKS_APART = 60  # seconds
 FRESH = 3600.0  # seconds that what the provider says of itself is taken as said
 KEYS_APART = 30.0  # seconds between two looks for a key that is not among those we know
 PATIENCE = 10.0
+MACHINE = "token:"  # how the trail names machines
 
 
 class LoginFailed(Exception):
@@ -90,7 +91,10 @@ class Provider:
         given = _texts(claims.get(self._oidc.roles_claim))
         roles = [self._oidc.roles[each] for each in given if each in self._oidc.roles] if self._oidc.roles else given
         regions = [EVERYWHERE] if (claim := self._oidc.regions_claim) is None else _texts(claims.get(claim))
-        subject = str(claims.get("email") or claims.get("preferred_username") or claims["sub"])
+        email = claims.get("email") if claims.get("email_verified", True) in (True, "true") else None
+        subject = str(email or claims.get("preferred_username") or claims["sub"])
+        if subject.startswith(MACHINE):
+            raise LoginFailed("the identity provider names you as a machine of ours is named")
         if not roles:
             raise LoginFailed(f"{subject} has no role here: the claim {self._oidc.roles_claim} names none")
         return {

@@ -112,7 +112,7 @@ def _check(name: str, roles: list[str], scopes: list[str], regions: tuple[str, .
         raise Mistake(str(error)) from None
     if not machine.permissions:
         raise Mistake(f"it could do nothing: the roles {', '.join(roles)} may do none of {', '.join(scopes)}")
-    if beyond := machine.permissions - asker().permissions:
+    if beyond := {*machine.permissions, *machine.sees} - {*asker().permissions, *asker().sees}:
         raise Mistake(f"nobody gives what they have not: {', '.join(sorted(beyond))}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from domain.view import LifecycleView, Stage
@@ -90,3 +91,35 @@ def test_a_mistake_in_the_policy_is_one_line(access: dict[str, object], mistake:
     with pytest.raises(SettingsError, match=mistake) as told:
         load_settings(TOML, access=access)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"X-Forwarded-Host": "tenure.example.com"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"Via": "1.1 proxy"},
+        {"Host": "localhost.example.com"},
+        {"Host": "127.0.0.1.example.com:8704"},
+        {"Host": "0.0.0.0:8704"},
+        {"Host": ""},
+    ],
+)
+async def test_without_a_login_nobody_is_let_in_from_elsewhere(tmp_path: Path, headers: dict[str, str]) -> None:
+    async with open_experience(sqlite_url(tmp_path)) as demo:
+        assert await status(demo, "/api/v1/lifecycles", {}) == 200
+        assert await status(demo, "/api/v1/lifecycles", headers) == 401
+        assert await status(demo, "/console", headers) == 401
+        app = demo.http._transport.app  # type: ignore[attr-defined]  # the transport is ASGI
+        elsewhere = httpx.ASGITransport(app, client=("203.0.113.7", 4711))
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://127.0.0.1:8704") as http:
+            assert (await http.get("/api/v1/lifecycles", headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 401
+
+
+async def test_a_trail_takes_a_very_long_question(guarded: Experience) -> None:
+    asked = f"/api/v1/cases?contract={'x' * 3000}"
+    assert await status(guarded, asked, await bearer(guarded, "lifecycle.read")) == 403
+    [line] = await Audit(guarded.database).list(Wanted())
+    assert len(line.subject) == 500
