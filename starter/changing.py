@@ -2,7 +2,7 @@
 revision of the order document; the lifecycle is told which."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,9 @@ from starter.office import ANSWER, Office
 from store.orders import SqlOrders
 from store.tables import LifecycleRow
 from workflows.lifecycle import CustomerLifecycle
+
+MOST = 10**12
+"""Of any quantity."""
 
 
 def new_id() -> str:
@@ -46,11 +49,17 @@ async def foresee(office: Office, life: LifecycleRow, command: ChangeContract) -
 
 
 async def add_lines(
-    office: Office, life: LifecycleRow, change: Amend | AmendAtRenewal, rows: Sequence[dict[str, Any]], by: str
+    office: Office,
+    life: LifecycleRow,
+    change: Amend | AmendAtRenewal,
+    rows: Sequence[dict[str, Any]],
+    by: str,
+    *,
+    keep: bool = True,
 ) -> Amend | AmendAtRenewal:
-    """The change with these lines, which stand in a new revision of the order document. Raises Mistake for what can't
-    be sold so."""
-    return await sell_lines(SqlOrders(office.database), office.company, life.contract, change, rows, by)
+    """The change with these lines, which stand in a new revision of the order document; without `keep` in one that is
+    only imagined. Raises Mistake for what can't be sold so."""
+    return await sell_lines(SqlOrders(office.database), office.company, life.contract, change, rows, by, keep=keep)
 
 
 async def sell_lines(
@@ -60,21 +69,31 @@ async def sell_lines(
     change: Amend | AmendAtRenewal,
     rows: Sequence[dict[str, Any]],
     by: str,
+    *,
+    keep: bool = True,
 ) -> Amend | AmendAtRenewal:
     """The same, of whatever store and company."""
     newest = await orders.newest(contract)
     starts = change.effective if isinstance(change, Amend) else None
     document, added = _document(newest.document, rows, starts)
     terms = _line_terms(company, document, added, newest.revision + 1)
-    revision = await orders.add(contract, document, by)
+    revision = await orders.add(contract, document, by) if keep else newest.revision + 1
     return change.model_copy(update={"added": terms, "revision": revision})
 
 
 async def move_there(
-    office: Office, life: LifecycleRow, move: Move, fixes: dict[str, Any], by: str, landscape: Landscape
+    office: Office,
+    life: LifecycleRow,
+    move: Move,
+    fixes: Mapping[str, Any],
+    by: str,
+    landscape: Landscape,
+    *,
+    keep: bool = True,
 ) -> Move:
     """The move with its revision: the order document of there, who sells, in which currency, with the prices that
-    `fixes` set. Raises Mistake for an order that could not be sold so, and for one that another ERP would keep."""
+    `fixes` set; without `keep` it is only imagined. Raises Mistake for an order that could not be sold so, and for one
+    that another ERP would keep."""
     currency = move.currency
     orders, state = SqlOrders(office.database), await office.state(life)
     newest = await orders.newest(life.contract)
@@ -97,11 +116,12 @@ async def move_there(
             f"it would go to {there} there, and its customer is in {state.connection('erp')}: a contract moves within "
             f"one ERP; end it here, and win a new deal there"
         )
-    return move.model_copy(update={"revision": await orders.add(life.contract, document, by)})
+    revision = await orders.add(life.contract, document, by) if keep else newest.revision + 1
+    return move.model_copy(update={"revision": revision})
 
 
 async def forget_revision(office: Office, life: LifecycleRow, change: Change) -> None:
-    """Take a revision back that the lifecycle refused, or that was only looked at."""
+    """Take a revision back that the lifecycle refused."""
     if isinstance(change, Amend | AmendAtRenewal | Move) and change.revision is not None:
         await SqlOrders(office.database).withdraw(life.contract, change.revision)
 
@@ -144,12 +164,20 @@ def parse_quantities(texts: Sequence[str]) -> dict[str, Decimal]:
             quantity = Decimal(number)
         except ArithmeticError:
             quantity = Decimal("NaN")
-        if not sign or not name or not quantity.is_finite():
+        if not sign or not name or not quantity.is_finite() or not 0 <= quantity <= MOST:
             raise Mistake(f"{text!r} is not a quantity; write it as PLATFORM=75, or with a line's id as 2=75")
         if name in quantities:
             raise Mistake(f"{name} is given twice, {quantities[name]} and {quantity}: decide")
         quantities[name] = quantity
     return quantities
+
+
+def parse_assignment(text: str) -> tuple[str, str | None]:
+    """`ship_to.address.postal_code=94105`; nothing after the sign takes the field away. Raises Mistake."""
+    path, sign, value = text.partition("=")
+    if not sign or not path.strip():
+        raise Mistake(f"{text!r} is not an assignment; write it as ship_to.address.postal_code=94105")
+    return path.strip(), value.strip() or None
 
 
 def parse_line(text: str) -> dict[str, Any]:

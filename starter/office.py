@@ -27,7 +27,7 @@ from domain.state import LifecycleState
 from domain.view import LifecycleView
 from starter.case_desk import CaseDesk
 from starter.finding import find_life
-from starter.mistakes import Mistake, Refusal, Unanswered
+from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
 from starter.sources.reading import Sources
@@ -90,6 +90,13 @@ class Office:
     async def find(self, name: str) -> LifecycleRow:
         """The lifecycle of a contract id, a CRM deal id, or a unique part of either. Raises Mistake."""
         return await find_life(self.database, name)
+
+    async def exactly(self, contract: str) -> LifecycleRow:
+        """The lifecycle of exactly this contract: a program's command is given to no other. Raises Unknown."""
+        life = await self.database.read(lambda session: session.get(LifecycleRow, contract))
+        if life is None:
+            raise Unknown(f"no lifecycle {contract}")
+        return life
 
     def handle(self, life: LifecycleRow) -> Handle:
         return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)

@@ -10,12 +10,11 @@ from pydantic import BaseModel, Field
 
 from experience.bulk import MOST, Line, each_case
 from experience.services import Services, services_of
-from starter.mistakes import Mistake, Unanswered, Unknown
+from starter.mistakes import Mistake, Unanswered
 from starter.office import Office
 from starter.problems import Problem
 from store.commands import Begun, Commands, in_name_of
 from store.database import Database
-from store.tables import LifecycleRow
 
 RETRY_AFTER_SECONDS = "2"
 
@@ -124,14 +123,6 @@ async def once(request: Request, key: Key) -> Once:
 
 Commanded = Annotated[Once, Depends(once)]
 """The type of an endpoint's parameter: `command: Commanded`."""
-
-
-async def life_of(office: Office, contract: str) -> LifecycleRow:
-    """The lifecycle of exactly this contract: a command is given to no other. Raises Unknown."""
-    life = await office.database.read(lambda session: session.get(LifecycleRow, contract))
-    if life is None:
-        raise Unknown(f"no lifecycle {contract}")
-    return life
 
 
 def _answer(begun: Begun) -> dict[str, Any] | None:

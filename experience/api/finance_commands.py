@@ -11,7 +11,7 @@ from domain.messages import ForecastRenewal
 from domain.policies.forecast import Category
 from experience.api.asking import Contract
 from experience.api.capability import capability
-from experience.api.commanding import Commanded, Reason, Told, life_of
+from experience.api.commanding import Commanded, Reason, Told
 from experience.api.lifecycle_commands import settled
 from experience.endpoints import endpoint
 from starter import crediting
@@ -77,7 +77,7 @@ async def hold_credit(command: Commanded, contract: Contract, hold: Hold) -> Tol
     """Put the customer of a contract on credit hold: all its contracts with the same selling entity."""
 
     async def give(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         answers = await crediting.hold(office, life, HoldCredit(by=command.by, reason=hold.reason))
         return _told(life.contract, answers)
 
@@ -90,7 +90,7 @@ async def release_credit(command: Commanded, contract: Contract) -> Told:
     """Release the credit hold that was set by hand."""
 
     async def give(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         return _told(life.contract, await crediting.release(office, life, ReleaseCredit(by=command.by)))
 
     return await command.tell(give)
@@ -102,7 +102,7 @@ async def report_purchase_order(command: Commanded, contract: Contract, order: P
     """Report a customer's purchase order: what waits for it goes on."""
 
     async def report(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         data = {"contract": life.contract, **order.model_dump(mode="json", exclude_none=True)}
         sent = await office.send("tenure.purchase_order.received.v1", data, event_id=command.id)
         return await settled(office, sent, life.contract)
@@ -127,7 +127,7 @@ async def forecast_renewal(command: Commanded, contract: Contract, expected: Exp
 
 async def _give(command: Commanded, contract: str, update: str, told: Any) -> Told:
     async def give(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         return Told(message=(await office.give(life, update, told)).message, contract=life.contract)
 
     return await command.tell(give)

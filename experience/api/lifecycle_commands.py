@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from domain.messages import RetryStep
 from experience.api.asking import Contract
 from experience.api.capability import capability
-from experience.api.commanding import Commanded, Told, life_of
+from experience.api.commanding import Commanded, Told
 from experience.endpoints import endpoint
 from experience.reading.contracts import seen
 from experience.services import Served
@@ -68,7 +68,7 @@ async def fix_order(command: Commanded, contract: Contract, fix: Fix) -> Told:
     """Correct an order that waits, and have it checked again; the answer says what is still wrong."""
 
     async def mend(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         answer = await office.fix_and_wait(life, dict(fix.fixes), command.by)
         return Told(message=answer.message, contract=life.contract)
 
@@ -83,7 +83,7 @@ async def retry_step(command: Commanded, contract: Contract, retry: Retry) -> To
         raise Mistake("give one of done_as, drop and on")
 
     async def again(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         told = RetryStep(case=retry.case, by=command.by, done_as=retry.done_as, drop=retry.drop, on=retry.on)
         answer = await office.give(life, "retry_step", told)
         return Told(message=answer.message, contract=life.contract)
@@ -100,7 +100,7 @@ async def report_milestone(services: Served, command: Commanded, contract: Contr
         raise Mistake(f"unknown milestone {reached.milestone!r}; the plan has {', '.join(sorted(known))}")
 
     async def report(office: Office) -> Told:
-        life = await life_of(office, contract)
+        life = await office.exactly(contract)
         here = await office.database.read(lambda session: seen(session, life.contract, services.clock))
         day = reached.on or (here.today if here else services.clock().date())
         data = {"contract": life.contract, "milestone": reached.milestone, "completed_on": day.isoformat()}

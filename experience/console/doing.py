@@ -39,7 +39,7 @@ async def _show(request: Request, services: Services, command: Command, contract
     if PREVIEWED in asked:
         asked.setdefault(ID, new_id())
         try:
-            preview = await command.preview(services.office, _given(request, life, view, asked))
+            preview = await command.preview(services.office, _given(request, services, life, view, asked))
         except (Refusal, Mistake) as error:
             wrong = str(error)
             status = HTTPStatus.CONFLICT if isinstance(error, Refusal) else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -52,7 +52,7 @@ async def _act(request: Request, services: Services, command: Command, contract:
     asked = {name: value[:LONGEST] for name, value in (await request.form()).items() if isinstance(value, str)}
     if not asked.get(ID, "").strip():
         raise Mistake("a command is given from its preview")
-    message = await command.act(services.office, _given(request, life, view, asked))
+    message = await command.act(services.office, _given(request, services, life, view, asked))
     return go(request, f"/console/lifecycles/{path(life.contract)}", told=message)
 
 
@@ -99,8 +99,11 @@ async def _known(services: Services, contract: str) -> tuple[LifecycleRow, Lifec
     return life, view
 
 
-def _given(request: Request, life: LifecycleRow, view: LifecycleView, asked: dict[str, str]) -> Given:
-    return Given(life=life, view=view, answers=asked, id=asked[ID], by=asker(request).subject)
+def _given(
+    request: Request, services: Services, life: LifecycleRow, view: LifecycleView, asked: dict[str, str]
+) -> Given:
+    landscape = services.settings.landscape
+    return Given(life=life, view=view, answers=asked, id=asked[ID], by=asker(request).subject, landscape=landscape)
 
 
 def _today(services: Services, life: LifecycleRow, view: LifecycleView) -> date:

@@ -9,16 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.changes.kinds import (
-    Amend,
-    AmendAtRenewal,
     Cancel,
     Change,
-    ChangeContract,
-    CoTerm,
     End,
     Extend,
     GiveNotice,
-    Move,
     Pause,
     Renew,
     Resume,
@@ -26,15 +21,15 @@ from domain.changes.kinds import (
     Undo,
     WithdrawNotice,
 )
-from starter.cli.commands import assignment
 from starter.cli.running import Contract, Json, in_office, parse_date, show, user
-from starter.mistakes import Mistake, Refusal
+from starter.mistakes import Mistake
+from starter.settings import load_settings
 
 if TYPE_CHECKING:
     from domain.changes.applying import ChangePreview
     from domain.messages import CommandAnswer
+    from starter.asking import Wish
     from starter.office import Office
-    from store.tables import LifecycleRow
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 Name = Annotated[
@@ -64,26 +59,21 @@ def amend(
     as_json: Json = False,
 ) -> None:
     """Change quantities, add, remove or swap lines: on a day, or with the next term."""
-    from starter.changing import add_lines, parse_line, parse_quantities
+    from starter.asking import ChangeLines, ChangeLinesAtRenewal
+    from starter.changing import parse_line, parse_quantities
 
     if at_renewal and effective:
         raise Mistake("--effective names a day, --at-renewal the next term's first: give one of them")
     if keep and not at_renewal:
         raise Mistake("--keep goes with --at-renewal")
-    fields: dict[str, Any] = {"quantities": parse_quantities(quantities or []), "removed": tuple(remove or ())}
-    rows = [parse_line(text) for text in add or []]
+    lines: dict[str, Any] = {
+        "quantities": parse_quantities(quantities or []),
+        "add": [parse_line(text) for text in add or []],
+        "remove": remove or [],
+    }
     day = parse_date(effective) if effective else None
-
-    async def give(office: "Office") -> "ChangePreview | CommandAnswer":
-        life = await office.find(contract)
-        change: Amend | AmendAtRenewal = (
-            AmendAtRenewal(**fields, keep=tuple(keep or ())) if at_renewal else Amend(**fields, effective=day)
-        )
-        if rows:
-            change = await add_lines(office, life, change, rows, user())
-        return await _give_revised(office, life, change, name, dry_run=dry_run)
-
-    _show(in_office(give), as_json)
+    wish = ChangeLinesAtRenewal(**lines, keep=keep or []) if at_renewal else ChangeLines(**lines, effective=day)
+    _change(contract, wish, name, dry_run=dry_run, as_json=as_json)
 
 
 def extend(
@@ -105,13 +95,10 @@ def coterm(
     as_json: Json = False,
 ) -> None:
     """Let the running term end with another contract's."""
+    from starter.asking import TermWith
 
-    async def made(office: "Office") -> Change:
-        found = await office.find(other)
-        ends = (await office.view(found)).term_ends
-        if ends is None:
-            raise Mistake(f"{found.contract} has no term's end to take over")
-        return CoTerm(contract=found.contract, ends=ends)
+    async def made(office: "Office") -> "Wish":
+        return TermWith(other=(await office.find(other)).contract)
 
     _change(contract, made, name, dry_run=dry_run, as_json=as_json)
 
@@ -130,20 +117,12 @@ def move(
     as_json: Json = False,
 ) -> None:
     """Move a contract to another legal entity or currency: its subscription ends here, and begins there."""
-    import wiring
-    from starter.changing import move_there
-    from starter.settings import load_settings
+    from starter.asking import MoveTo
+    from starter.changing import parse_assignment
 
-    fixes, day = dict(assignment(text) for text in assignments or []), parse_date(on) if on else None
-
-    async def give(office: "Office") -> "ChangePreview | CommandAnswer":
-        life = await office.find(contract)
-        wanted = Move(selling_entity=entity, currency=currency, revision=0, on=day)
-        landscape = wiring.read_landscape(load_settings(), office.company)
-        change = await move_there(office, life, wanted, fixes, user(), landscape)
-        return await _give_revised(office, life, change, name, dry_run=dry_run)
-
-    _show(in_office(give), as_json)
+    fixes, day = dict(parse_assignment(text) for text in assignments or []), parse_date(on) if on else None
+    wish = MoveTo(selling_entity=entity, currency=currency, on=day, fixes=fixes)
+    _change(contract, wish, name, dry_run=dry_run, as_json=as_json)
 
 
 def renew(
@@ -253,45 +232,29 @@ def changes(contract: Contract, as_json: Json = False) -> None:
     show(as_json, made, text)
 
 
-Made = Change | Callable[["Office"], Awaitable[Change]]
-
-
-def _change(contract: str, made: Made, name: str | None, *, dry_run: bool, as_json: bool) -> None:
+def _change(
+    contract: str,
+    asked: "Wish | Callable[[Office], Awaitable[Wish]]",
+    name: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     async def give(office: "Office") -> "ChangePreview | CommandAnswer":
+        from starter import asking
+        from starter.changing import new_id
+
         life = await office.find(contract)
-        change = await made(office) if callable(made) else made
-        return await _give(office, life, change, name, dry_run=dry_run)
+        wish = await asked(office) if callable(asked) else asked
+        landscape, by = load_settings().landscape, user()
+        if dry_run:
+            return await asking.preview(office, landscape, life, wish, by)
+        id = name or new_id()
+        answer = await asking.make(office, landscape, life, wish, by, id)
+        answer.message += f"   (tenure undo '{life.contract}' {id})"
+        return answer
 
     _show(in_office(give), as_json)
-
-
-async def _give_revised(
-    office: "Office", life: "LifecycleRow", change: Change, name: str | None, *, dry_run: bool
-) -> "ChangePreview | CommandAnswer":
-    """A change with a revision of the order document, which goes again if the change is refused or only looked at."""
-    from starter.changing import forget_revision
-
-    try:
-        answer = await _give(office, life, change, name, dry_run=dry_run)
-    except Refusal:
-        await forget_revision(office, life, change)
-        raise
-    if dry_run:
-        await forget_revision(office, life, change)
-    return answer
-
-
-async def _give(
-    office: "Office", life: "LifecycleRow", change: Change, name: str | None, *, dry_run: bool
-) -> "ChangePreview | CommandAnswer":
-    from starter.changing import foresee, make, new_id
-
-    command = ChangeContract(id=name or new_id(), by=user(), change=change)
-    if dry_run:
-        return await foresee(office, life, command)
-    answer = await make(office, life, command)
-    answer.message += f"   (tenure undo '{life.contract}' {command.id})"
-    return answer
 
 
 def _show(answer: "ChangePreview | CommandAnswer", as_json: bool) -> None:

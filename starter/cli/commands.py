@@ -162,19 +162,14 @@ def fix(
         day = parse_date(on) if on else None
         _command(contract, "retry_step", RetryStep(case=retry, by=user(), done_as=done_as, drop=drop, on=day), as_json)
         return
-    fixes = dict(assignment(text) for text in assignments or [])
+    from starter.changing import parse_assignment
+
+    fixes = dict(map(parse_assignment, assignments or []))
 
     async def mend(office: "Office") -> CommandAnswer:
         return await office.fix_and_wait(await office.find(contract), fixes, user())
 
     show_answer(in_office(mend), as_json)
-
-
-def assignment(text: str) -> tuple[str, Any]:
-    path, sign, value = text.partition("=")
-    if not sign or not path:
-        raise Mistake(f"{text!r} is not an assignment; write it as ship_to.address.postal_code=94105")
-    return path.strip(), value.strip() or None
 
 
 def _command(contract: str, update: str, command: Any, as_json: bool) -> None:

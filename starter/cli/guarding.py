@@ -68,8 +68,9 @@ def _guarded(name: str, command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         given = signature(command).bind(*args, **kwargs).arguments
-        context = given.get("context")
-        if name in OPEN or (isinstance(context, typer.Context) and context.invoked_subcommand is not None):
+        # a group that is not the command itself; its context is of typer's own click, not a typer.Context
+        above = getattr(given.get("context"), "invoked_subcommand", None) is not None
+        if name in OPEN or above:
             return command(*args, **kwargs)
         return _given(name, given, lambda: command(*args, **kwargs))
 

@@ -1,8 +1,12 @@
 """Commands over HTTP to running lifecycles: the same Updates as at the command line, once by their key."""
 
+from datetime import timedelta
+from urllib.parse import unquote
+
 from sqlalchemy import delete
 
 from store.commands import CommandRow
+from store.orders import SqlOrders
 from tests.dispatch import Post
 from tests.experience import over
 from tests.house import House
@@ -65,3 +69,54 @@ async def test_an_order_is_mended(house: House) -> None:
         mended = await experience.post(f"/lifecycles/{life.contract}/fix", fixes)
         assert (mended.status_code, mended.json()["message"]) == (200, "the order is valid now, and goes on")
         await life.until(lambda view: view.stage != "order_activation")
+
+
+NEW_LINE = {"product": "ANALYTICS", "quantity": "10", "unit_price": "20", "frequency": "monthly"}
+
+
+async def test_a_line_is_added_once_though_the_answer_was_lost_and_a_preview_keeps_nothing(house: House) -> None:
+    life = await Post(house).win("api-add")
+    orders = SqlOrders(house.database)
+    async with over(house.database, client=house.client) as experience:
+        path, wish = f"/changes/{life.contract}", {"kind": "amend", "add": [NEW_LINE]}
+        seen = await experience.post(f"{path}/preview", wish)
+        assert (seen.status_code, len(await orders.revisions(life.contract))) == (200, 1), seen.text
+        first = await experience.post(path, wish, key="added")
+        assert first.status_code == 200, first.text
+        await house.database.write(lambda session: session.connection().execute(delete(CommandRow)))
+        again = await experience.post(path, wish, key="added")
+        assert (again.status_code, again.json()["message"]) == (200, first.json()["message"])
+        newest = await orders.newest(life.contract)
+        assert (newest.revision, [line["product"] for line in newest.document["lines"]].count("ANALYTICS")) == (2, 1)
+        wrong = await experience.post(path, {"kind": "amend", "add": [NEW_LINE], "remove": ["no-such-line"]})
+        assert (wrong.status_code, (await orders.newest(life.contract)).revision) == (409, 2)
+
+
+async def test_the_console_changes_lines_co_terms_moves_and_undoes_after_a_preview(house: House) -> None:
+    post = Post(house)
+    life, other = await post.win("do-lines"), await post.win("do-other")
+    async with over(house.database, client=house.client) as experience:
+
+        async def do(name: str, **answers: str) -> tuple[int, str]:
+            here = f"/console/do/{name}/{life.contract}"
+            seen = await experience.http.get(here, params={**answers, "preview": "1", "change-id": f"do-{name}"})
+            if seen.status_code != 200:
+                return seen.status_code, seen.text
+            done = await experience.http.post(here, data={**answers, "change-id": f"do-{name}"})
+            return done.status_code, unquote(done.headers.get("set-cookie", ""))
+
+        swap = {"add": "product=ANALYTICS,quantity=10,unit_price=20,frequency=monthly", "when": "renewal"}
+        status, told = await do("amend", **swap)
+        assert (status, "undo do-amend" in told) == (303, True), told
+        assert (await do("undo", change="do-amend"))[0] == 303
+        assert (await do("undo", change="no-such-change"))[0] == 409
+        view = await other.until(lambda view: view.term_ends)
+        assert view.term_ends is not None
+        longer = {"kind": "extend", "ends": str(view.term_ends + timedelta(days=31))}
+        assert (await experience.post(f"/changes/{other.contract}", longer)).status_code == 200
+        await other.until(lambda now: now.term_ends != view.term_ends)
+        assert (await do("co-term", other=other.contract))[0] == 303
+        assert (await do("co-term", other="crm/nobody/1"))[0] == 422
+        status, page = await do("move", entity="ACME-US", currency="XXX")
+        assert (status, "currency" in page) == (422, True)
+        assert (await do("amend"))[0] == 422

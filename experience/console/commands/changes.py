@@ -3,24 +3,11 @@
 from collections.abc import Callable
 
 from domain.access import Permission
-from domain.changes.kinds import (
-    Amend,
-    AmendAtRenewal,
-    Cancel,
-    Change,
-    ChangeContract,
-    End,
-    Extend,
-    GiveNotice,
-    Pause,
-    Renew,
-    Resume,
-    Terminate,
-    WithdrawNotice,
-)
+from domain.changes.kinds import Cancel, End, Extend, GiveNotice, Pause, Renew, Resume, Terminate, Undo, WithdrawNotice
 from domain.view import LifecycleView, Stage
 from experience.console.commands.command import Command, Field, Given, Preview
-from starter import changing
+from starter import asking, changing
+from starter.asking import ChangeLines, ChangeLinesAtRenewal, MoveTo, TermWith, Wish
 from starter.mistakes import Mistake
 from starter.office import Office
 
@@ -44,24 +31,22 @@ def _change(
     permission: Permission,
     fits: Callable[[LifecycleView], bool],
     fields: Fields,
-    made: Callable[[Given], Change],
+    made: Callable[[Given], Wish],
     *,
     dangerous: bool = False,
 ) -> Command:
-    def command(given: Given) -> ChangeContract:
-        return ChangeContract(id=given.id, by=given.by, change=made(given))
-
     async def preview(office: Office, given: Given) -> Preview:
-        seen = await changing.foresee(office, given.life, command(given))
+        seen = await asking.preview(office, given.landscape, given.life, made(given), given.by)
         return Preview((seen.message,), tuple(seen.differences), tuple(seen.effects), tuple(seen.dropped))
 
     async def act(office: Office, given: Given) -> str:
-        return (await changing.make(office, given.life, command(given))).message
+        answer = await asking.make(office, given.landscape, given.life, made(given), given.by, given.id)
+        return f"{answer.message} (to take it back, undo {given.id})"
 
     return Command(name, title, says, permission, fits, fields, preview, act, dangerous)
 
 
-def _quantities(view: LifecycleView) -> tuple[Field, ...]:
+def _line_fields(view: LifecycleView) -> tuple[Field, ...]:
     lines = (
         Field(f"quantity.{line.id}", f"{line.product} (line {line.id})", "number", hint=f"{line.quantity} now")
         for line in view.lines
@@ -69,20 +54,31 @@ def _quantities(view: LifecycleView) -> tuple[Field, ...]:
     when = (("day", "on a day"), ("renewal", "with the next term"))
     return (
         *lines,
+        Field("add", "New lines", "lines", hint="one a line, as product=ANALYTICS,quantity=10,unit_price=20"),
+        Field("remove", "Lines that go", hint="their numbers or products, with blanks; with a new line: a swap"),
         Field("when", "From", "choice", choices=when, value="day"),
         Field("effective", "Day", "date", hint="today when empty; may be past"),
     )
 
 
-def _amended(given: Given) -> Amend | AmendAtRenewal:
+def _amended(given: Given) -> Wish:
     asked = {line.id: given.text(f"quantity.{line.id}") for line in given.view.lines}
-    changed = [f"{line}={said}" for line, said in asked.items() if said]
-    if not changed:
-        raise Mistake("no line gets another quantity: fill one in")
-    quantities = changing.parse_quantities(changed)
+    quantities = changing.parse_quantities([f"{line}={said}" for line, said in asked.items() if said])
+    add, remove = [changing.parse_line(line) for line in given.lines("add")], given.text("remove").split()
+    if not (quantities or add or remove):
+        raise Mistake("no line changes: give a quantity, a new line, or one that goes")
     if given.text("when") == "renewal":
-        return AmendAtRenewal(quantities=quantities)
-    return Amend(quantities=quantities, effective=given.day("effective"))
+        return ChangeLinesAtRenewal(quantities=quantities, add=add, remove=remove)
+    return ChangeLines(quantities=quantities, add=add, remove=remove, effective=given.day("effective"))
+
+
+def _moved(given: Given) -> MoveTo:
+    return MoveTo(
+        selling_entity=given.needed("entity", "the legal entity"),
+        currency=given.needed("currency", "the currency"),
+        on=given.day("on"),
+        fixes=dict(changing.parse_assignment(line) for line in given.lines("fixes")),
+    )
 
 
 def _extended(given: Given) -> Extend:
@@ -122,12 +118,48 @@ CHANGES = (
     ),
     _change(
         "amend",
-        "Change quantities",
-        "Lines get another quantity, on a day or with the next term.",
+        "Change lines",
+        "Lines get another quantity, come, go or are swapped, on a day or with the next term.",
         Permission.LIFECYCLE_CHANGE,
         _staying,
-        _quantities,
+        _line_fields,
         _amended,
+    ),
+    _change(
+        "co-term",
+        "Co-term",
+        "The running term ends with another contract's.",
+        Permission.LIFECYCLE_CHANGE,
+        lambda view: _staying(view) and view.term_ends is not None,
+        lambda view: (Field("other", "Contract whose term's end is taken over", required=True),),
+        lambda given: TermWith(other=given.needed("other", "the other contract")),
+    ),
+    _change(
+        "move",
+        "Move to another company or currency",
+        "From a day on another legal entity sells, or another currency is paid in: the subscription ends here, and "
+        "begins there.",
+        Permission.LIFECYCLE_CHANGE,
+        _staying,
+        lambda view: (
+            Field("entity", "Legal entity that sells from then on", required=True, value=view.selling_entity),
+            Field("currency", "Currency that is paid in from then on", required=True, hint="such as EUR"),
+            Field("on", "First day there", "date", hint="today when empty"),
+            Field(
+                "fixes", "What is other in the order of there", "lines", hint="one a line, as lines[0].unit_price=90"
+            ),
+        ),
+        _moved,
+        dangerous=True,
+    ),
+    _change(
+        "undo",
+        "Undo a change",
+        "A change is taken back, or it is said why it can't be.",
+        Permission.LIFECYCLE_CHANGE,
+        lambda view: view.term > 0,
+        lambda view: (Field("change", "The change's id", required=True, hint="said when it was made"),),
+        lambda given: Undo(change=given.needed("change", "the change's id")),
     ),
     _change(
         "extend",

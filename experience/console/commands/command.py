@@ -8,6 +8,7 @@ from typing import Literal
 from domain.access import Permission
 from domain.changes.applying import Difference
 from domain.changes.expected import DatedEffect
+from domain.routes import Landscape
 from domain.view import LifecycleView
 from starter.mistakes import Mistake
 from starter.office import Office
@@ -46,7 +47,8 @@ class Preview:
 class Given:
     """A command as somebody gives it: the form's answers by name, their id for it, and who they are.
 
-    `id` is made with the preview, so that the same form sent twice changes nothing the second time.
+    `id` is made with the preview, so that the same form sent twice changes nothing the second time. `landscape`: which
+    systems there are.
     """
 
     life: LifecycleRow
@@ -54,6 +56,7 @@ class Given:
     answers: Mapping[str, str]
     id: str
     by: str
+    landscape: Landscape
 
     def text(self, name: str) -> str:
         return self.answers.get(name, "").strip()
@@ -63,6 +66,10 @@ class Given:
         if not (said := self.text(name)):
             raise Mistake(f"{label} is needed")
         return said
+
+    def lines(self, name: str) -> list[str]:
+        """Those that say anything."""
+        return [line for line in map(str.strip, self.text(name).splitlines()) if line]
 
     def day(self, name: str) -> date | None:
         """Raises Mistake for what is no day."""

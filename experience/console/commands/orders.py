@@ -14,6 +14,7 @@ from domain.policies.validation import verdict
 from domain.refused import Refused
 from domain.view import LifecycleView, Stage
 from experience.console.commands.command import TODAY, Command, Field, Given, Preview
+from starter.changing import parse_assignment
 from starter.mistakes import Mistake, Refusal
 from starter.office import Office
 from store.orders import SqlOrders
@@ -42,7 +43,7 @@ def _fixes(given: Given) -> dict[str, Any]:
         for name, said in given.answers.items()
         if name.startswith("set.") and said.strip()
     }
-    fixes: dict[str, Any] = {**named, **assignments(given.text("more").splitlines())}
+    fixes: dict[str, Any] = {**named, **dict(map(parse_assignment, given.lines("more")))}
     if not fixes:
         raise Mistake("nothing is corrected yet: fill in a field")
     return fixes
@@ -68,17 +69,6 @@ async def _preview_fix(office: Office, given: Given) -> Preview:
 
 async def _fix(office: Office, given: Given) -> str:
     return (await office.fix_and_wait(given.life, _fixes(given), given.by)).message
-
-
-def assignments(lines: list[str]) -> dict[str, str | None]:
-    """`ship_to.address.postal_code=94105`, one a line; nothing after the sign takes the field away. Raises Mistake."""
-    found: dict[str, str | None] = {}
-    for line in filter(None, map(str.strip, lines)):
-        path, sign, value = line.partition("=")
-        if not sign or not path.strip():
-            raise Mistake(f"{line!r} is not an assignment; write it as ship_to.address.postal_code=94105")
-        found[path.strip()] = value.strip() or None
-    return found
 
 
 def _reached(office: Office, given: Given) -> tuple[str, date]:
