@@ -11,12 +11,13 @@ from store.tables import Json, Moment, Serial, utc_now
 
 class DifferenceRow(SQLModel, table=True):
     """A difference, as domain.reconciling.difference.Difference says. `checked_by`: the number of the last run that
-    found it."""
+    found it. `changed_at`: when the row was last written."""
 
     __tablename__ = "differences"
     __table_args__ = (
         Index("ix_differences_status", "status", "found_at"),
         Index("ix_differences_contract", "contract", "status"),
+        Index("ix_differences_changed", "changed_at", "id"),
     )
 
     id: str = Field(primary_key=True)
@@ -38,6 +39,7 @@ class DifferenceRow(SQLModel, table=True):
     settled: str = Field(default="", sa_type=Text)
     ignored_until: date | None = None
     reason: str = Field(default="", sa_type=Text)
+    changed_at: datetime = Field(default_factory=utc_now, sa_type=Moment, sa_column_kwargs={"onupdate": utc_now})
 
 
 class DifferenceNoteRow(SQLModel, table=True):

@@ -287,7 +287,7 @@ def seen(row: DifferenceRow) -> Difference:
     kind = KINDS.get(row.kind)
     remedies: tuple[Remedy, ...] = kind.remedies if kind else ("ignore",)
     systems = ("workflow", row.system) if row.system != "workflow" else ("workflow",)
-    said = row.model_dump(exclude={"system"})
+    said = row.model_dump(exclude={"system", "changed_at"})
     return Difference(**said, systems=systems, remedies=remedies)
 
 

@@ -360,13 +360,18 @@ class TimelineRow(SQLModel, table=True):
 
 class CaseRow(SQLModel, table=True):
     """An exception case, open or resolved. `projected`: it came with a lifecycle's view and leaves with it.
+    `changed_at`: when the row was last written, whatever its own times say.
 
     `problem` is the same for cases that are alike. `inbox_id`: the received event that it is about. `resolution` says
     how it was settled, and by whom.
     """
 
     __tablename__ = "cases"
-    __table_args__ = (Index("ix_cases_contract", "contract", "state"), Index("ix_cases_state", "state", "opened_at"))
+    __table_args__ = (
+        Index("ix_cases_contract", "contract", "state"),
+        Index("ix_cases_state", "state", "opened_at"),
+        Index("ix_cases_changed", "changed_at", "id"),
+    )
 
     id: str = Field(primary_key=True)
     contract: str | None = None
@@ -386,6 +391,7 @@ class CaseRow(SQLModel, table=True):
     tags: list[str] = Field(default_factory=list, sa_type=Json)
     snoozed_until: datetime | None = Field(default=None, sa_type=Moment)
     resolution: str = Field(default="", sa_type=Text)
+    changed_at: datetime = Field(default_factory=utc_now, sa_type=Moment, sa_column_kwargs={"onupdate": utc_now})
 
 
 class CaseNoteRow(SQLModel, table=True):

@@ -7,12 +7,13 @@ with a later part, since a transaction may commit after one that began later.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import BaseModel
 from sqlalchemy import Select
 from sqlalchemy import select as columns
-from sqlmodel import Session, col, func, tuple_
+from sqlmodel import Session, col, tuple_
 
 from domain.reconciling.difference import Difference
 from experience.reading.cases import CaseLine, case_line
@@ -51,14 +52,14 @@ class CaseNote(BaseModel):
 
 @dataclass(frozen=True)
 class _Source:
-    """How a dataset is read. `since` orders its rows, with `key` among those of one moment; `settled` says which of
-    them are older than a moment."""
+    """How a dataset is read. `since` orders its rows, with `key` among those of one moment; `written` is when each was,
+    an instant or in seconds since 1970."""
 
     model: type[BaseModel]
     query: Select[Any]
     since: Any
     key: Any
-    settled: Callable[[datetime], Any]
+    written: Any
     kinds: tuple[Callable[[str], Any], ...]
     show: Callable[[Any], BaseModel]
 
@@ -77,26 +78,24 @@ async def export(database: Database, dataset: Dataset, *, cursor: str | None, li
     """The part after `cursor`. Raises Mistake for a cursor that is none of this dataset."""
     source = SOURCES[dataset]
     place = (source.since, source.key)
-    query = source.query.add_columns(*place).where(source.settled(at - SETTLED))
+    query = source.query.add_columns(*place, source.written)
     if cursor:
         query = query.where(tuple_(*place) > tuple_(*position(cursor, source.kinds)))
     query = query.order_by(*place).limit(limit + 1)
 
     def read(session: Session) -> Part:
-        rows = session.execute(query).all()
+        # up to the first that is not settled, and not past it: a number is given before its row is there to be seen
+        rows = list(takewhile(lambda row: _is_before(row[-1], at - SETTLED), session.execute(query)))
         shown = rows[:limit]
-        following = cursor_of(shown[-1][1:]) if shown else cursor or ""
+        following = cursor_of(shown[-1][1:3]) if shown else cursor or ""
         return Part(source.model, [source.show(row[0]) for row in shown], following, len(rows) > limit)
 
     return await database.read(read)
 
 
-def _moments(since: Any) -> Callable[[datetime], Any]:
-    return lambda moment: since < moment
+def _is_before(written: datetime | float, moment: datetime) -> bool:
+    return written < moment if isinstance(written, datetime) else written < moment.timestamp()
 
-
-_OPENED_OR_RESOLVED = func.coalesce(col(CaseRow.resolved_at), col(CaseRow.opened_at))
-_FOUND_OR_CLOSED = func.coalesce(col(DifferenceRow.closed_at), col(DifferenceRow.found_at))
 
 SOURCES: dict[Dataset, _Source] = {
     "lifecycles": _Source(
@@ -104,7 +103,7 @@ SOURCES: dict[Dataset, _Source] = {
         columns(LifecycleViewRow).join(BoardRow, col(BoardRow.contract) == col(LifecycleViewRow.contract)),
         col(BoardRow.updated_at),
         col(BoardRow.contract),
-        _moments(col(BoardRow.updated_at)),
+        col(BoardRow.updated_at),
         (datetime.fromisoformat, str),
         line,
     ),
@@ -113,7 +112,7 @@ SOURCES: dict[Dataset, _Source] = {
         columns(TimelineRow),
         col(TimelineRow.id),
         col(TimelineRow.contract),
-        _moments(col(TimelineRow.recorded_at)),
+        col(TimelineRow.recorded_at),
         (int, str),
         lambda row: TimelineLine(
             id=row.id,
@@ -129,16 +128,16 @@ SOURCES: dict[Dataset, _Source] = {
         columns(EffectRow),
         col(EffectRow.updated_at),
         col(EffectRow.key),
-        lambda moment: col(EffectRow.updated_at) < moment.timestamp(),
+        col(EffectRow.updated_at),
         (float, str),
         lambda row: ContractEffect(contract=row.contract, **effect_shown(row).model_dump()),
     ),
     "cases": _Source(
         CaseLine,
         columns(CaseRow),
-        _OPENED_OR_RESOLVED,
+        col(CaseRow.changed_at),
         col(CaseRow.id),
-        _moments(_OPENED_OR_RESOLVED),
+        col(CaseRow.changed_at),
         (datetime.fromisoformat, str),
         case_line,
     ),
@@ -147,16 +146,16 @@ SOURCES: dict[Dataset, _Source] = {
         columns(CaseNoteRow),
         col(CaseNoteRow.id),
         col(CaseNoteRow.case_id),
-        _moments(col(CaseNoteRow.at)),
+        col(CaseNoteRow.at),
         (int, str),
         lambda row: CaseNote(id=row.id, case=row.case_id, at=row.at, by=row.by, what=row.what),
     ),
     "differences": _Source(
         Difference,
         columns(DifferenceRow),
-        _FOUND_OR_CLOSED,
+        col(DifferenceRow.changed_at),
         col(DifferenceRow.id),
-        _moments(_FOUND_OR_CLOSED),
+        col(DifferenceRow.changed_at),
         (datetime.fromisoformat, str),
         seen,
     ),

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,7 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 LONGEST_PAGE = 500
+LARGEST = 2**63
 
 
 class Answer(BaseModel):
@@ -40,9 +41,24 @@ def position(cursor: str, kinds: Sequence[Callable[[str], Any]]) -> list[Any]:
     """What a cursor names, each value read by its kind, such as `str` or `date.fromisoformat`. Raises Mistake."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return [kind(value) for kind, value in zip(kinds, values, strict=True)]
-    except (ValueError, TypeError):
+        return [_kept(kind(value)) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError, OverflowError):
         raise Mistake("the cursor is none that this list has given; begin without one") from None
+
+
+def _kept(value: Any) -> Any:
+    """A value that a database can hold. ValueError for any other: we have given none."""
+    if isinstance(value, str):
+        value.encode()  # UnicodeEncodeError, a ValueError, for half a letter
+        if "\0" in value:
+            raise ValueError("no text of ours")
+    elif isinstance(value, datetime):
+        value.astimezone(UTC)
+        if value.tzinfo is None:
+            raise ValueError("no moment of ours")
+    elif isinstance(value, int | float) and not abs(value) < LARGEST:
+        raise ValueError("no number of ours")
+    return value
 
 
 def page_of(

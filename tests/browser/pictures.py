@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from tests.browser.company import add_past
 from tests.browser.house import DESK, PHONE, Console
 from tests.house import EXAMPLES
 from tests.workflow.lives import records, today
@@ -64,6 +65,7 @@ async def _play(console: Console) -> None:
     }
     await console.post.desk.receive("milestone.completed", told, source="cs")
     await _differ(console)
+    await add_past(console.house.database, today())
 
 
 async def _differ(console: Console) -> None:

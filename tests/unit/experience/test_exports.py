@@ -11,13 +11,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlmodel import Session, col, update
 
 from domain.view import LifecycleView, Stage
+from experience.reading.frame import cursor_of
 from store.cases import Cases
-from store.tables import CaseRow
+from store.tables import CaseRow, TimelineRow
 from tests.experience import Experience, open_experience, sqlite_url
 
 SOON = timedelta(minutes=2)
+BEFORE = datetime(2027, 1, 1, tzinfo=UTC) - timedelta(days=365)
 
 
 @pytest.fixture
@@ -83,3 +86,43 @@ async def test_every_dataset_can_be_taken_over(later: Experience) -> None:
     assert [row["what"] for row in (await part(later, "case_notes"))[0]] == ["resolved: thawed"]
     assert (await part(later, "differences"))[0] == []
     assert (await later.http.get("/api/v1/export/secrets")).status_code == 422
+
+
+async def test_whatever_changes_a_case_brings_it_again(later: Experience) -> None:
+    opened = datetime(2020, 1, 1, tzinfo=UTC)  # a lifecycle's own time, which may be long ago
+    await later.database.write(lambda session: session.add(CaseRow(id="a", kind="frozen", title="a")))
+    _, cursor, _ = await part(later, "cases")
+    await later.database.write(lambda session: session.add(CaseRow(id="b", kind="k", title="b", opened_at=opened)))
+    new, cursor, _ = await part(later, "cases", cursor=cursor)
+    assert [row["id"] for row in new] == ["b"], "also one that says it is older"
+    assigned = update(CaseRow).where(col(CaseRow.id) == "a").values(assignee="dana")
+    await later.database.write(lambda session: session.connection().execute(assigned))
+    changed, _, _ = await part(later, "cases", cursor=cursor)
+    assert [(row["id"], row["assignee"]) for row in changed] == [("a", "dana")]
+
+
+async def test_nothing_is_passed_over_that_was_numbered_before_it_was_written(later: Experience) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+
+    def put(session: Session) -> None:
+        for number, moment in enumerate((BEFORE, soon, BEFORE)):
+            row = TimelineRow(
+                contract="c", business_at=BEFORE, recorded_at=moment, kind="k", summary="", ref=str(number)
+            )
+            session.add(row)
+            session.flush()
+
+    await later.database.write(put)
+    rows, _, more = await part(later, "timeline")
+    assert ([row["id"] for row in rows], more) == ([1], False), "the third waits for the second"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["\ud800", "x"], ["2027-01-01T00:00:00", "x"], ["0001-01-01T00:00:00+23:00", "x"], [2**63, "x"], [["x"], "a\0"]],
+)
+async def test_a_cursor_of_nobodys_is_one_clear_line(experience: Experience, values: list[Any]) -> None:
+    for path in ("/cases", "/export/timeline", "/export/cases", "/lifecycles", "/sla/clocks"):
+        answer = await experience.http.get(f"/api/v1{path}", params={"cursor": cursor_of(values)})
+        assert answer.status_code == 422, (path, answer.text)
+        assert "begin without one" in answer.text
