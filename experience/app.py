@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -15,7 +16,6 @@ from experience.answering import veil
 from experience.api import API, router
 from experience.auth import pages
 from experience.auth.door import Door
-from experience.auth.provider import provider_of
 from experience.console.frame import Handler
 from experience.console.pages import add_console
 from experience.endpoints import PUBLIC, endpoint, undeclared
@@ -25,7 +25,11 @@ from experience.services import Served, Services
 from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.openapi import NOT_READY
 from starter.problems import MEDIA_TYPE, answer_with_problems, problem
+from starter.settings import Settings
 from starter.tracing import OWN_SPANS
+
+if TYPE_CHECKING:
+    from experience.auth.provider import Provider
 
 RETRY_AFTER_SECONDS = "5"
 
@@ -38,7 +42,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.door = Door(services.settings.access, services.database)
-    app.state.provider = provider_of(services.settings)
+    app.state.provider = _provider(services.settings)
     _answer_mistakes(app)
     for kind, handler in list(app.exception_handlers.items()):
         app.add_exception_handler(kind, _veiled(handler))
@@ -53,6 +57,14 @@ def create_app(services: Services) -> FastAPI:
     if forgotten := undeclared(app):
         raise LookupError(f"declare with @endpoint: {', '.join(forgotten)}")
     return app
+
+
+def _provider(settings: Settings) -> "Provider | None":
+    if settings.access.oidc is None:
+        return None
+    from experience.auth.provider import provider_of  # takes a second to load, and few need it
+
+    return provider_of(settings)
 
 
 @endpoint(owner="operations", permission=PUBLIC, since="1.0")

@@ -1,5 +1,6 @@
 """The incremental export for a warehouse: NDJSON or Parquet, part by part."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
@@ -8,7 +9,6 @@ from experience.answering import show
 from experience.api.asking import Cursor
 from experience.api.capability import capability
 from experience.endpoints import endpoint
-from experience.exporting import NDJSON, PARQUET, ndjson, parquet
 from experience.reading.exports import Dataset, export
 from experience.services import Served
 
@@ -16,6 +16,7 @@ router = capability("exports")
 
 LONGEST_PART = 10_000
 NEXT, MORE = "Tenure-Next", "Tenure-More"
+NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _ANSWER: dict[int | str, dict[str, Any]] = {
@@ -42,6 +43,10 @@ async def export_dataset(
 ) -> Response:
     """What is new or has changed since the part before; what somebody may not see is null, as everywhere."""
     part = await export(services.database, dataset, cursor=cursor, limit=limit, at=services.clock())
-    rows = await show(part.rows)
-    file, kind = (ndjson(rows), NDJSON) if format == "ndjson" else (parquet(rows, part.model), PARQUET)
-    return Response(file, media_type=kind, headers={NEXT: part.next, MORE: str(part.more).lower()})
+    rows, told = await show(part.rows), {NEXT: part.next, MORE: str(part.more).lower()}
+    if format == "parquet":
+        from experience.parquet import parquet  # pyarrow takes its time to load, and few need it
+
+        return Response(parquet(rows, part.model), media_type=PARQUET, headers=told)
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+    return Response(lines.encode(), media_type=NDJSON, headers=told)

@@ -4,17 +4,21 @@ import hmac
 import secrets
 from datetime import timedelta
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from experience.access import LOGIN, door_of, refuse_foreign_pages
-from experience.auth.provider import Login, LoginFailed, Provider
+from experience.auth.login import Login, LoginFailed
 from experience.console.page import HEADERS, render
 from experience.endpoints import PUBLIC, endpoint
 from starter.access import Oidc
 from starter.problems import Problem
+
+if TYPE_CHECKING:
+    from experience.auth.provider import Provider
 
 ON_THE_WAY = "login"
 COOKIE = "tenure-login"
@@ -98,7 +102,7 @@ def inside(address: str) -> str:
     return address if ours else HOME
 
 
-def _provider(request: Request) -> tuple[Oidc, Provider]:
+def _provider(request: Request) -> tuple[Oidc, "Provider"]:
     """Raises Problem where nobody logs in."""
     oidc, provider = door_of(request).access.oidc, request.app.state.provider
     if oidc is None or provider is None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from domain.access import EVERYWHERE
+from experience.auth.login import Login, LoginFailed
 from starter.access import Oidc
 from starter.settings import Settings
 
@@ -26,19 +26,6 @@ FRESH = 3600.0  # seconds that what the provider says of itself is taken as said
 KEYS_APART = 30.0  # seconds between two looks for a key that is not among those we know
 PATIENCE = 10.0
 MACHINE = "token:"  # how the trail names machines
-
-
-class LoginFailed(Exception):
-    """Somebody can't be let in. One line for them; it holds nothing that the provider sent in confidence."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """A login on its way: what has to come back, and what proves that we asked."""
-
-    address: str
-    nonce: str
-    verifier: str
 
 
 class Provider:

@@ -11,8 +11,11 @@ TONES = {
     **dict.fromkeys(("ended", "cancelled", "shadow", "low", "snoozed", "none", "full"), ""),
     **dict.fromkeys(("serving", "ready", "delivered", "recorded", "DONE", "active", "commit", "closed"), "good"),
     **dict.fromkeys(("onboarding", "order_activation", "billing_activation", "renewal", "open", "best_case"), "info"),
-    **dict.fromkeys(("medium", "ending", "paused", "on_hold", "parked", "pending", "SENT", "CLAIMED"), "warn"),
-    **dict.fromkeys(("high", "out_of_term", "dead", "refused", "REFUSED", "critical", "breached"), "bad"),
+    **dict.fromkeys(
+        ("medium", "attention", "at_risk", "ending", "paused", "on_hold", "parked", "pending", "SENT", "CLAIMED"),
+        "warn",
+    ),
+    **dict.fromkeys(("high", "churn", "out_of_term", "dead", "refused", "REFUSED", "critical", "breached"), "bad"),
 }
 
 

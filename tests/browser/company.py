@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 
 from domain.books import ViewRow
 from domain.call_times import CallTimes
@@ -66,6 +66,7 @@ def _write(session: Session, today: date, dice: random.Random) -> None:
     for number, leak in enumerate(LEAKS):
         _leak(session, number, leak, today, dice)
     _clocks(session, today, dice)
+    _running(session)
     _day(session, dice)
 
 
@@ -74,10 +75,9 @@ def _customer(session: Session, number: int, name: str, today: date, dice: rando
     stage, ends = STAGES[number % len(STAGES)], today + timedelta(days=dice.randint(95, 175))
     if stage is Stage.RENEWAL:
         ends = today + timedelta(days=dice.randint(4, 88))
-    entity, currency = (("ACME-DE", "EUR"), ("ACME-US", "USD"))[number % 3 == 2]
     lost = number % 13 == 12
     stage = Stage.ENDED if lost else stage
-    life = {"account": account, "deal": str(7001 + number), "selling_entity": entity}
+    life: dict[str, Any] = {"account": account, "deal": str(7001 + number), "selling_entity": "ACME-DE"}
     workflow = f"lifecycle/acme/{contract}"
     session.add(LifecycleRow(contract=contract, tenant="acme", workflow_id=workflow, started=True, closed=lost, **life))
     session.flush()
@@ -90,23 +90,28 @@ def _customer(session: Session, number: int, name: str, today: date, dice: rando
     live = activated + timedelta(days=dice.randint(14, 60))
     days = {"signed_on": signed, "activated_on": activated, "launched_on": activated, "live_on": live}
     session.add(BeginningRow(contract=contract, invoiced_on=live + timedelta(days=dice.randint(1, 9)), **days))
-    _measure(session, view, today, Decimal(dice.choice(PRICES)), currency, dice)
+    _measure(session, view, today, Decimal(dice.choice(PRICES)), dice)
 
 
-def _measure(
-    session: Session, view: LifecycleView, today: date, price: Decimal, currency: str, dice: random.Random
-) -> None:
+def _measure(session: Session, view: LifecycleView, today: date, price: Decimal, dice: random.Random) -> None:
     """A year ago, a quarter ago, when its renewal was forecast, and today."""
     known = {"contract": view.contract, "account": view.account, "selling_entity": view.selling_entity}
-    grown = price * dice.choice((Decimal("1"), Decimal("1.1"), Decimal("1.25"), Decimal("0.9")))
+    grown = (price * dice.choice((Decimal("1"), Decimal("1.1"), Decimal("1.25"), Decimal("0.9")))).quantize(Decimal(1))
+    lost = view.stage is Stage.ENDED
     before = {"stage": Stage.SERVING, "term": 1, "term_ends": today - timedelta(days=dice.randint(5, 80))}
-    category = "churn" if view.stage is Stage.ENDED else dice.choice(CATEGORIES)
-    worth = {"currency": currency, "annual": price, "category": category}
+    category = dice.choice(("at_risk", "churn")) if lost else dice.choices(CATEGORIES, (9, 6, 3, 1))[0]
+    worth = {"currency": "EUR", "annual": price, "category": category}
     for days in (365, 90):
         take_snapshot(session, Snapshot(day=today - timedelta(days=days), **known, **before, **worth))
-    now = {"stage": view.stage, "term": 2, "term_ends": view.term_ends, "currency": currency, "annual": grown}
-    category = view.forecast.category if view.forecast else None
-    take_snapshot(session, Snapshot(day=today, category=category, **known, **now))
+    now = {
+        "stage": view.stage,
+        "term": 1 if lost else 2,
+        "term_ends": view.term_ends,
+        "currency": "EUR",
+        "annual": grown,
+    }
+    expected = view.forecast.category if view.forecast else None
+    take_snapshot(session, Snapshot(day=today, category=expected, **known, **now))
 
 
 def _view(
@@ -129,7 +134,7 @@ def _view(
 
 
 def _case(number: int) -> CaseView:
-    name, kind, title = CASES[number % len(CASES)]
+    name, kind, title = CASES[number // 9 % len(CASES)]
     opened = datetime.now(UTC) - timedelta(hours=3 + 7 * number)
     return CaseView(id=name, kind=kind, title=title, reasons=["the answer names no more"], opened_at=opened)
 
@@ -158,7 +163,8 @@ def _leak(session: Session, number: int, leak: tuple[Any, ...], today: date, dic
 
 
 def _clocks(session: Session, today: date, dice: random.Random) -> None:
-    """Promises of the last twelve weeks: most were kept."""
+    """Promises of the last twelve weeks, of which most were kept, and some that run: one is near its end, one late."""
+    session.connection().execute(delete(SlaClockRow).where(col(SlaClockRow.contract).like("crm/70%")))
     for number in range(180):
         stopped = datetime.combine(today - timedelta(days=dice.randint(0, 80)), time(12), UTC)
         kind, missed = dice.choice(list(ClockKind)), dice.random() < 0.07
@@ -169,6 +175,21 @@ def _clocks(session: Session, today: date, dice: random.Random) -> None:
                 id=f"past-{number}", kind=kind.value, contract=f"crm/{customer}/1", account=f"acc-{customer}",
                 team="operations", since=began, started=began, due=due, stopped=stopped,
                 breached=due if missed else None, outcome="missed" if missed else "met", next_at=None,
+            )
+        )  # fmt: skip
+
+
+def _running(session: Session) -> None:
+    now = datetime.now(UTC)
+    for number, (kind, hours) in enumerate(zip(ClockKind, (30, 8, 120, 2, -3, 50, 14), strict=True)):
+        began, due = now - timedelta(hours=20), now + timedelta(hours=hours)
+        late, near = hours < 0, hours < 4
+        session.add(
+            SlaClockRow(
+                id=f"now-{number}", kind=kind.value, contract=f"crm/{7003 + number}/1", account=f"acc-{7003 + number}",
+                team="operations" if number % 2 else "customer success", since=began, started=began, due=due,
+                warn_at=due - timedelta(hours=4), warned=now if near else None, breached=due if late else None,
+                next_at=None,
             )
         )  # fmt: skip
 
@@ -186,11 +207,27 @@ def _day(session: Session, dice: random.Random) -> None:
         session.flush()
         settled = came.timestamp() + dice.lognormvariate(-0.5, 0.6)
         stream = f"crm/{7001 + number % len(NAMES)}/1"
-        told = {"stream": stream, "kind": "event", "payload": {}, "seq": 100 + number, "state": "delivered"}
+        told: dict[str, Any] = {
+            "stream": stream,
+            "kind": "event",
+            "payload": {},
+            "seq": 100 + number,
+            "state": "delivered",
+        }
         session.add(DeliveryRow(inbox_id=event.id or 0, settled_at=settled, **told))
     for number in range(260):
         at = now.timestamp() - dice.uniform(0, 80_000)
-        key = {"key": f"past:{number}", "contract": f"crm/{7001 + number % len(NAMES)}/1", "state": "DONE"}
-        asked = {"arguments": "", "generation": 0, "asked_arguments": "", "asked_generation": 0, "lease_until": 0.0}
+        key: dict[str, Any] = {
+            "key": f"past:{number}",
+            "contract": f"crm/{7001 + number % len(NAMES)}/1",
+            "state": "DONE",
+        }
+        asked: dict[str, Any] = {
+            "arguments": "",
+            "generation": 0,
+            "asked_arguments": "",
+            "asked_generation": 0,
+            "lease_until": 0.0,
+        }
         step = f"{dice.choice(OUTSIDE)}.set_level"
         session.add(EffectRow(operation=step, fence=1, created_at=at, sent_at=at, updated_at=at + 0.3, **key, **asked))

@@ -33,7 +33,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 DESK, PHONE = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
-PATIENCE = 15_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
 SLOW = 60  # seconds that a busy machine may take to start a lifecycle
 SERIOUS = ("serious", "critical")
 

@@ -1,4 +1,4 @@
-"""Rows as files for a warehouse: NDJSON, or Parquet with a schema that does not depend on what the rows hold."""
+"""Rows as a Parquet file, with a schema that does not depend on what the rows hold."""
 
 import io
 import json
@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
-NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
 _TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
     int: pa.int64(),
@@ -24,11 +23,6 @@ _TYPES: dict[type, pa.DataType] = {
 }
 
 Rows = Sequence[dict[str, Any]]
-
-
-def ndjson(rows: Rows) -> bytes:
-    """One row a line."""
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
 
 def parquet(rows: Rows, model: type[BaseModel]) -> bytes:
