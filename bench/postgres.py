@@ -18,7 +18,9 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-START_SECONDS = 60.0
+from starter.processes import birth
+
+GONE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,33 @@ class OwnPostgres:
     server: Any
 
     def kill(self) -> None:
-        """SIGKILL; what it has started ends by itself when it sees that."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.server.get_pid(), signal.SIGKILL)
+        """SIGKILL to the server and all it has started: what a power cut leaves, without the machine."""
+        head = self.server.get_pid()
+        family = [head, *_children_of(head)]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        give_up = time.monotonic() + GONE_SECONDS
+        while any(birth(pid) is not None for pid in family):
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"PostgreSQL (pid {head}) can't be killed")
+            time.sleep(0.05)
+        # the pid may go on as a zombie that nobody reaps, and be taken for a server that runs
+        home = Path(self.server.pgdata)
+        for lock in (home / "postmaster.pid", *home.glob(".s.PGSQL.*")):
+            lock.unlink(missing_ok=True)
 
     def start(self) -> None:
-        """It recovers from its log. While the old one's memory is still put away, it is asked again."""
-        give_up = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.server.ensure_postgres_running()
-                return
-            except Exception:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.5)
+        """It recovers from its log."""
+        self.server.ensure_postgres_running()
+
+
+def _children_of(head: int) -> Iterator[int]:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(fields[1]) == head:
+                yield int(stat.parent.name)
 
 
 @contextmanager
