@@ -5,21 +5,22 @@ is in the ledger again and finds its contract, so that news of it, which waited,
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from sqlmodel import Session
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from domain import keys
 from domain.books import VIEWS_PER_TASK, ViewRow
 from domain.ports.records import RunRecord
 from domain.standins import is_real
 from domain.view import LifecycleView
 from starter.reconciling.runs import Runs
-from store.database import Database
+from store.database import Database, insert_once, now
 from store.relinking import RECORDS, relink
-from store.tables import LifecycleRow
+from store.tables import EffectRow, LifecycleRow
 from store.views import publish_view
 from workflows.lifecycle import CustomerLifecycle
 
@@ -51,6 +52,7 @@ async def relearn(database: Database, client: Client, tenant: str, homes: Mappin
             try:
                 told = await handle.describe()
                 view = await handle.query(CustomerLifecycle.view, rpc_timeout=PATIENCE)
+                state = await handle.query(CustomerLifecycle.state, rpc_timeout=PATIENCE)
             except RPCError:
                 silent.append(run.contract)
                 continue
@@ -60,16 +62,28 @@ async def relearn(database: Database, client: Client, tenant: str, homes: Mappin
                 sequence=told.history_length * VIEWS_PER_TASK,
                 view=view.model_dump(mode="json"),
             )
-            await database.write(lambda session: _learn(session, view, row, homes))  # noqa: B023
+            await database.write(lambda session: _learn(session, view, state.activated_on, row, homes))  # noqa: B023
             asked += 1
         if (cursor := page.cursor) is None:
             return Relearnt(asked, silent, unknown)
 
 
-def _learn(session: Session, view: LifecycleView, row: ViewRow, homes: Mapping[str, str]) -> None:
+def _learn(
+    session: Session, view: LifecycleView, activated_on: date | None, row: ViewRow, homes: Mapping[str, str]
+) -> None:
     if view.mode == "live":
         for key, id in view.effects.items():
             system = RECORDS.get(key.partition(":")[0])
             if system is not None and is_real(id):
                 relink(session, view.contract, key, id, view.connections.get(system, homes.get(system, system)))
+        key, clock = keys.activation(view.contract), now(session)
+        if activated_on is not None and is_real(view.effects.get(key)):  # figures count from that day
+            result = {"subscription": view.effects[key], "on": activated_on.isoformat()}
+            operation = f"{view.connections.get('erp', homes.get('erp', 'erp'))}.activate_order"
+            done = EffectRow(
+                key=key, contract=view.contract, operation=operation, state="DONE", fence=0, arguments="relearnt",
+                generation=1, asked_arguments="relearnt", asked_generation=1, lease_until=0.0, result=result,
+                reason="relearnt", created_at=clock, updated_at=clock,
+            )  # fmt: skip
+            insert_once(session, done, keys=("key",))
     publish_view(session, row)

@@ -39,6 +39,8 @@ async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_he
     assert await post.lifecycles.find("erp", "subscription", subscription) == life.contract
     after = {each.key: (each.state, each.result) for each in await ledger.rows(life.contract)}
     assert after[f"subscription:{life.contract}"] == ("DONE", {"id": subscription})
+    activation = f"activation:{life.contract}"
+    assert (after[activation][1] or {})["on"] == (before[activation] or {})["on"], "leakage counts from that day"
     view = await post.views.get(life.contract)
     assert view is not None
     assert view.effects[f"subscription:{life.contract}"] == subscription
