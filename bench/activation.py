@@ -110,7 +110,7 @@ async def _compared(
     seen = Compared(script.activities, script.calls, Side(), Side())
     sides = ((seen.house, bench.through_the_house, house), (seen.bare, bench.through_the_bare(script), bare))
     for _, begin, _ in sides:  # both warm, and neither the first
-        await bench.lived(4, begin, None)
+        await bench.lived(min(4, burst), begin, None)
     spent: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for number in range(rounds):
         for side, begin, processes in sides:
@@ -122,10 +122,10 @@ async def _compared(
         bench.say(f"round {number + 1}: {seen.house.rates[-1]:.2f}/s, bare {seen.bare.rates[-1]:.2f}/s")
     for side, _, _ in sides:
         side.processor = {name: 1000 * used / (burst * rounds) for name, used in spent[id(side)].items()}
-    parts = 4  # in turns, here too
+    parts = min(4, at_a_rate)  # in turns, here too
     for _ in range(parts):
         for side, begin, _ in sides:
-            side.latencies += await bench.lived(max(1, at_a_rate // parts), begin, per_second)
+            side.latencies += await bench.lived(at_a_rate // parts, begin, per_second)
     return seen
 
 

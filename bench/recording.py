@@ -1,5 +1,6 @@
 """One real activation, written down: which activity made which requests, in which order, as a script for the floor."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,6 +19,8 @@ BESIDE = ("list_records", "invoices", "subscription_state")
 
 TURNS = ("crm.validate_order", "erp.activate_order")
 """Activities that everything after them waits for: with each of them a phase ends."""
+NAMELESS = ("find_customer", "similar_customers")
+"""Calls in which the deal is not named."""
 MAKES = {
     "create_customer": ("erp", "customers", "account"),
     "create_subscription": ("erp", "subscriptions", "contract"),
@@ -35,6 +38,7 @@ async def recorded(town: Town, client: Client, workflow_id: str, deal: str) -> S
         each for each in answer.json() if each["system"] in ("crm", "erp", "cs") and each["operation"] not in BESIDE
     ]
     ids = _ids(await town.records(), deal)
+    calls = [call for call in calls if call["operation"] in NAMELESS or _names(call, {deal, *ids.values()})]
     phases: list[dict[str, list[Action]]] = [defaultdict(list)]
     for name, began, ended in activities:
         system = name.partition(".")[0]
@@ -68,6 +72,11 @@ def _seconds(event: HistoryEvent) -> float:
 
 def _at(call: Record) -> float:
     return datetime.fromisoformat(call["received_at"]).timestamp()
+
+
+def _names(call: Record, names: set[str]) -> bool:
+    text = json.dumps([call["path"], call["key"], call["body"]])
+    return any(name in text for name in names)
 
 
 def _call(call: Record, deal: str, ids: Mapping[str, str]) -> Call:

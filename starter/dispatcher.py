@@ -29,6 +29,7 @@ from starter.unserved import check_served
 from starter.watchdog import Watchdog
 from store.cases import open_case
 from store.database import Database
+from store.inbox import any_received
 from store.streams import Streams
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ AT_ONCE = 16
 ROUND = 0.2
 SWEEP_EVERY = 1.0
 CALL_AGAIN_AFTER = 2.0
+AFTER_FAILURE = 0.2
 CASE_AFTER = 5  # failures in a row
 
 
@@ -87,7 +89,7 @@ class Dispatcher:
     async def route_and_deliver(self) -> int:
         """One round over everything that waits; returns how many rows moved. What is not answered within the round
         stays under way: a lifecycle that hangs holds up its own events alone."""
-        routed = await self._db.write(self._router.route)
+        routed = await self._db.write(self._router.route) if await self._db.read(any_received) else 0
         for stream in await self._ready():
             self._under_way[stream] = asyncio.create_task(self._deliver(stream))
         return routed + await self._settled(ROUND)
@@ -137,16 +139,17 @@ class Dispatcher:
 
     async def _repeat(self, work: Callable[[], Awaitable[int]], seconds: float, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            wait = seconds
             try:
                 moved = await work()
             except TenureError as error:
                 log.warning("the store does not answer, trying again", error=str(error))
-                moved = 0
+                moved, wait = 0, max(seconds, AFTER_FAILURE)
             except Exception as error:  # a dispatcher that is gone moves nothing at all
                 log.error("the round was broken off, trying again", error=type(error).__name__, where=where(error))
-                moved = 0
+                moved, wait = 0, max(seconds, AFTER_FAILURE)
             if not moved:
-                await pause(stop, seconds)
+                await pause(stop, wait)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

@@ -278,7 +278,7 @@ class Tuning(Section):
 
     sticky_timeout: float = Field(2.0, gt=0)
     lease: float = Field(15.0, gt=0)
-    poll: float = Field(0.2, gt=0)
+    poll: float = Field(0.1, gt=0)
     grace: float = Field(10.0, gt=0)
     max_cached_workflows: int = Field(500, ge=1)
     workflow_tasks: int = Field(8, ge=2)

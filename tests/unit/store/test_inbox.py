@@ -9,6 +9,7 @@ from store.database import Database
 from store.inbox import (
     Inbox,
     add_delivery,
+    any_received,
     mark_dead,
     mark_ignored,
     mark_parked,
@@ -49,6 +50,14 @@ async def test_an_event_is_accepted_once(inbox: Inbox) -> None:
     assert sorted(news) == [False] * 7 + [True]
     assert await inbox.accept("erp", "e1", "deal.won", "d1", "{}"), "the same id of another source is another event"
     assert await inbox.counts() == {"received": 2}
+
+
+async def test_a_look_says_whether_anything_is_to_be_routed(inbox: Inbox, database: Database) -> None:
+    assert not await database.read(any_received)
+    await inbox.accept("crm", "e1", "deal.won", "d1", "{}")
+    assert await database.read(any_received)
+    await fill(inbox, database, events=1)
+    assert not await database.read(any_received)
 
 
 async def test_a_dead_letter_can_be_mended_and_replayed(inbox: Inbox, database: Database) -> None:
