@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Thousands of small databases, none of which outlives its test: they need no disk, where memory is at hand.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
-.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench faults bench-events corpus events api lock clean
+.PHONY: install demo down test test-live test-browser pictures lint types imports unit fmt bench faults bench-events corpus mutants events api lock clean
 
 install: $(STAMP)
 
@@ -79,6 +79,10 @@ bench-events: $(STAMP)
 # Plays the paths that the replay corpus of this version lacks, and writes their histories: with each release.
 corpus: $(STAMP)
 	$(BIN)/python -m tests.replay.record
+
+# Breaks the workflow code in each listed way, and changes it harmlessly: the gate must tell. See docs/replay.md.
+mutants: $(STAMP)
+	$(BIN)/python -m tests.replay.mutate
 
 # Writes docs/events from the models; refuses a change that would break a reader of an existing version.
 events: $(STAMP)

@@ -1,6 +1,7 @@
 """`tenure replay-check`: would today's code live on what the cluster's lifecycles have lived?"""
 
 import asyncio
+import logging
 import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,8 @@ def replay_check(
     moment = parse_moment(since) if since else datetime.now(UTC) - timedelta(days=days) if days else None
     if moment is not None and moment > datetime.now(UTC):
         raise Mistake(f"{since} is still to come")
+
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # it would log what differs, with its values
 
     async def look() -> Tally:
         from starter.replaying import Choice, check_cluster

@@ -15,8 +15,8 @@ from temporalio.client import WorkflowHistory
 # The view is what people are shown: it may grow and be worded anew without endangering a running lifecycle.
 SHOWN = {"view", "sequence", "run_started"}
 LOCAL = "core_local_activity"
-ANSWER, ATTRIBUTES, CANCEL_TIMER, CONTINUE, RESULT, TIMER = (
-    *("answer", "search attributes", "cancel_timer", "continue as new", "result", "timer"),
+ANSWER, ATTRIBUTES, CANCEL_TIMER, CONTINUE, FAILURE, RESULT, TIMER = (
+    *("answer", "search attributes", "cancel_timer", "continue as new", "failure", "result", "timer"),
 )
 
 
@@ -50,6 +50,8 @@ def given(command: WorkflowCommand, number: int, own_queue: str) -> Command | No
             return Command(f"{CANCEL_TIMER} {command.cancel_timer.seq}", CANCEL_TIMER, None)
         case "complete_workflow_execution":
             return Command(RESULT, RESULT, value(command.complete_workflow_execution.result))
+        case "fail_workflow_execution":
+            return Command(FAILURE, FAILURE, None)
         case "continue_as_new_workflow_execution":
             return Command(CONTINUE, CONTINUE, inputs(command.continue_as_new_workflow_execution.arguments))
         case "upsert_workflow_search_attributes":
@@ -106,6 +108,8 @@ def held(history: WorkflowHistory) -> Iterator[Command]:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
                 result = event.workflow_execution_completed_event_attributes.result.payloads
                 yield Command(RESULT, RESULT, value(result[0]) if result else None)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+                yield Command(FAILURE, FAILURE, None)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
                 handed = event.workflow_execution_continued_as_new_event_attributes.input.payloads
                 yield Command(CONTINUE, CONTINUE, inputs(handed))

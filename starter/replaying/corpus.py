@@ -14,7 +14,7 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 
 from starter.replaying.commands import Command
-from starter.replaying.comparing import Red, as_before, difference, judge, read_today
+from starter.replaying.comparing import Red, difference, judge, read_today, same_input
 from starter.replaying.living import Lived
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -77,7 +77,7 @@ def _against_expected(of: str, expected: dict[str, Any], lived: Lived) -> Red | 
     for number, (was, now) in enumerate(zip(expected["commands"], commands, strict=False), 1):
         if was[0] != now[0]:
             return Red(of, f"command {number} was {was[0]}, is now {now[0]}")
-        if not as_before(was[1], now[1]):
+        if not same_input(was[0], was[1], now[1]):
             place, values = difference(was[1], now[1])
             return Red(of, f"command {number}, {was[0]}, is given another input: {place}", values)
     if len(expected["commands"]) != len(commands):

@@ -1,6 +1,11 @@
 """Living a history again: in the worker's own sandbox and data converter, without a worker and without a server."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from threading import Thread
 from typing import Any
 
 from pydantic import BaseModel
@@ -8,6 +13,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -25,6 +31,8 @@ from workflows.lifecycle import CustomerLifecycle
 
 WORKFLOWS = (CustomerLifecycle, ReadChangeFeed)
 """Every type of workflow that a worker of ours runs."""
+LONGEST, EACH = timedelta(seconds=30), timedelta(milliseconds=50)
+"""How long a replay may take, and how much longer with each event: fifty times what it does."""
 TYPES = ("CustomerLifecycle", "ReadChangeFeed")
 
 
@@ -37,6 +45,33 @@ class Lived:
     state: BaseModel | None = None
 
 
+async def live_apart(history: WorkflowHistory) -> Lived:
+    """Replay a history in a thread that can be left behind: the replayer never comes back from code that runs in
+    circles. TimeoutError where it takes longer than any history does."""
+    loop = asyncio.get_running_loop()
+    lived: asyncio.Future[Lived] = loop.create_future()
+
+    def settle(result: Lived | None, error: Exception | None) -> None:
+        if lived.done():
+            return
+        if result is not None:
+            lived.set_result(result)
+        else:
+            lived.set_exception(error or RuntimeError("the replay told nothing"))
+
+    def live() -> None:
+        result, failure = None, None
+        try:
+            result = asyncio.run(live_again(history))
+        except Exception as error:  # raised in the thread that waits
+            failure = error
+        with suppress(RuntimeError):  # whoever waited has left with its loop
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    Thread(target=live, name=f"replay {history.workflow_id}", daemon=True).start()
+    return await asyncio.wait_for(lived, LONGEST.total_seconds() + EACH.total_seconds() * len(history.events))
+
+
 async def live_again(history: WorkflowHistory) -> Lived:
     """Replay a history with today's code. Raises what the replayer raises when that can't be done."""
     lived = Lived()
@@ -45,9 +80,16 @@ async def live_again(history: WorkflowHistory) -> Lived:
         workflow_runner=RecordingRunner(lived.commands),
         data_converter=pydantic_data_converter,
         interceptors=[StateKeeper(lived), CarriesTraces()],
+        runtime=_silent(),
     )
     await replayer.replay_workflow(history)
     return lived
+
+
+@cache
+def _silent() -> Runtime:
+    """The SDK would log each difference with the values of the history."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
 
 
 class RecordingRunner(SandboxedWorkflowRunner):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from starter.replaying.corpus import EXPECTED, HISTORIES, HISTORY, check_corpus, recorded_paths
-from tests.replay.record import PATHS, version
+from tests.replay.paths import PATHS
+from tests.replay.record import version
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("activities", "domain", "starter", "workflows")

@@ -1,0 +1,24 @@
+"""The paths that the corpus holds: each lives a life (or a reading) through on the real server, to its end."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+
+from tests.house import House, Life
+from tests.replay.paths import modes, reading, terms, troubles, whole
+
+Played = Life | WorkflowHandle[Any, Any]
+Play = Callable[[House], Awaitable[Played]]
+
+PLAYS: tuple[Play, ...] = (
+    *(whole.happy, whole.bad_order_fixed, whole.churn, whole.cancelled_early, whole.continued, whole.finance),
+    *(whole.watched, whole.reviewed, whole.changed),
+    *(troubles.retried, troubles.settled_by_hand, troubles.held, troubles.signalled, troubles.frozen),
+    *(troubles.ended_today),
+    *(terms.resold, terms.delivered_once, terms.tried, terms.renewed_by_clause, terms.renewed_larger),
+    *(terms.ended_in_its_window, terms.asked_in_vain, terms.paused_for_a_while),
+    *(modes.shadowed, modes.observed, modes.regrouped, modes.redated, modes.continuing),
+    *(reading.feed_read, reading.feed_refused),
+)
+PATHS: dict[str, Play] = {play.__name__: play for play in PLAYS}
