@@ -266,7 +266,7 @@ async def _sources(box: str, limits: Limits, per_second: int) -> AsyncIterator[d
         for system in PORTS
     }
     try:
-        yield {name: Source(name, name, port(clients[name]).records) for name, port in PORTS.items()}  # type: ignore[attr-defined]
+        yield {name: Source(name, name, port(clients[name]).records) for name, port in PORTS.items()}  # type: ignore[attr-defined]  # each of these can list
     finally:
         for client in clients.values():
             await client.aclose()

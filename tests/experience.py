@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -43,6 +44,11 @@ class Experience:
     @property
     def database(self) -> Database:
         return self.services.database
+
+    @property
+    def app(self) -> FastAPI:
+        found: FastAPI = self.http._transport.app  # type: ignore[attr-defined]  # it is an ASGITransport
+        return found
 
     async def publish(self, view: LifecycleView, **row: Any) -> None:
         """A lifecycle that is there, or its next view. `row`: what else its row in the store says."""

@@ -24,7 +24,7 @@ class Permission(StrEnum):
     EVENT_READ = "event.read"  # an event as it came in
     EXPORT_READ = "export.read"
     AUDIT_READ = "audit.read"
-    TOKEN_READ = "token.read"  # noqa: S105
+    TOKEN_READ = "token.read"  # noqa: S105 (names a permission)
 
     LIFECYCLE_START = "lifecycle.start"
     LIFECYCLE_FIX = "lifecycle.fix"  # correct an order, try a step again
@@ -51,7 +51,7 @@ class Permission(StrEnum):
     CONNECTION_FREEZE = "connection.freeze"  # freeze, thaw, the ledger's epoch
     IMPORT_RUN = "import.run"
     SIMULATION_RUN = "simulation.run"
-    TOKEN_MANAGE = "token.manage"  # noqa: S105
+    TOKEN_MANAGE = "token.manage"  # noqa: S105 (names a permission)
     STACK_OPERATE = "stack.operate"  # the processes of this machine, set-up, migration, deploys
 
     @property

@@ -10,7 +10,7 @@ from tests.experience import Experience
 
 
 async def test_every_route_declares_an_owner_and_a_permission(experience: Experience) -> None:
-    app = experience.http._transport.app  # type: ignore[attr-defined]
+    app = experience.app
     found = {route.path: declared(route.endpoint) for route in routes(app)}
     assert "/api/v1/lifecycles" in found
     assert all(each is not None and each.owner and each.permission and each.since for each in found.values())

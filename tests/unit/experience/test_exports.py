@@ -27,7 +27,7 @@ BEFORE = datetime(2027, 1, 1, tzinfo=UTC) - timedelta(days=365)
 async def later(tmp_path: Path) -> AsyncIterator[Experience]:
     """An app whose clock is two minutes ahead: what is written now is settled for it."""
     async with open_experience(sqlite_url(tmp_path)) as opened:
-        app = opened.http._transport.app  # type: ignore[attr-defined]
+        app = opened.app
         app.state.services = replace(opened.services, clock=lambda: datetime.now(UTC) + SOON)
         yield opened
 

@@ -98,7 +98,7 @@ _app: list[Any] = []
 
 @pytest.mark.parametrize("role", POLICY.roles)
 async def test_a_role_may_ask_exactly_what_its_permissions_name(guarded: Experience, role: str) -> None:
-    _app[:] = [guarded.http._transport.app]  # type: ignore[attr-defined]
+    _app[:] = [guarded.app]
     headers, principal = await bearer(guarded, role), POLICY.principal("ann", roles=[role])
     assert len(endpoints()) > 100
     wrong = []
@@ -111,7 +111,7 @@ async def test_a_role_may_ask_exactly_what_its_permissions_name(guarded: Experie
 
 
 async def test_nobody_unknown_is_let_in_anywhere(guarded: Experience) -> None:
-    _app[:] = [guarded.http._transport.app]  # type: ignore[attr-defined]
+    _app[:] = [guarded.app]
     let_in = [
         (method, path)
         for method, path, _ in endpoints()
@@ -121,7 +121,7 @@ async def test_nobody_unknown_is_let_in_anywhere(guarded: Experience) -> None:
 
 
 async def test_no_answer_holds_anything_of_another_region(guarded: Experience) -> None:
-    _app[:] = [guarded.http._transport.app]  # type: ignore[attr-defined]
+    _app[:] = [guarded.app]
     german, everybody = await bearer(guarded, "admin", "emea"), await bearer(guarded, "admin")
     told, seen = [], 0
     for method, path, _ in endpoints():
@@ -136,7 +136,7 @@ async def test_no_answer_holds_anything_of_another_region(guarded: Experience) -
 
 @pytest.mark.parametrize("role", POLICY.roles)
 async def test_no_answer_names_a_price_to_who_must_not_see_amounts(guarded: Experience, role: str) -> None:
-    _app[:] = [guarded.http._transport.app]  # type: ignore[attr-defined]
+    _app[:] = [guarded.app]
     headers, principal = await bearer(guarded, role), POLICY.principal("ann", roles=[role])
     more = ["/api/v1/reconciliation/differences/diff-1", "/console/reconciliation/diff-1", "/api/v1/cases?state=any"]
     sets = [f"/api/v1/export/{each}?format={way}" for each in get_args(Dataset) for way in ("ndjson", "parquet")]
@@ -179,7 +179,7 @@ def test_a_role_sees_exactly_the_fields_of_its_classes(role: str) -> None:
         values: dict[str, Any] = {**dict.fromkeys(model.model_fields, "x"), "masked": ()}
         full = model.model_construct(None, **values)
         found = see(principal, full)
-        visible = kind in POLICY.roles[principal.roles[0]].sees  # type: ignore[index]
+        visible = kind in POLICY.roles[principal.roles[0]].sees  # type: ignore[index]  # a role by its name
         assert found.answer[name] == ("x" if visible else None), (role, model, name)
         assert (name in found.answer["masked"]) is not visible, (role, model, name)
         assert (kind in found.shown) is visible
@@ -201,7 +201,7 @@ IN_ONE_THAT_IS = {"Reported.amount"}
 
 def test_no_field_with_a_telling_name_was_forgotten(guarded: Experience) -> None:
     """A field that sounds sensitive has a class, or is named here with what it is."""
-    app = guarded.http._transport.app  # type: ignore[attr-defined]
+    app = guarded.app
     forgotten = []
     for model in {each for route in routes(app) for each in reachable(getattr(route, "response_model", None))}:
         for name, field in model.model_fields.items():

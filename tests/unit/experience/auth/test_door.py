@@ -73,8 +73,8 @@ async def test_without_a_login_only_this_machine_comes_in(tmp_path: Path) -> Non
 
 def test_without_a_login_nobody_listens_for_others() -> None:
     with pytest.raises(SettingsError, match=r'experience.host: .*set access.mode = "policy"'):
-        load_settings(TOML, experience={"host": "0.0.0.0"})  # noqa: S104
-    assert load_settings(TOML, experience={"host": "0.0.0.0"}, access={"mode": "policy"})  # noqa: S104
+        load_settings(TOML, experience={"host": "0.0.0.0"})  # noqa: S104 (it is refused, or asks for logins)
+    assert load_settings(TOML, experience={"host": "0.0.0.0"}, access={"mode": "policy"})  # noqa: S104 (it is refused, or asks for logins)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_without_a_login_nobody_is_let_in_from_elsewhere(tmp_path: Path, h
         assert await status(demo, "/api/v1/lifecycles", {}) == 200
         assert await status(demo, "/api/v1/lifecycles", headers) == 401
         assert await status(demo, "/console", headers) == 401
-        app = demo.http._transport.app  # type: ignore[attr-defined]  # the transport is ASGI
+        app = demo.app
         elsewhere = httpx.ASGITransport(app, client=("203.0.113.7", 4711))
         async with httpx.AsyncClient(transport=elsewhere, base_url="http://127.0.0.1:8704") as http:
             assert (await http.get("/api/v1/lifecycles", headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 401

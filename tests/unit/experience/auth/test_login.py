@@ -44,7 +44,7 @@ def provider() -> IdentityProvider:
 @pytest.fixture
 async def experience(tmp_path: Path, settings: Settings, provider: IdentityProvider) -> AsyncIterator[Experience]:
     async with open_experience(sqlite_url(tmp_path), settings) as opened:
-        app = opened.http._transport.app  # type: ignore[attr-defined]
+        app = opened.app
         assert settings.access.oidc is not None
         app.state.provider = Provider(settings.access.oidc, SECRET, transport=provider.transport)
         yield opened
