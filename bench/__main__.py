@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gateway
+from bench.drilled import the_deploys
 from bench.effects import effects
 from bench.figures import Figure
 from bench.importing import EACH, importing
@@ -56,10 +57,13 @@ class Sizes:
     lives: int
     asks: int
     reconciled: int
+    drilled: int
 
 
-LARGE = Sizes(200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400, 10_000)
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40, 400)
+LARGE = Sizes(
+    200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400, 10_000, 100
+)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40, 400, 4)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -251,6 +255,7 @@ EVENTS: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "life": the_life,
     "pages": the_pages,
     "reconcile": the_reconciliation,
+    "deploys": the_deploys,
 }
 BENCHES = [*EVENTS, *SPEED]
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ LAST = len(PATCHED)
 KILLED, BACK_TO = 3, 2
 HANDING = "worker-handing-over"
 PACE = Pace(rate=200.0, patience=120.0, look=0.1)
-SLOW = replace(PACE, rate=4.0)
+SLOW = replace(PACE, rate=1.0)
 
 
 @dataclass
@@ -91,15 +91,24 @@ class Trees:
 
 
 async def drill(
-    home: Path, plan: Storm, *, pinned: bool, paths: Sequence[str] = (), say: Callable[[str], None] = print
+    home: Path,
+    plan: Storm,
+    *,
+    pinned: bool,
+    paths: Sequence[str] = (),
+    gated: Container[int] = range(1, LAST + 1),
+    dies_after: float = 6.0,
+    say: Callable[[str], None] = print,
 ) -> Drilled:
-    """Live through it. `paths`: of the corpus, those that the gate looks at (the sixth's looks at all)."""
+    """Live through it. `paths`: of the corpus, those that the gate looks at; `gated`: for these versions. The sixth's
+    looks at all. `dies_after`: seconds that one deploy has before it dies."""
     trees = await asyncio.to_thread(lambda: Trees(home / "trees", pinned=pinned))
     async with open_town(home, changed=trees.specs, deploys={"pinned": pinned}) as town:
         client = await town.client()
         versions = versions_of(client, town.settings)
         kind = _Pinned if pinned else _InPlace
-        drilled = kind(town, plan, say, trees, client, versions, paths)
+        drilled = kind(town, plan, say, trees, client, versions)
+        drilled.paths, drilled.gated, drilled.dies_after = paths, gated, dies_after
         if pinned:
             await versions.make_current(trees.builds[0])
         await drilled.pass_over()
@@ -109,6 +118,10 @@ async def drill(
 class _Deploys(Weather):
     """The trouble is one deploy after the other."""
 
+    paths: Sequence[str] = ()
+    gated: Container[int] = ()
+    dies_after = 6.0
+
     def __init__(
         self,
         town: Town,
@@ -117,11 +130,10 @@ class _Deploys(Weather):
         trees: Trees,
         client: Client,
         versions: Versions,
-        paths: Sequence[str],
     ) -> None:
         super().__init__(town, plan, say)
         self._report: Drilled = Drilled(plan.seed)
-        self._trees, self._client, self._versions, self._paths = trees, client, versions, paths
+        self._trees, self._client, self._versions = trees, client, versions
 
     async def _trouble(self, seconds: float) -> None:
         for number in range(1, LAST + 1):
@@ -156,7 +168,7 @@ class _Deploys(Weather):
     async def _broken_off(self, number: int) -> None:
         """It dies in the middle."""
         dying = asyncio.create_task(self._deploy(number, SLOW))
-        done, _ = await asyncio.wait([dying], timeout=6.0)
+        done, _ = await asyncio.wait([dying], timeout=self.dies_after)
         self._report.broken_off = not done
         dying.cancel()
         with suppress(asyncio.CancelledError):
@@ -170,11 +182,13 @@ class _Deploys(Weather):
         """As it is in the tree of a version."""
 
         async def gate() -> list[str]:
+            if number not in self.gated:
+                return []
             words = ("from starter.replaying.corpus import HISTORIES, check_corpus", "import asyncio, os, sys")
             code = "; ".join((*words, "red = asyncio.run(check_corpus(HISTORIES, sys.argv[1:]))"))
             code += "; print(*red, sep='\\n', flush=True); os._exit(0)"
             child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", code, *self._paths), cwd=self._trees.trees[number], stdout=subprocess.PIPE
+                *(sys.executable, "-c", code, *self.paths), cwd=self._trees.trees[number], stdout=subprocess.PIPE
             )
             told, _ = await child.communicate()
             if child.returncode:
