@@ -5,6 +5,7 @@ In place, on one machine, and pinned. A sixth version, which nobody has patched,
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 
@@ -39,7 +41,8 @@ SLOW = replace(PACE, rate=1.0)
 @dataclass
 class Drilled(Report):
     """`seconds` of each deploy; `left`: lifecycles that are not on the last version in the end; `stuck` ones; of the
-    `open` ones after the roll-back, how many have `kept` what only newer versions know; `refusal`: of the sixth."""
+    `open` ones after the roll-back, how many have `kept` what only newer versions know; `refusal`: of the sixth;
+    `standing`: what `tenure deploy status` says then."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     left: int = -1
@@ -47,6 +50,7 @@ class Drilled(Report):
     open: int = -1
     kept: int = 0
     refusal: str = ""
+    standing: dict[str, Any] = field(default_factory=dict)
     broken_off: bool = False
 
 
@@ -154,6 +158,8 @@ class _Deploys(Weather):
         report.refusal = await asyncio.to_thread(self._sixth)
         report.left = await self._left()
         report.stuck = await self._versions.count(STUCK)
+        told = await asyncio.to_thread(self._said, self._trees.trees[LAST], "deploy", "status", "--json")
+        report.standing = json.loads(told.stdout)
         return report
 
     async def _deploy(self, number: int, pace: Pace) -> Rolled:
@@ -207,16 +213,19 @@ class _Deploys(Weather):
         return found
 
     def _sixth(self) -> str:
-        """Said as an operator says it."""
-        told = subprocess.run(
-            [sys.executable, "-c", "from starter.cli import main; main()", "deploy"],
-            cwd=self._trees.sixth,
+        told = self._said(self._trees.sixth, "deploy")
+        return told.stderr if told.returncode == 2 else f"exit code {told.returncode}: {told.stdout}{told.stderr}"
+
+    def _said(self, tree: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+        """As an operator says it, with the code of a tree."""
+        return subprocess.run(
+            [sys.executable, "-c", "from starter.cli import main; main()", *words],
+            cwd=tree,
             env={**os.environ, **self._town.settings.environment()},
             capture_output=True,
             text=True,
             check=False,
         )
-        return told.stderr if told.returncode == 2 else f"exit code {told.returncode}: {told.stdout}{told.stderr}"
 
 
 class _InPlace(_Deploys):

@@ -177,7 +177,7 @@ async def _hand_over(settings: Settings, client: "Client", pace: "Pace", say: Ca
     """With a worker of this process in the place of the stack's, which is stopped and stays so."""
     import worker
     from starter.deploying.build import code_build
-    from starter.deploying.handing_over import BeginsNothing, hand_over
+    from starter.deploying.handing_over import BeginsNothing, hand_over, tell_of_others_only
     from starter.deploying.pinned import Rolled
     from starter.deploying.standing import versions_of
     from starter.sections import Reconciliation
@@ -191,6 +191,7 @@ async def _hand_over(settings: Settings, client: "Client", pace: "Pace", say: Ca
         say("the worker is stopped")
     elif polling:
         raise Refusal("workers were at work a minute ago: stop them, and say it again then")
+    tell_of_others_only()
     stop = asyncio.Event()
     quiet = settings.model_copy(update={"reconciliation": Reconciliation(every=0)})
     serving = asyncio.create_task(worker.serve(quiet, stop, beside=[BeginsNothing()]))

@@ -2,6 +2,7 @@
 hands its state on to a new run, which it leaves for the older version to begin."""
 
 import asyncio
+import logging
 from typing import Any
 
 from temporalio import workflow
@@ -39,6 +40,15 @@ class _Inbound(WorkflowInboundInterceptor):
         if not workflow.unsafe.is_replaying():
             raise LeftForTheOlder("left for the version that is rolled back to")
         return await super().execute_workflow(input)
+
+
+def tell_of_others_only() -> None:
+    """The SDK logs each failed task with where it failed: of those that are left it need not."""
+    logging.getLogger("temporalio.worker._workflow_instance").addFilter(_is_of_another)
+
+
+def _is_of_another(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and type(record.exc_info[1]).__name__ == LeftForTheOlder.__name__)
 
 
 async def hand_over(client: Client, versions: Versions, pace: Pace, say: Say) -> int:

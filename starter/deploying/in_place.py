@@ -25,6 +25,9 @@ from store.tables import LifecycleRow
 VISIT = "deploy_visit"
 QUESTION = "__temporal_workflow_metadata"
 ANSWER = timedelta(seconds=10)
+ASKED = 3  # times that a lifecycle is asked: the worker may have much to replay
+FAILED_BEFORE = 90.0
+"""Seconds that one has whose last task failed: it can't be asked before Temporal tries that task again."""
 BATCH = 50
 
 
@@ -80,7 +83,7 @@ async def deploy(
     async for batch in _batches(database, visit.upto):
         found = await asyncio.gather(*(_looked_at(client, life, at / pace.rate) for at, life in enumerate(batch)))
         visit.upto, visit.visited = batch[-1].contract, visit.visited + len(batch)
-        visit.stuck += [contract for contract in found if contract]
+        visit.stuck += [workflow_id for workflow_id in found if workflow_id]
         await _keep(database, visit)
         say(f"{visit.visited} lifecycles were looked at")
     visit.over = True
@@ -114,20 +117,28 @@ async def _batches(database: Database, upto: str) -> AsyncIterator[list[Lifecycl
 
 
 async def _looked_at(client: Client, life: LifecycleRow, after: float) -> str | None:
-    """The contract, where this code can't live it."""
+    """The workflow id, where this code can't live it. Raises Mistake when nobody answers."""
     await asyncio.sleep(after)
-    try:
-        await client.get_workflow_handle(life.workflow_id).query(QUESTION, rpc_timeout=ANSWER)
-    except WorkflowQueryFailedError:
-        return life.contract
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
+    silent, give_up = 0, asyncio.get_running_loop().time() + FAILED_BEFORE
+    while True:
+        try:
+            await client.get_workflow_handle(life.workflow_id).query(QUESTION, rpc_timeout=ANSWER)
+        except WorkflowQueryFailedError:
+            return life.workflow_id
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                if asyncio.get_running_loop().time() > give_up:
+                    return life.workflow_id
+                await asyncio.sleep(1)
+            elif error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                silent += 1
+                if silent == ASKED:
+                    raise Mistake(
+                        f"{life.contract} does not answer: is the worker up? Said again, it goes on"
+                    ) from None
+            else:
+                raise Mistake(f"Temporal does not answer: {error.message}; said again, it goes on") from None
+        else:
             return None
-        if error.status in (
-            RPCStatusCode.DEADLINE_EXCEEDED,
-            RPCStatusCode.FAILED_PRECONDITION,
-            RPCStatusCode.CANCELLED,
-        ):
-            return life.contract
-        raise Mistake(f"Temporal does not answer: {error.message}; said again, it goes on") from None
-    return None

@@ -35,15 +35,6 @@ class Standing(BaseModel):
     visited: int = 0
     stuck: list[str] = []
 
-    @property
-    def rolled(self) -> bool:
-        """Whether every lifecycle is on the current version, or was looked at by it."""
-        if self.pinned:
-            return not self.unversioned and all(
-                each.status == "current" or not each.lifecycles for each in self.versions
-            )
-        return self.visited >= self.open
-
 
 def versions_of(client: Client, settings: Settings) -> Versions:
     return Versions(client, settings.deploys.name, settings.temporal.task_queue_prefix)

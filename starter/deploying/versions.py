@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from starter.mistakes import Mistake, Refusal
 
 T = TypeVar("T")
-SPREADS_WITHIN = 120.0
+COMES_UP_WITHIN, SPREADS_WITHIN = 30.0, 120.0
 STUCK = "TemporalReportedProblems IS NOT NULL"
 POLLS_WITHIN = timedelta(seconds=75)
 """A worker with nothing to do asks for a task every minute."""
@@ -83,12 +83,11 @@ class Versions:
         request = SetWorkerDeploymentCurrentVersionRequest(
             namespace=self._client.namespace, deployment_name=self._name, build_id=build
         )
-        try:
-            await self._client.workflow_service.set_worker_deployment_current_version(request, retry=True)
-        except RPCError as error:
-            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
-                raise Refusal(f"no worker of version {build} is up: start its workers, then say it again") from None
-            raise Mistake(f"Temporal refuses to make {build} current: {error.message}") from None
+        comes_up = asyncio.get_running_loop().time() + COMES_UP_WITHIN
+        while not await self._accepted(request):
+            if asyncio.get_running_loop().time() > comes_up:
+                raise Refusal(f"no worker of version {build} is up: start its workers, then say it again")
+            await asyncio.sleep(0.5)
         give_up = asyncio.get_running_loop().time() + SPREADS_WITHIN
         while asyncio.get_running_loop().time() < give_up:
             found = await self._described()
@@ -97,6 +96,16 @@ class Versions:
                 return
             await asyncio.sleep(0.2)
         raise Mistake(f"Temporal has not told all its parts within {SPREADS_WITHIN:g} s; said again, it goes on")
+
+    async def _accepted(self, request: SetWorkerDeploymentCurrentVersionRequest) -> bool:
+        """False while no worker of the version has said which queue it serves, as it does with its first poll."""
+        try:
+            await self._client.workflow_service.set_worker_deployment_current_version(request, retry=True)
+        except RPCError as error:
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
+                return False
+            raise Mistake(f"Temporal refuses to make {request.build_id} current: {error.message}") from None
+        return True
 
     async def forget(self, build: str) -> bool:
         """Have Temporal forget a version that no lifecycle is on. False while workers of it are still up, or have been

@@ -24,5 +24,14 @@ async def test_five_versions_are_rolled_over_and_taken_back_and_every_life_ends_
     assert found.open == found.kept == 2 * plan.contracts
     assert "tenure: the replay gate is red, nothing was deployed: " in found.refusal
     assert found.refusal.count("\n") == 1
+    assert found.standing["pinned"] is pinned
+    assert (found.standing["open"], found.standing["stuck"]) == (2 * plan.contracts, [])
+    at = {each["build"]: each for each in found.standing["versions"]}
+    assert at[found.standing["build"]]["works"]
+    if pinned:
+        assert at[found.standing["build"]]["lifecycles"] == 2 * plan.contracts
+        assert {each["build"] for each in at.values() if each["status"] == "current"} == {found.standing["build"]}
+    else:
+        assert found.standing["visited"] == 2 * plan.contracts
     once = {kind: found.effects[kind] for kind in ("customers", "subscriptions", "activations", "companies", "plans")}
     assert set(once.values()) == {plan.contracts}, found.effects
