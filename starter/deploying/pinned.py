@@ -86,15 +86,18 @@ def former(known: Sequence[Version], current: str) -> str:
 async def _first(versions: Versions, build: str, pace: Pace, say: Say) -> None:
     """A few go ahead. Where one can't go on, nobody follows it."""
     ahead = [each async for each in versions.find(versions.not_on(build), f"NOT ({STUCK})", limit=FIRST)]
-    for each in ahead:
-        await versions.nudge(each)
-    give_up = asyncio.get_running_loop().time() + pace.patience
+    clock, told_at = asyncio.get_running_loop().time, float("-inf")
+    give_up = clock() + pace.patience
     while waiting := [each for each in ahead if not await versions.lives_on(each, build)]:
         await _still_current(versions, build)
+        if clock() - told_at >= AGAIN_AFTER:
+            for each in waiting:
+                await versions.nudge(each)
+            told_at = clock()
         for each in waiting:
             if await versions.fails(each):
                 raise Refusal(f"{each} can't make a task on {build}, no other was told to move: {BACK}")
-        if asyncio.get_running_loop().time() > give_up:
+        if clock() > give_up:
             raise Mistake(f"{waiting[0]} has not moved for {pace.patience:g} s; said again, it goes on")
         await asyncio.sleep(pace.look)
     if ahead:
