@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench.faults.plan import Fault, Plan
 from bench.faults.round import play
 
@@ -21,6 +23,7 @@ PLAN = Plan(
 )
 
 
+@pytest.mark.timeout(400)  # a machine that is busy with other things still ends it
 async def test_every_effect_is_there_once_whatever_dies(tmp_path: Path) -> None:
     played = await play(tmp_path, PLAN, per_second=14, patience=170)
     assert [str(each) for each in played.findings] == []
