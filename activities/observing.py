@@ -13,6 +13,7 @@ from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from domain.call_times import ABOUT
 from domain.keys import LIFE_HEADER, TRACE_HEADER
 
 _TRACER = trace.get_tracer("tenure")
@@ -32,6 +33,7 @@ class _Observed(ActivityInboundInterceptor):
         info = activity.info()
         lifecycle = _LIFECYCLE.fullmatch(info.workflow_id or "")
         contract = {"contract": lifecycle[1]} if lifecycle else {}
+        ABOUT.set(contract.get("contract", ""))
         # The activity has a task of its own: what is bound goes with it, and the SDK's last word on it is in there.
         structlog.contextvars.bind_contextvars(
             activity=info.activity_type, attempt=info.attempt, run=info.workflow_run_id, **contract

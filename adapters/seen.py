@@ -10,15 +10,17 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from adapters.http import OPERATION
+from domain.call_times import ABOUT
 
 _TRACER = trace.get_tracer("tenure")
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class Timekeeper(Protocol):
-    """Who is told of each call: its connection, its seconds, and whether it failed (5xx, or no answer at all)."""
+    """Who is told of each call: its connection, its seconds, whether it failed (5xx, or no answer at all), and the
+    contract that it was made for, if it was for one."""
 
-    def called(self, connection: str, seconds: float, failed: bool) -> None: ...
+    def called(self, connection: str, seconds: float, failed: bool, contract: str) -> None: ...
 
 
 class SeenTransport(httpx.AsyncBaseTransport):
@@ -64,7 +66,7 @@ class SeenTransport(httpx.AsyncBaseTransport):
                 raise
             finally:
                 if self._times is not None:
-                    self._times.called(self._connection, time.monotonic() - began, failed)
+                    self._times.called(self._connection, time.monotonic() - began, failed, ABOUT.get())
 
     async def aclose(self) -> None:
         await self._inner.aclose()

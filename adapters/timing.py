@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from contextvars import Context
 
-from domain.call_times import CallBook, CallTimes
+from domain.call_times import CallBook, Calls, CallTimes
 from domain.errors import SourceUnavailable
 
 TELL_EVERY = 5.0
@@ -16,10 +16,15 @@ class Times:
     def __init__(self, book: CallBook) -> None:
         self._book = book
         self._untold: dict[str, CallTimes] = {}
+        self._calls: dict[tuple[str, str], Calls] = {}
         self._teller: asyncio.Task[None] | None = None
 
-    def called(self, connection: str, seconds: float, failed: bool) -> None:
+    def called(self, connection: str, seconds: float, failed: bool, contract: str = "") -> None:
         self._untold.setdefault(connection, CallTimes()).add(seconds, failed)
+        if contract:
+            calls = self._calls.setdefault((contract, connection), Calls())
+            calls.made += 1
+            calls.failed += failed
         if self._teller is None or self._teller.done():
             self._teller = asyncio.get_running_loop().create_task(self._later(), context=Context())
 
@@ -38,8 +43,9 @@ class Times:
 
     async def _tell(self) -> None:
         told, self._untold = self._untold, {}
+        calls, self._calls = self._calls, {}
         if told:
             with suppress(
                 SourceUnavailable
             ):  # the store's own outage is told by others; these few are not worth a wait
-                await self._book.add(told)
+                await self._book.add(told, calls)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Protocol
@@ -44,9 +45,21 @@ class CallTimes:
         return None
 
 
+@dataclass
+class Calls:
+    """How many calls were made for one contract over one connection; `failed` as above."""
+
+    made: int = 0
+    failed: int = 0
+
+
+ABOUT: ContextVar[str] = ContextVar("about", default="")
+"""The contract for which calls are made in this task; empty: for none alone."""
+
+
 class CallBook(Protocol):
     """Where the processes add up what they measured."""
 
-    async def add(self, times: Mapping[str, CallTimes]) -> None:
-        """By connection. Raises SourceUnavailable; then nothing was added."""
+    async def add(self, times: Mapping[str, CallTimes], calls: Mapping[tuple[str, str], Calls]) -> None:
+        """By connection; and `calls` by contract and connection. Raises SourceUnavailable; then nothing was added."""
         ...

@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, Executable, Integer, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, Session, SQLModel, col, delete
 
-from domain.call_times import BOUNDS, CallTimes
+from domain.call_times import BOUNDS, Calls, CallTimes
+from store.contract_calls import add_calls
 from store.database import Database, now
 
 SLOT = 300
@@ -38,10 +39,10 @@ class SqlCallTimes:
         self._db = database
         self._pruned = 0.0
 
-    async def add(self, times: Mapping[str, CallTimes]) -> None:
-        await self._db.write(lambda session: self._add(session, times))
+    async def add(self, times: Mapping[str, CallTimes], calls: Mapping[tuple[str, str], Calls]) -> None:
+        await self._db.write(lambda session: self._add(session, times, calls))
 
-    def _add(self, session: Session, times: Mapping[str, CallTimes]) -> None:
+    def _add(self, session: Session, times: Mapping[str, CallTimes], calls: Mapping[tuple[str, str], Calls]) -> None:
         moment = now(session)
         slot = int(moment) // SLOT * SLOT
         # in one order, so that two processes that tell at the same moment don't wait for each other
@@ -52,6 +53,7 @@ class SqlCallTimes:
             for counted in _counted(times[connection])
         ]
         session.connection().execute(_adding(session.get_bind().dialect.name), rows)
+        add_calls(session, calls)
         if moment > self._pruned + SLOT:
             old = col(CallTimesRow.slot).between(EVER + 1, int(moment - KEEP))
             session.exec(delete(CallTimesRow).where(old))

@@ -15,6 +15,7 @@ from experience.console.commands import offered
 from experience.console.page import address, asker, render
 from experience.console.words import path
 from experience.endpoints import endpoint
+from experience.reading import stories
 from experience.reading.dossier import Dossier, dossier
 from experience.reading.stories import KINDS, StoryLine
 from experience.services import Served, Services
@@ -65,6 +66,7 @@ async def show_lifecycle(
         link=lambda **changed: address(here, **{"kind": kind, **changed}),
         run=run_link(services.settings, found.workflow_id),
         records=_records(services, found.story),
+        cost=await stories.cost(services.database, contract),
         commands=offered(asker(request), found.view) if found.view and not found.closed else [],
     )
 

@@ -11,6 +11,7 @@ from domain.books import VIEWS_PER_TASK
 from domain.masking import masked_text
 from experience.reading.frame import Answer, Page, page_of, position
 from store.audit import DONE, AuditRow
+from store.contract_calls import calls_for
 from store.database import Database
 from store.tables import (
     CaseNoteRow,
@@ -52,15 +53,25 @@ class Effect(BaseModel):
     updated_at: datetime
 
 
+class SystemCalls(BaseModel):
+    """Calls to one connected system. `failed`: those with a 5xx, or without an answer."""
+
+    connection: str
+    calls: int
+    failed: int
+
+
 class Cost(Answer):
     """What a lifecycle has cost so far. `effects` were done outside, in `attempts`, of which `retries` were not the
-    first. `events` came in for it: `told` woke its workflow, `recorded` woke nobody, `refused` it did not take.
-    `history_events`: how long the history of its present run was when it last published itself."""
+    first. `calls` were made for it over each connection, readings too; they are counted within seconds. `events` came
+    in for it: `told` woke its workflow, `recorded` woke nobody, `refused` it did not take. `history_events`: how long
+    the history of its present run was when it last published itself."""
 
     contract: str
     effects: int
     attempts: int
     retries: int
+    calls: list[SystemCalls] = []
     events: int
     told: int
     recorded: int
@@ -146,6 +157,10 @@ async def cost(database: Database, contract: str) -> Cost | None:
             effects=done,
             attempts=attempts,
             retries=attempts - begun,
+            calls=[
+                SystemCalls(connection=name, calls=calls.made, failed=calls.failed)
+                for name, calls in calls_for(session, contract).items()
+            ],
             events=sum(came.values()),
             told=came.get("delivered", 0),
             recorded=came.get("recorded", 0),

@@ -14,6 +14,7 @@ from starter.cli import (
     checking,
     commands,
     connections,
+    costing,
     deploying,
     explaining,
     figures,
@@ -46,6 +47,7 @@ app = typer.Typer(
 for part in (
     stack,
     lifecycles,
+    costing,
     commands,
     stages,
     importing,

@@ -56,6 +56,7 @@ NEEDED: Mapping[str, Needed] = {
     "connections": P.CONNECTION_READ,
     "connections check": P.CONNECTION_READ,
     "connections limit": _limit,
+    "cost": P.LIFECYCLE_READ,
     "consolidate": P.ACCOUNT_REGROUP,
     "coterm": P.LIFECYCLE_CHANGE,
     "deploy": P.STACK_OPERATE,

@@ -8,6 +8,7 @@ import store.board
 import store.call_times
 import store.clocks
 import store.commands
+import store.contract_calls
 import store.difference_tables
 import store.erp_states
 import store.leaks

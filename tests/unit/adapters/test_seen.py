@@ -10,7 +10,7 @@ import pytest
 from adapters.http import JsonApi
 from adapters.seen import SeenTransport
 from adapters.timing import Times
-from domain.call_times import CallTimes
+from domain.call_times import ABOUT, Calls, CallTimes
 from domain.errors import NotFound, SourceUnavailable
 from starter.tracing import span
 from tests.tracing import recording
@@ -23,12 +23,14 @@ class Book:
 
     def __init__(self) -> None:
         self.told: list[dict[str, CallTimes]] = []
+        self.calls: dict[tuple[str, str], Calls] = {}
         self.away = False
 
-    async def add(self, times: Mapping[str, CallTimes]) -> None:
+    async def add(self, times: Mapping[str, CallTimes], calls: Mapping[tuple[str, str], Calls]) -> None:
         if self.away:
             raise SourceUnavailable("away")
         self.told.append(dict(times))
+        self.calls.update(calls)
 
 
 def answer(request: httpx.Request) -> httpx.Response:
@@ -90,6 +92,21 @@ async def test_the_time_of_each_call_is_told_and_which_failed(book: Book) -> Non
     await times.close()
     [told] = book.told
     assert (told["erp-eu"].count, told["erp-eu"].failed) == (4, 2), "that something is not there is an answer"
+
+
+async def test_calls_are_counted_for_the_contract_that_they_are_made_for(book: Book) -> None:
+    times = Times(book)
+
+    async def work(contract: str) -> None:
+        ABOUT.set(contract)
+        for path in ("here", "broken"):
+            await asyncio.gather(api(times).read("x", path), return_exceptions=True)
+
+    await asyncio.gather(*(asyncio.create_task(work(contract)) for contract in ("c/1/1", "c/2/1")))
+    await api(times).read("x", "here")
+    await times.close()
+    assert book.calls == {(contract, "erp-eu"): Calls(2, 1) for contract in ("c/1/1", "c/2/1")}
+    assert book.told[0]["erp-eu"].count == 5
 
 
 async def test_a_store_that_is_away_costs_measurements_and_no_call(book: Book) -> None:

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from domain.call_times import Calls
 from domain.policies.readiness import Readings, assess_readiness
 from domain.view import CaseView, LifecycleView, Stage
+from store.contract_calls import add_calls
 from store.tables import CaseRow, EffectRow
 from store.timeline import Timeline
 from tests.experience import Experience
@@ -98,6 +100,15 @@ async def test_effects_and_what_they_cost(experience: Experience) -> None:
     assert [(each["key"], each["state"]) for each in rest["items"]] == [("b", "SENT")]
     cost = await experience.get(f"/lifecycles/{CONTRACT}/cost")
     assert (cost["effects"], cost["attempts"], cost["retries"]) == (1, 4, 2)
+    assert cost["calls"] == []
+    called = {(CONTRACT, "erp"): Calls(7, 1), (CONTRACT, "crm"): Calls(2), ("crm/C-2/1", "erp"): Calls(9)}
+    for _ in range(2):
+        await experience.database.write(lambda session: add_calls(session, called))
+    cost = await experience.get(f"/lifecycles/{CONTRACT}/cost")
+    erp = {"connection": "erp", "calls": 14, "failed": 2}
+    assert cost["calls"] == [{"connection": "crm", "calls": 4, "failed": 0}, erp]
+    page = (await experience.http.get(f"/console/lifecycles/{CONTRACT}")).text
+    assert "14 calls to erp, 2 retries; 0 of 0 events woke it" in page
 
 
 async def test_cases_are_chosen_and_shown(experience: Experience) -> None:

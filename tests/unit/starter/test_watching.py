@@ -97,8 +97,8 @@ async def test_what_never_was_is_no_zero(database: Database) -> None:
 
 
 async def test_calls_of_several_processes_are_one_histogram(database: Database) -> None:
-    await SqlCallTimes(database).add({"erp": times(0.01, 0.3, 40, failed=1), "cs": times(0.2)})
-    await SqlCallTimes(database).add({"erp": times(0.04, 0.3, failed=2)})
+    await SqlCallTimes(database).add({"erp": times(0.01, 0.3, 40, failed=1), "cs": times(0.2)}, {})
+    await SqlCallTimes(database).add({"erp": times(0.04, 0.3, failed=2)}, {})
     found = scrape(database)
     buckets = {bound: found[f"tenure_call_seconds_bucket,erp,{bound}"] for bound in ("0.05", "0.25", "0.5", "+Inf")}
     assert buckets == {"0.05": 2, "0.25": 2, "0.5": 4, "+Inf": 5}
@@ -110,7 +110,7 @@ async def test_calls_of_several_processes_are_one_histogram(database: Database) 
 
 async def test_lately_is_told_apart_from_ever(database: Database) -> None:
     book = SqlCallTimes(database)
-    await book.add({"erp": times(0.2, 0.2)})
+    await book.add({"erp": times(0.2, 0.2)}, {})
     lately = await database.read(lambda session: call_times(session, last=3600))
     assert lately["erp"].count == 2
     assert lately["erp"].within(0.5) == pytest.approx(0.175)
@@ -120,7 +120,7 @@ async def test_lately_is_told_apart_from_ever(database: Database) -> None:
 async def test_it_adds_up_on_postgresql_too(postgres_url: str) -> None:
     database = Database(postgres_url)
     for _ in range(2):
-        await SqlCallTimes(database).add({"erp": times(0.2, failed=1)})
+        await SqlCallTimes(database).add({"erp": times(0.2, failed=1)}, {})
     found = scrape(database)
     database.close()
     assert (found["tenure_call_seconds_count,erp"], found["tenure_calls_failed_total,erp"]) == (2, 2)

@@ -71,7 +71,7 @@ async def test_connections_say_how_long_a_call_takes_and_whether_they_are_frozen
     times = CallTimes()
     for took in (0.2, 0.2, 0.4, 0.4):
         times.add(took, failed=False)
-    await SqlCallTimes(experience.database).add({"erp": times})
+    await SqlCallTimes(experience.database).add({"erp": times}, {})
     text = await page(experience)
     assert re.search(r'<th scope="row">erp</th> <td><span class="pill good">open</span>.*?>3<.*?>0\.25 s<', text)
     assert re.search(r'<th scope="row">cs</th> <td><span class="pill warn">frozen</span> maintenance until noon', text)
