@@ -1,9 +1,9 @@
 """The audit trail: who read what is sensitive, who commanded what, and why."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
+from pydantic import AwareDatetime
 
 from experience.api.asking import Cursor, Limit
 from experience.api.capability import capability
@@ -25,7 +25,7 @@ async def list_audit(
     permission: str | None = None,
     kind: Literal["read", "command"] | None = None,
     outcome: Literal["begun", "done", "refused", "failed", "denied"] | None = None,
-    since: datetime | None = None,
+    since: AwareDatetime | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[reading.AuditLine]:

@@ -1,6 +1,6 @@
 """SLA: how promises are kept, and the clocks that run."""
 
-from datetime import datetime
+from pydantic import AwareDatetime
 
 from domain.sla import ClockState
 from domain.targets import ClockKind
@@ -30,7 +30,7 @@ async def list_clocks(
     contract: str | None = None,
     account: Account = None,
     team: str | None = None,
-    due_before: datetime | None = None,
+    due_before: AwareDatetime | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[reading.ClockLine]:
