@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from temporalio.client import Client
 
-from bench.bare import BareActivation, Script
+from bench.bare import BareActivation, Plan, Script
 from bench.events import Customer
 from bench.load import Line, signed
 from bench.outage import event, unfinished, until
@@ -189,7 +189,7 @@ class _Bench:
 
         async def begin(customer: Customer) -> None:
             await self._client.start_workflow(
-                BareActivation.run, args=[customer.deal, plan], id=f"bare/{customer.deal}", task_queue=QUEUE
+                BareActivation.run, Plan(deal=customer.deal, phases=plan), id=f"bare/{customer.deal}", task_queue=QUEUE
             )
 
         return begin

@@ -57,15 +57,22 @@ class Asked(BaseModel):
     ids: dict[str, str]
 
 
+class Plan(BaseModel):
+    """For which deal, and in each phase how many activities each lane has."""
+
+    deal: str
+    phases: list[dict[str, int]]
+
+
 @workflow.defn(name="BareActivation")
 class BareActivation:
-    """The lanes of a phase run side by side, as the product's do. `plan`: how many activities each lane has."""
+    """The lanes of a phase run side by side, as the product's do."""
 
     @workflow.run
-    async def run(self, deal: str, plan: list[dict[str, int]]) -> dict[str, str]:
+    async def run(self, plan: Plan) -> dict[str, str]:
         self._ids: dict[str, str] = {}
-        for phase, lanes in enumerate(plan):
-            await asyncio.gather(*(self._lane(deal, phase, system, many) for system, many in lanes.items()))
+        for phase, lanes in enumerate(plan.phases):
+            await asyncio.gather(*(self._lane(plan.deal, phase, system, many) for system, many in lanes.items()))
         return self._ids
 
     async def _lane(self, deal: str, phase: int, system: str, many: int) -> None:

@@ -27,6 +27,7 @@ from starter.deploying.handing_over import hand_over
 from starter.deploying.pinned import Gate, Pace, Rolled, Say
 from starter.deploying.standing import versions_of
 from starter.deploying.versions import STUCK, Versions
+from starter.handles import lifecycle_handle
 from starter.settings import READY_FILE_VARIABLE
 from starter.stack_specs import ProcessSpec, announced
 from workflows.lifecycle import CustomerLifecycle
@@ -207,7 +208,7 @@ class _Deploys(Weather):
         """The lifecycles whose state holds what only newer versions know."""
         found = []
         async for workflow_id in self._versions.find():
-            handle = self._client.get_workflow_handle_for(CustomerLifecycle.run, workflow_id)
+            handle = lifecycle_handle(self._client, workflow_id)
             if "drill_mark" in ((await handle.query(CustomerLifecycle.state)).model_extra or {}):
                 found.append(workflow_id)
         return found

@@ -27,6 +27,7 @@ from domain.company import Company
 from domain.keys import lifecycle_id
 from domain.mediation import LEVELS, news, standing
 from domain.view import LifecycleView
+from starter.handles import lifecycle_handle
 from starter.sla.telling import SLA
 from store.tables import CaseRow, DeliveryRow, EffectRow, FactRow, InboxRow, OrderRow, ToldRow
 from workflows.lifecycle import CustomerLifecycle
@@ -277,7 +278,7 @@ class Weather:
         endings = []
         for customer in customers:
             workflow = lifecycle_id(self._town.settings.tenant, customer.contract)
-            handle = client.get_workflow_handle_for(CustomerLifecycle.run, workflow)
+            handle = lifecycle_handle(client, workflow)
             view = await handle.query(CustomerLifecycle.view)
             ending = {**_lived(view), **kept[customer.contract], **_outside(records, customer)}
             endings.append(json.loads(json.dumps(ending, default=str).replace(customer.deal, "DEAL")))

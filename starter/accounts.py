@@ -19,17 +19,17 @@ from typing import Any
 from sqlmodel import Session
 from temporalio.client import (
     Client,
-    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.messages import LifecycleOutcome, MoveAccount
+from domain.messages import MoveAccount
 from domain.moving import check_back
 from domain.refused import Refused
 from starter.delivery import business_now
+from starter.handles import LifecycleHandle, lifecycle_handle
 from starter.mistakes import Mistake, Refusal
 from store import moves
 from store.cases import open_case, resolve_case
@@ -246,8 +246,8 @@ class AccountMoves:
     async def _life(self, contract: str) -> LifecycleRow:
         return await self._db.read(lambda session: session.get_one(LifecycleRow, contract))
 
-    def _handle(self, life: LifecycleRow) -> WorkflowHandle[CustomerLifecycle, LifecycleOutcome]:
-        return self._client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
+    def _handle(self, life: LifecycleRow) -> LifecycleHandle:
+        return lifecycle_handle(self._client, life.workflow_id)
 
     def _wait_for(self, move: AccountMoveRow, contract: str, error: Exception) -> None:
         """Raises Mistake, unless there is no such lifecycle: it is over, or not begun, and begins with the new row."""

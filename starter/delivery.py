@@ -26,6 +26,7 @@ from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, st
 from domain.messages import CollectionsChanged, EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
 from starter.arrivals import Origin, arriving, origins_of
+from starter.handles import lifecycle_handle
 from starter.sla.risk import risk_clock
 from starter.slips import FACT, RECORD, START
 from starter.sources.reading import Sources
@@ -227,7 +228,7 @@ class Deliverer:
 
     async def _tell(self, batch: Mediated) -> None:
         """One Update; its answers, by seq, go into the batch."""
-        handle = self._client.get_workflow_handle_for(CustomerLifecycle.run, batch.lifecycle.workflow_id)
+        handle = lifecycle_handle(self._client, batch.lifecycle.workflow_id)
         told_seqs = [event.seq for event in batch.events]
         try:
             answer = await handle.execute_update(

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from sqlmodel import Session, select
 from temporalio.client import (
     Client,
-    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -21,12 +20,13 @@ from domain.access import Principal
 from domain.company import Company
 from domain.document import apply_fixes
 from domain.mapping import Mapping
-from domain.messages import CommandAnswer, FixOrder, LifecycleOutcome
+from domain.messages import CommandAnswer, FixOrder
 from domain.outcomes import ORDER_CASE
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from starter.case_desk import CaseDesk
 from starter.finding import find_life
+from starter.handles import LifecycleHandle, lifecycle_handle
 from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
@@ -41,7 +41,6 @@ from store.views import SqlViews
 from workflows.lifecycle import CustomerLifecycle
 
 Command = TypeVar("Command")
-Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
 
 
 ANSWER = timedelta(seconds=4)
@@ -98,8 +97,8 @@ class Office:
             raise Unknown(f"no lifecycle {contract}")
         return life
 
-    def handle(self, life: LifecycleRow) -> Handle:
-        return self.client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
+    def handle(self, life: LifecycleRow) -> LifecycleHandle:
+        return lifecycle_handle(self.client, life.workflow_id)
 
     async def view(self, life: LifecycleRow) -> LifecycleView:
         """From the running workflow; from the store when it is closed or nobody answers."""

@@ -17,6 +17,7 @@ from domain.books import VIEWS_PER_TASK, ViewRow
 from domain.ports.records import RunRecord
 from domain.standins import is_real
 from domain.view import LifecycleView
+from starter.handles import lifecycle_handle
 from starter.reconciling.runs import Runs
 from store.database import Database, insert_once, now
 from store.relinking import RECORDS, relink
@@ -48,7 +49,7 @@ async def relearn(database: Database, client: Client, tenant: str, homes: Mappin
             if await database.read(lambda session: session.get(LifecycleRow, run.contract)) is None:  # noqa: B023
                 unknown.append(run.contract)
                 continue
-            handle = client.get_workflow_handle_for(CustomerLifecycle.run, run.id)
+            handle = lifecycle_handle(client, run.id)
             try:
                 told = await handle.describe()
                 view = await handle.query(CustomerLifecycle.view, rpc_timeout=PATIENCE)

@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import ConnectionFrozen
 from domain.messages import RetryStep
 from domain.routes import Landscape
+from starter.handles import lifecycle_handle
 from store.cases import FENCED, FROZEN, frozen_at
 from store.database import Database
 from store.fences import fenced
@@ -65,7 +66,7 @@ class Thawing:
         return [(workflow_id, case.id, case.id.removeprefix(f"{case.contract}:")) for case, workflow_id in found]
 
     async def _retry(self, workflow_id: str, case: str, step: str) -> bool:
-        handle = self._client.get_workflow_handle_for(CustomerLifecycle.run, workflow_id)
+        handle = lifecycle_handle(self._client, workflow_id)
         command = RetryStep(case=step, by=ConnectionFrozen.kind.lower())
         try:
             await handle.execute_update(CustomerLifecycle.retry_step, command, rpc_timeout=ANSWERS_WITHIN)

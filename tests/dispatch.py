@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from domain.view import LifecycleView
 from starter.delivery import Deliverer
 from starter.dispatcher import Dispatcher
+from starter.handles import lifecycle_handle
 from starter.routing import Router
 from starter.sla.sweep import sweep_clocks
 from starter.sweep import sweep
@@ -20,7 +21,6 @@ from store.views import SqlViews
 from tests.house import House, Life
 from tests.intake import Desk, deal
 from tests.workflow.lives import eventually
-from workflows.lifecycle import CustomerLifecycle
 
 CRM = "crm"
 
@@ -91,7 +91,7 @@ class Post:
     async def life(self, number: str, part: int = 1) -> Life:
         row = await self.lifecycles.get(f"{CRM}/{number}/{part}")
         assert row is not None
-        handle = self.house.client.get_workflow_handle_for(CustomerLifecycle.run, row.workflow_id)
+        handle = lifecycle_handle(self.house.client, row.workflow_id)
         return Life(self.house, row.contract, handle, SqlOrders(self.house.database))
 
     async def upsell(self, number: str, seats: float, *, to: str, product: str = "PLATFORM") -> str:

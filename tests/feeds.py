@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlmodel import col, select
-from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, ScheduleHandle
+from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, ScheduleHandle, WorkflowHandle
 
 import wiring
 from activities.feeds import ConnectedFeed, FeedActivities
@@ -85,7 +85,7 @@ class Ear:
         await until(started)
         action = (await self.schedule.describe()).info.recent_actions[-1].action
         assert isinstance(action, ScheduleActionExecutionStartWorkflow)
-        run = self.client.get_workflow_handle_for(
+        run: WorkflowHandle[ReadChangeFeed, FeedRead] = self.client.get_workflow_handle_for(
             ReadChangeFeed.run, action.workflow_id, run_id=action.first_execution_run_id
         )
         return await run.result()

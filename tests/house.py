@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 import wiring
@@ -32,12 +32,13 @@ from domain.document import apply_fixes
 from domain.limits import Limit
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import canonical, load_mapping
-from domain.messages import EventBatch, LifecycleEvent, LifecycleOutcome
+from domain.messages import EventBatch, LifecycleEvent
 from domain.routes import Landscape, Route
 from domain.state import LifecycleState
 from domain.view import LifecycleView
 from sandbox.app import create_app
 from sandbox.webhooks import WebhookTarget
+from starter.handles import LifecycleHandle
 from starter.sections import KINDS, Kind
 from starter.travel import fast_forward
 from store.database import Database
@@ -116,7 +117,7 @@ class Life:
 
     house: House
     contract: str
-    handle: WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
+    handle: LifecycleHandle
     orders: SqlOrders
     seq: int = 0
 

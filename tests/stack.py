@@ -17,6 +17,7 @@ from temporalio.client import Client
 import wiring
 from domain.keys import lifecycle_id
 from domain.view import LifecycleView
+from starter.handles import lifecycle_handle
 from starter.settings import Settings, load_settings
 from starter.stack import LocalStack
 from starter.travel import fast_forward
@@ -168,7 +169,7 @@ class RunningStack:
         return self._client
 
     async def view(self, contract: str) -> LifecycleView:
-        handle = (await self.client()).get_workflow_handle_for(CustomerLifecycle.run, lifecycle_id("acme", contract))
+        handle = lifecycle_handle(await self.client(), lifecycle_id("acme", contract))
         return await handle.query(CustomerLifecycle.view)
 
 

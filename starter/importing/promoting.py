@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from temporalio.client import (
     Client,
-    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -18,10 +17,11 @@ from domain.calendar import civil_date
 from domain.comparison import Difference, compare, done_there
 from domain.errors import TenureError
 from domain.existing import entries
-from domain.messages import LifecycleOutcome, Promote
+from domain.messages import Promote
 from domain.ports.erp import SubscriptionState
 from domain.standins import ELSEWHERE
 from domain.state import LifecycleState
+from starter.handles import LifecycleHandle, lifecycle_handle
 from starter.importing.entry import Entrance, missing_ids
 from starter.mistakes import Mistake
 from store.database import Database
@@ -113,11 +113,11 @@ class Promotion:
         answers = await asyncio.gather(*map(take, rows))
         return {row.contract: answer for row, answer in zip(rows, answers, strict=True)}
 
-    async def _handle(self, row: ImportRow) -> WorkflowHandle[CustomerLifecycle, LifecycleOutcome]:
+    async def _handle(self, row: ImportRow) -> LifecycleHandle:
         life = await self._lifecycles.get(row.contract)
         if life is None:
             raise Mistake(f"{row.contract} has no lifecycle yet; run the import again")
-        return self._client.get_workflow_handle_for(CustomerLifecycle.run, life.workflow_id)
+        return lifecycle_handle(self._client, life.workflow_id)
 
     async def _state(self, row: ImportRow) -> LifecycleState:
         handle = await self._handle(row)

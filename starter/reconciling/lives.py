@@ -5,6 +5,7 @@ from temporalio.service import RPCError
 from domain.changes.kinds import ChangeContract
 from domain.reconciling.taking import TakeOver
 from starter import changing
+from starter.handles import lifecycle_handle
 from starter.mistakes import Mistake
 from starter.office import ANSWER, Office
 from store.tables import LifecycleRow
@@ -25,7 +26,7 @@ class OfficeLives:
 
     async def adopt(self, workflow: str) -> LifecycleRow:
         """The row of a lifecycle that runs, by what it says of itself. Raises Mistake."""
-        handle = self._office.client.get_workflow_handle_for(CustomerLifecycle.run, workflow)
+        handle = lifecycle_handle(self._office.client, workflow)
         try:
             state = await handle.query(CustomerLifecycle.state, rpc_timeout=ANSWER)
         except RPCError as error:

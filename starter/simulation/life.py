@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from domain import calendar
 from domain.base import Frozen
 from domain.company import Company
-from domain.messages import EndContract, EventBatch, LifecycleOutcome, RenewContract
+from domain.messages import EndContract, EventBatch, RenewContract
 from domain.projection import view as view_of
 from domain.state import LifecycleState
 from domain.view import CaseView
 from starter.changing import sell_lines
+from starter.handles import LifecycleHandle
 from starter.mistakes import Mistake
 from starter.simulation.clockwork import Clockwork
 from starter.simulation.deciding import morning, undecided, when_to_look
@@ -107,7 +108,7 @@ class Life:
             stops.append(self._look if self._look > now else now + timedelta(days=1))
         return min(stops)
 
-    async def _tell_due(self, handle: "Handle", entries: list[Entry], script: Script) -> bool:
+    async def _tell_due(self, handle: LifecycleHandle, entries: list[Entry], script: Script) -> bool:
         """Everything whose time has come; False when the lifecycle has ended."""
         now = await self._clock.now()
         while entries and self._at(entries[0]) <= now:
@@ -117,7 +118,7 @@ class Life:
                 return False
         return script.decide == "nobody" or await self._decide(handle, script.decide, now)
 
-    async def _decide(self, handle: "Handle", decider: Decider, now: datetime) -> bool:
+    async def _decide(self, handle: LifecycleHandle, decider: Decider, now: datetime) -> bool:
         """Decide on the renewal, when it is time; and see when to look again. False when the lifecycle has ended."""
         state = await handle.query(CustomerLifecycle.state)
         self._look = when_to_look(state, now)
@@ -134,7 +135,7 @@ class Life:
         self._look = when_to_look(await handle.query(CustomerLifecycle.state), now)
         return True
 
-    async def _tell(self, handle: "Handle", entry: Entry) -> str:
+    async def _tell(self, handle: LifecycleHandle, entry: Entry) -> str:
         if entry.update == "deliver":
             return await self._deliver(handle, entry.what)
         command = entry.what
@@ -153,7 +154,7 @@ class Life:
         orders = SqlOrders(self._house.database)
         return await sell_lines(orders, self._company, self._state.contract, change, rows, "script")
 
-    async def _deliver(self, handle: "Handle", event: Any) -> str:
+    async def _deliver(self, handle: LifecycleHandle, event: Any) -> str:
         self._seq += 1
         told = event.model_copy(update={"seq": self._seq})
         if getattr(told, "opportunity", None) == "":
@@ -164,7 +165,7 @@ class Life:
         [each] = answer.answers
         return each.outcome if not each.reason else f"{each.outcome}: {each.reason}"
 
-    async def _command(self, handle: "Handle", update: Any, command: Any) -> str:
+    async def _command(self, handle: LifecycleHandle, update: Any, command: Any) -> str:
         try:
             return str((await handle.execute_update(update, command)).message)
         except WorkflowUpdateFailedError as error:
@@ -181,7 +182,7 @@ class Life:
         told = _told(entry)
         self._lines.append(Line(on=on, key=f"{kind}:{name}", kind=kind, what=f"{told}: {outcome}" if told else outcome))
 
-    async def _told(self, handle: "Handle", until: date, stuck: bool = False) -> Future:
+    async def _told(self, handle: LifecycleHandle, until: date, stuck: bool = False) -> Future:
         described = await handle.describe()
         # a closed lifecycle answers from its history
         state = await handle.query(CustomerLifecycle.state)
@@ -200,9 +201,6 @@ class Life:
             history=int(described.raw_description.workflow_execution_info.history_length),
             stuck=stuck,
         )
-
-
-Handle = WorkflowHandle[CustomerLifecycle, LifecycleOutcome]
 
 
 def _told(entry: Entry) -> str:

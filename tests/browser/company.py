@@ -57,7 +57,7 @@ async def add_past(database: Database, today: date) -> None:
     for name in times:
         for _ in range(400):
             times[name].add(dice.lognormvariate(-1.6, 0.7), failed=dice.random() < 0.01)
-    await SqlCallTimes(database).add(times)
+    await SqlCallTimes(database).add(times, {})
 
 
 def _write(session: Session, today: date, dice: random.Random) -> None:

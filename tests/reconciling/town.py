@@ -25,6 +25,7 @@ from domain.state import LifecycleState
 from domain.view import Stage
 from sandbox.app import create_app
 from sandbox.box import Box
+from starter.handles import lifecycle_handle
 from starter.office import Office
 from starter.reconciling.composing import repairs
 from starter.reconciling.reading import Source, Sources
@@ -105,7 +106,7 @@ class Town:
         await asyncio.gather(*(self.begin(each.contract, each.account) for each in rest))
         for each in living:
             name = keys.lifecycle_id(self.task_queue, each.contract)
-            handle = self.client.get_workflow_handle_for(CustomerLifecycle.run, name)
+            handle = lifecycle_handle(self.client, name)
             while (view := await handle.query(CustomerLifecycle.view)).pending or view.cases:
                 assert not view.cases, view.cases
                 await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.messages import AmendmentWon, EndContract, EventBatch, LifecycleEvent, MilestoneReached, SupportChanged
 from domain.view import Stage
+from starter.handles import lifecycle_handle
 from store.views import SqlViews
 from tests.conftest import FAST
 from tests.house import House, Life, open_house
@@ -59,7 +60,7 @@ async def runs(life: Life) -> int:
 async def served(house: House) -> Life:
     life = await house.start(house.payload(HOOLI))
     # the handle follows the chain of runs
-    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    life.handle = lifecycle_handle(house.client, life.handle.id)
     await life.until(lambda view: done(view, "onboarding") and rests(view))
     return life
 
@@ -163,7 +164,7 @@ async def test_a_continued_lifecycle_keeps_its_dates_its_view_and_its_end(house:
 async def test_a_window_that_opens_while_the_lifecycle_continues_is_prepared_once(house: House) -> None:
     """A term shorter than its window: activation, onboarding and renewal fall into the first few runs."""
     life = await house.start(house.payload(HOOLI), **{"terms.initial_months": 2, "terms.renewal_months": 2})
-    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    life.handle = lifecycle_handle(house.client, life.handle.id)
     await life.until(lambda view: done(view, "readiness-note") and rests(view))
 
     async def continued() -> bool:

@@ -11,6 +11,7 @@ from sqlmodel import select
 from bench.old_process import OldCustomer, lives_in, renew
 from domain import keys
 from domain.messages import CollectionsChanged
+from starter.handles import lifecycle_handle
 from starter.importing.entry import Entrance
 from starter.importing.files import to_rows
 from starter.importing.machine import Importer
@@ -24,7 +25,6 @@ from store.transit import ImportRow
 from tests.dispatch import Post
 from tests.house import House, Life
 from tests.workflow.lives import eventually, rests, to_day, today
-from workflows.lifecycle import CustomerLifecycle
 
 STARTED, STAGE_CHANGED = "tenure.lifecycle.started.v1", "tenure.lifecycle.stage_changed.v1"
 ACTIVATED, BILLING_STARTED = "tenure.lifecycle.activated.v1", "tenure.lifecycle.billing_started.v1"
@@ -68,9 +68,7 @@ class Migration:
 
     async def life(self, number: int = 1) -> Life:
         contract = self.customer(number).contract
-        handle = self.house.client.get_workflow_handle_for(
-            CustomerLifecycle.run, keys.lifecycle_id(self.house.company.tenant, contract)
-        )
+        handle = lifecycle_handle(self.house.client, keys.lifecycle_id(self.house.company.tenant, contract))
         return Life(self.house, contract, handle, SqlOrders(self.house.database))
 
     async def _calls(self) -> list[dict[str, Any]]:

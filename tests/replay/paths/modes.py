@@ -15,6 +15,7 @@ from domain.messages import (
     SupportChanged,
 )
 from domain.reconciling.taking import TakeOver
+from starter.handles import lifecycle_handle
 from tests.house import House, Life
 from tests.replay.paths.begin import end_soon, serve, start
 from tests.workflow.lives import clock, done, eventually, rests, to_day, to_term_end
@@ -101,7 +102,7 @@ async def redated(house: House) -> Life:
 async def continuing(house: House) -> Life:
     """A run that continues as a new one, with everything that it knows."""
     life = await start(house, "continuing")
-    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    life.handle = lifecycle_handle(house.client, life.handle.id)
     await life.until(lambda view: done(view, "onboarding") and rests(view))
     await life.tell(AmendmentWon(deal="UP-1", mode="difference", changes={"PLATFORM": Decimal(25)}))
     first = (await life.handle.describe()).run_id

@@ -24,6 +24,7 @@ from domain.messages import (
     SupportChanged,
 )
 from domain.view import LifecycleView
+from starter.handles import lifecycle_handle
 from tests.house import House, Life
 from tests.replay.changing import change_in_every_way
 from tests.replay.paths.begin import end_soon, serve, start
@@ -104,7 +105,7 @@ async def continued(house: House) -> Life:
     """A run that was begun by continue-as-new, with everything that its predecessor knew: amended, and ended."""
     life = await start(house, "continued")
     # the handle follows the chain of runs
-    life.handle = house.client.get_workflow_handle_for(CustomerLifecycle.run, life.handle.id)
+    life.handle = lifecycle_handle(house.client, life.handle.id)
     await life.until(lambda view: done(view, "onboarding") and rests(view))
     first = (await life.handle.describe()).run_id
 
