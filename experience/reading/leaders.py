@@ -239,11 +239,7 @@ def _share(share: Decimal | None) -> Decimal | None:
 
 def _gone(session: Session, how: str, since: date, until: date) -> dict[str, int]:
     """The differences that were closed so, by kind; days are those of UTC."""
-    begins, ends = _midnight(since), _midnight(until + timedelta(days=1))
+    begins, ends = datetime.combine(since, time.min, UTC), datetime.combine(until, time.max, UTC)
     query = select(DifferenceRow.kind, func.count()).where(DifferenceRow.status == how)
-    query = query.where(col(DifferenceRow.closed_at) >= begins, col(DifferenceRow.closed_at) < ends)
+    query = query.where(col(DifferenceRow.closed_at) >= begins, col(DifferenceRow.closed_at) <= ends)
     return dict(session.exec(query.group_by(col(DifferenceRow.kind)).order_by(col(DifferenceRow.kind))).all())
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -82,6 +82,10 @@ async def _double(books: Books) -> None:
     await books.change("crm/GROWS/1", lines=[line.model_copy(update={"quantity": "20"})])
 
 
+async def test_the_ends_of_the_calendar_are_days_too(year: Books) -> None:
+    assert (await leaders(year.database, APART, date.min, date.max)).healed == {}
+
+
 async def test_retention_over_a_year_by_currency(year: Books) -> None:
     found = (await leaders(year.database, APART, BEGIN, END)).retention
     assert found is not None
