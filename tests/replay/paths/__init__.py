@@ -13,7 +13,7 @@ Play = Callable[[House], Awaitable[Played]]
 
 PLAYS: tuple[Play, ...] = (
     *(whole.happy, whole.bad_order_fixed, whole.churn, whole.cancelled_early, whole.continued, whole.finance),
-    *(whole.watched, whole.reviewed, whole.changed),
+    *(whole.watched, whole.reviewed, whole.changed, whole.levels_last),
     *(troubles.retried, troubles.settled_by_hand, troubles.held, troubles.signalled, troubles.frozen),
     troubles.ended_today,
     *(terms.resold, terms.delivered_once, terms.tried, terms.renewed_by_clause, terms.renewed_larger),

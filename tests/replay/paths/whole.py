@@ -64,6 +64,20 @@ async def happy(house: House) -> Life:
     return life
 
 
+async def levels_last(house: House) -> Life:
+    """Risk comes and goes while other steps have their turn first; grows, and ends early."""
+    life = await start(house, "levels_last")
+    await serve(life)
+    await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=(await clock(life)).date()))
+    await life.until(lambda view: view.risk == "medium")
+    await life.tell(
+        CollectionsChanged(), AmendmentWon(deal="UP-1", mode="difference", changes={"PLATFORM": Decimal(25)})
+    )
+    await life.until(lambda view: view.risk == "low" and rests(view))
+    await end_soon(life)
+    return life
+
+
 async def bad_order_fixed(house: House) -> Life:
     """An order with two mistakes waits as a case, is mended and goes on."""
     life = await start(house, "bad_order_fixed", "salesforce_new_broken")
