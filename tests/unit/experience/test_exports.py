@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,14 @@ from store.cases import Cases
 from store.tables import CaseRow, TimelineRow
 from tests.experience import Experience, open_experience, sqlite_url
 
-SOON = timedelta(minutes=2)
 BEFORE = datetime(2027, 1, 1, tzinfo=UTC) - timedelta(days=365)
 
 
 @pytest.fixture
 async def later(tmp_path: Path) -> AsyncIterator[Experience]:
-    """An app whose clock is two minutes ahead: what is written now is settled for it."""
+    """An app for which what is written now is settled."""
     async with open_experience(sqlite_url(tmp_path)) as opened:
-        app = opened.app
-        app.state.services = replace(opened.services, clock=lambda: datetime.now(UTC) + SOON)
+        opened.look_later()
         yield opened
 
 

@@ -48,6 +48,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exp
             await opened.database.write(partial(add, case))
         for row in with_money("crm/TAB-1/1"):
             await opened.database.write(partial(add, row))
+        opened.look_later()
         yield opened
 
 
