@@ -48,13 +48,21 @@ def texts(payload: str) -> dict[str, str]:
 
 def restored(payload: str, edited: str, *, written: bool) -> str:
     """A payload as somebody has edited what they were shown of it, with what they were not shown. Raises Mistake."""
-    if MASK not in edited:
+    if MASK not in _plain(edited):
         return edited
     try:
         whole = unmasked(json.loads(edited), json.loads(payload), written=written)
     except (ValueError, RecursionError) as error:
         raise Mistake(f"the payload can't be taken so: {error}") from None
     return json.dumps(whole, ensure_ascii=False)
+
+
+def _plain(text: str) -> str:
+    """JSON without its escapes, in which the mask may be written, too."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def fixed(payload: str, fixes: dict[str, str]) -> Any:

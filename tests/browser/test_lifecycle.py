@@ -35,14 +35,14 @@ async def test_a_change_is_seen_before_it_is_made_and_made_once(console: Console
     life = await console.win("BR-AMEND")
     seats = next(line for line in (await life.view()).lines if line.product == "PLATFORM")
     async with console.open(f"/console/lifecycles/{life.contract}") as page:
-        await page.get_by_role("link", name="Change quantities").click()
+        await page.get_by_role("link", name="Change lines").click()
         await page.get_by_label(f"PLATFORM (line {seats.id})").fill("75")
         await page.get_by_role("button", name="Preview").click()
         preview = page.get_by_role("region", name="What it will do")
         await expect(preview).to_contain_text("amend the subscription")
         assert next(line for line in (await life.view()).lines if line.id == seats.id).quantity == seats.quantity
         names = await preview.locator("input").evaluate_all("all => all.map(each => [each.name, each.value])")
-        await preview.get_by_role("button", name="Change quantities").click()
+        await preview.get_by_role("button", name="Change lines").click()
         await expect(page.get_by_role("status")).to_contain_text("amended with effect from")
         await life.until(lambda view: rests(view) and any(line.quantity == "75" for line in view.lines))
         # the same form once more, as an impatient finger sends it
