@@ -28,9 +28,13 @@ from domain.keys import lifecycle_id
 from domain.mediation import LEVELS, news, standing
 from domain.view import LifecycleView
 from starter.handles import lifecycle_handle
+from starter.leaking import LEAK
 from starter.sla.telling import SLA
 from store.tables import CaseRow, DeliveryRow, EffectRow, FactRow, InboxRow, OrderRow, ToldRow
 from workflows.lifecycle import CustomerLifecycle
+
+MEASURED = (SLA, LEAK)
+"""Kinds of cases that tell of a moment."""
 
 VICTIMS = ("dispatcher", "worker", "temporal", "dispatcher-2", "worker", "temporal")
 SENDERS = 16
@@ -299,7 +303,7 @@ def _restless(session: Session) -> dict[str, int]:
 
 def _kept(session: Session, company: Company) -> dict[str, Ending]:
     """What the store holds of each contract. A level that was told as it stands without any fact is as good as none,
-    and whether a promise was kept in time is the way, not the place."""
+    and what was measured, whether a promise was kept in time and what leaked when, is the way, not the place."""
     unspoken = {level: news(standing(level, [], date.max, company)) for level in LEVELS}
     kept: dict[str, Ending] = defaultdict(lambda: {"told": {}, "facts": [], "cases": [], "refused": [], "order": {}})
     for told in session.exec(select(ToldRow)):
@@ -309,7 +313,7 @@ def _kept(session: Session, company: Company) -> dict[str, Ending]:
         kept[fact.contract]["facts"].append([fact.kind, fact.entity_id, fact.version, fact.data])
     for order in session.exec(select(OrderRow).order_by(col(OrderRow.revision))):
         kept[order.contract]["order"] = {**order.document, "deal_version": ""}
-    open_now = select(CaseRow).where(CaseRow.state == "open", CaseRow.kind != SLA)
+    open_now = select(CaseRow).where(CaseRow.state == "open", col(CaseRow.kind).not_in(MEASURED))
     for case in session.exec(open_now.order_by(col(CaseRow.id))):
         kept[case.contract or ""]["cases"].append([case.id, case.title, case.reasons])
     for row in session.exec(select(DeliveryRow).where(DeliveryRow.state == "refused")):

@@ -18,10 +18,13 @@ from schemathesis import Case
 from experience.api import lifecycle_commands
 from experience.openapi import document
 from starter.problems import MEDIA_TYPE
+from starter.reconciling.asked import AskedRuns
+from starter.reconciling.composing import reconciler
+from starter.settings import load_settings
 from store.tables import CaseRow
 from tests.dispatch import Post
 from tests.experience import Experience, over
-from tests.house import House
+from tests.house import EXAMPLES, House
 
 FUZZ = hypothesis_settings(
     max_examples=6,
@@ -43,7 +46,9 @@ async def test_nothing_that_is_asked_breaks_it(house: House, monkeypatch: pytest
     await house.database.write(lambda session: session.add(case))
     names = {"contract": life.contract, "case": "fuzzed", "account": "acc-api-fuzz", "difference": "diff-0"}
     loop = asyncio.get_running_loop()
-    async with over(house.database, client=house.client) as experience:
+    settings = load_settings(EXAMPLES.parent / "tenure.toml")
+    compared = reconciler(settings, house.database, house.client, house.systems)
+    async with AskedRuns(compared) as runs, over(house.database, settings, house.client, runs=runs) as experience:
 
         def ask(case: Case[Any]) -> httpx.Response:
             return asyncio.run_coroutine_threadsafe(_ask(experience, case), loop).result(60)

@@ -74,7 +74,7 @@ async def test_a_region_is_all_that_there_is(two: Database, question: str) -> No
     assert not await serving(two, somebody("nowhere")).read(ask)
 
 
-@pytest.mark.usefixtures("migrated")  # whose migration reads every table's file
+@pytest.mark.usefixtures("sqlite_url")  # whose migration reads every table's file
 def test_every_table_says_which_region_it_tells_of() -> None:
     for table in tables():
         condition(table, frozenset({"ACME-DE"}))
