@@ -1,5 +1,5 @@
-"""The composition root: the only file that puts adapters (vendors.py) and the store together. Everybody enters through
-it."""
+"""The composition root, through which everybody enters: the only file that puts adapters (vendors.py) and the store
+together."""
 
 import asyncio
 import tempfile
@@ -61,7 +61,6 @@ from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
 from workflows.options import LONGEST_DEADLINE
-from workflows.sandbox import runner
 
 
 @dataclass(frozen=True)
@@ -284,11 +283,10 @@ def workers(
 ) -> Sequence[Worker]:
     """One worker for the lifecycles (and their local activities), and one for each connection's own task queue.
 
-    `begun` is told of each request to a connected system before it is carried out. `deployment`: which version of the
-    code lives the lifecycles here. `beside`: interceptors of theirs.
+    `begun` is told of each request to a connected system before it is made. `deployment`: the version of the code that
+    lives the lifecycles. `beside`: interceptors of theirs.
     """
-    told = [Observed(), *([Told(begun)] if begun else [])]
-    grace = timedelta(seconds=graceful)
+    told, grace = [Observed(), *([Told(begun)] if begun else [])], timedelta(seconds=graceful)
     lifecycles = Worker(
         client,
         task_queue=task_queue,
@@ -296,7 +294,6 @@ def workers(
         activities=activities_of(DeskActivities(SqlViews(database), company)),
         interceptors=[CarriesTraces(), Observed(), *beside],
         deployment_config=deployment,
-        workflow_runner=runner(),
         max_cached_workflows=max_cached_workflows,
         max_concurrent_workflow_tasks=workflow_tasks,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),

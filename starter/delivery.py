@@ -17,10 +17,9 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.access.within import support_text
+from domain.access.within import subject_shown
 from domain.calendar import civil_date, zone_exists
 from domain.company import Company
-from domain.events.support import OF_SUPPORT
 from domain.facts import facts_of as facts_of_event
 from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import CollectionsChanged, EventBatch, LifecycleEvent, Succession
@@ -275,20 +274,15 @@ class Deliverer:
     def _note(self, session: Session, row: DeliveryRow, answer: Answer) -> None:
         inbox = session.get_one(InboxRow, row.inbox_id)
         lifecycle = session.get_one(LifecycleRow, row.stream)
+        about = subject_shown(inbox.type, inbox.subject)
         add_line(
             session,
             row.stream,
             business_at=business_now(lifecycle),
             kind="event",
-            summary=f"{inbox.type} {_subject(inbox)}: {answer.state}{f' ({answer.text})' if answer.text else ''}",
+            summary=f"{inbox.type} {about}: {answer.state}{f' ({answer.text})' if answer.text else ''}",
             ref=f"event:{row.inbox_id}:{row.seq}",
         )
-
-
-def _subject(inbox: InboxRow) -> str:
-    """What a help desk names as the subject may be what its customer has written."""
-    wrote = inbox.type.startswith(OF_SUPPORT) and " " in inbox.subject
-    return support_text(inbox.subject) if wrote else inbox.subject
 
 
 def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:

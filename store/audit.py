@@ -12,8 +12,9 @@ from sqlalchemy import Index, Text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from domain.access import Permission, Principal
+from store.columns import Moment, Serial
 from store.database import Database
-from store.tables import Moment, Serial, utc_now
+from store.tables import utc_now
 
 BEGUN, DONE, REFUSED, FAILED, DENIED = "begun", "done", "refused", "failed", "denied"
 LONGEST = 2_000  # characters of a reason, or of why something was refused

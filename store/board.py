@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, ColumnElement, Index, Text, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from domain.view import LifecycleView
+from store.columns import Moment
 from store.database import change, insert_once
-from store.tables import Moment, OrderRow, utc_now
+from store.tables import OrderRow, utc_now
 
 PAUSED, ON_HOLD = "paused", "on_hold"
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)

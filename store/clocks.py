@@ -12,8 +12,9 @@ from domain.policies.risk import names_overdue
 from domain.sla import Occasion, SlaClock, occasions
 from domain.targets import ClockKind
 from domain.view import LifecycleView
+from store.columns import Json, Moment
 from store.database import change, insert_once
-from store.tables import ContractRiskRow, Json, LifecycleRow, Moment, SettingRow, utc_now
+from store.tables import ContractRiskRow, LifecycleRow, SettingRow, utc_now
 
 AT_ONCE = 0.0
 SWEPT, PROMISED = "sla_swept_at", "sla_promised"

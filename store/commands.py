@@ -7,8 +7,8 @@ from typing import Any, Literal
 from sqlalchemy import Index, event
 from sqlmodel import Field, Session, SQLModel, col, delete, update
 
+from store.columns import Json
 from store.database import Database, change, db_now, insert_once, now
-from store.tables import Json
 
 KEEP = 7 * 86_400.0
 """Seconds for which an answer is remembered."""

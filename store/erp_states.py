@@ -11,8 +11,9 @@ from domain import keys
 from domain.ports import Invoice
 from domain.standins import is_real
 from domain.view import LifecycleView, Stage
+from store.columns import Json, Moment
 from store.database import insert_once
-from store.tables import Json, LifecycleRow, LifecycleViewRow, Moment
+from store.tables import LifecycleRow, LifecycleViewRow
 
 TRY_AGAIN, AFTER_A_PROBLEM = timedelta(minutes=1), timedelta(minutes=10)
 STILL_INVOICED = timedelta(days=90)

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
 from domain.limits import SECOND, STALE, TRANSIT, Ended, Limit, Standing, Taken, room
+from store.columns import Json, Serial
 from store.database import Database, change, insert_once, now
-from store.tables import Json, Serial
 
 LEASE = 15.0  # of a turn, without a word of its holder; it is told when it ends, and renewed while it does not
 LOOK_AGAIN = 0.1  # another process may tell at any moment that a call is over

@@ -10,8 +10,9 @@ from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, func, or_, select, update
 
 from store.cases import open_case, resolve_case
+from store.columns import Serial
 from store.database import change, insert_once, now, take_turn
-from store.tables import CaseRow, Serial
+from store.tables import CaseRow
 
 UNTOLD = "untold"
 LOST_AFTER = 180.0  # seconds after which a message under way was lost with the process that sent it

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, delete
 
+from store.columns import Json, Moment
 from store.database import Database
-from store.tables import Json, Moment, utc_now
+from store.tables import utc_now
 
 
 class SessionRow(SQLModel, table=True):

@@ -13,8 +13,9 @@ from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 from domain.measures.delays import Beginning
 from domain.measures.forecasts import Snapshot
 from store.board import price_on_board
+from store.columns import Json, Moment
 from store.erp_states import ErpStateRow
-from store.tables import Json, LifecycleRow, LifecycleViewRow, Moment
+from store.tables import LifecycleRow, LifecycleViewRow
 
 
 class SnapshotRow(SQLModel, table=True):

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
+from store.columns import Json, Moment
 from store.database import Database, change
-from store.tables import Json, Moment, utc_now
+from store.tables import utc_now
 
 PREFIX = "tnr"
 USED_EVERY = timedelta(hours=1)  # how exactly the last use is known: not every request writes

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field, SQLModel
 
-from store.tables import Json, Moment, Serial, utc_now
+from store.columns import Json, Moment, Serial
+from store.tables import utc_now
 
 
 class ImportRow(SQLModel, table=True):

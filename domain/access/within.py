@@ -7,6 +7,7 @@ marks nothing: money is known there by its currency.
 import re
 
 from domain.access.classes import FieldClass
+from domain.events.support import OF_SUPPORT
 from domain.iso import CURRENCIES
 from domain.masking import MASK
 
@@ -29,6 +30,11 @@ def amount(value: object) -> str:
 def support_text(text: str) -> str:
     """What a customer wrote to support, within a sentence."""
     return _marked(FieldClass.SUPPORT_TEXT, text) if text else ""
+
+
+def subject_shown(type: str, subject: str) -> str:
+    """An event's subject within a sentence: what a help desk names so may be what its customer has written."""
+    return support_text(subject) if type.startswith(OF_SUPPORT) and " " in subject else subject
 
 
 def unmarked(text: str) -> str:
