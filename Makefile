@@ -57,9 +57,8 @@ $(CHROMIUM):
 	apt-get update -qq
 	apt-get install -y -qq chromium
 
-# Three at a time on two cores: most of them wait for a server.
 unit: $(STAMP)
-	$(MEMORY) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fmt: $(STAMP)
 	$(BIN)/ruff check --fix .

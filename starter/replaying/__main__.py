@@ -1,7 +1,6 @@
 """`python -m starter.replaying [FOLDER [PATH …]]`: exit code 1, and what to do, when the gate is red."""
 
 import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ Lifecycles that run for years hold histories like this one; with this change the
 
 
 def main() -> None:
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # each difference is told below
     folder = Path(sys.argv[1]) if sys.argv[1:] else HISTORIES
     reds = asyncio.run(check_corpus(folder, sys.argv[2:]))
     for red in reds:

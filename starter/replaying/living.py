@@ -1,11 +1,12 @@
 """Living a history again: in the worker's own sandbox and data converter, without a worker and without a server."""
 
 import asyncio
+import logging
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from threading import Thread
 from typing import Any
 
 from pydantic import BaseModel
@@ -33,6 +34,8 @@ WORKFLOWS = (CustomerLifecycle, ReadChangeFeed)
 """Every type of workflow that a worker of ours runs."""
 LONGEST, EACH = timedelta(seconds=30), timedelta(milliseconds=50)
 """How long a replay may take, and how much longer with each event: fifty times what it does."""
+THREAD = "replay"
+_here = threading.local()
 TYPES = ("CustomerLifecycle", "ReadChangeFeed")
 
 
@@ -68,7 +71,7 @@ async def live_apart(history: WorkflowHistory) -> Lived:
         with suppress(RuntimeError):  # whoever waited has left with its loop
             loop.call_soon_threadsafe(settle, result, failure)
 
-    Thread(target=live, name=f"replay {history.workflow_id}", daemon=True).start()
+    threading.Thread(target=live, name=f"{THREAD} {history.workflow_id}", daemon=True).start()
     return await asyncio.wait_for(lived, LONGEST.total_seconds() + EACH.total_seconds() * len(history.events))
 
 
@@ -88,8 +91,14 @@ async def live_again(history: WorkflowHistory) -> Lived:
 
 @cache
 def _silent() -> Runtime:
-    """The SDK would log each difference with the values of the history."""
+    """The SDK would log each difference with the values of the history, in its core and in Python."""
+    for module in ("_workflow", "_workflow_instance"):
+        logging.getLogger(f"temporalio.worker.{module}").addFilter(_is_of_no_replay)
     return Runtime(telemetry=TelemetryConfig(logging=None))
+
+
+def _is_of_no_replay(record: logging.LogRecord) -> bool:
+    return not (getattr(_here, "lives_again", False) or (record.threadName or "").startswith(THREAD))
 
 
 class RecordingRunner(SandboxedWorkflowRunner):
@@ -112,7 +121,11 @@ class _Instance(WorkflowInstance):
         self._attributes = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        completion = self._inner.activate(act)
+        _here.lives_again = True
+        try:
+            completion = self._inner.activate(act)
+        finally:
+            _here.lives_again = False
         for each in completion.successful.commands:
             command = given(each, self._attributes + 1, self._inner.get_info().task_queue)
             if command is not None:
