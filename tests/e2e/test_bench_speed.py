@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench.activation import activations
 from bench.plot import drawn
 
 ACTIVITIES, CALLS = 6, 6  # at least: on a busy machine several levels become one
 
 
+@pytest.mark.timeout(400)
 async def test_an_activation_is_measured_beside_a_bare_workflow_with_the_same_calls(tmp_path: Path) -> None:
     seen = await activations(tmp_path, burst=1, rounds=1, at_a_rate=1, per_second=1.0, say=lambda line: None)
     assert seen.activities >= ACTIVITIES

@@ -6,6 +6,7 @@ from sqlmodel import col, select
 from store.clocks import SlaClockRow, clock_of, look_again
 from tests.dispatch import Post
 from tests.house import House, Life
+from tests.workflow.lives import eventually
 
 
 @pytest.fixture
@@ -38,6 +39,12 @@ async def test_onboarding_that_cs_is_away_for_is_late(house: House, post: Post) 
     await post.settle()
     life = await post.life("sla-2")
     await life.until(lambda view: view.term == 1)
+
+    async def told() -> bool:
+        view = await post.views.get(life.contract)
+        return view is not None and view.term == 1
+
+    await eventually(told)
     await post.lifecycles.shift_clock(life.contract, 3700.0)
     await post.house.database.write(lambda session: look_again(session, life.contract))
     await post.sweep_clocks()
