@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -120,7 +121,7 @@ async def drill(
         return await drilled.told()
 
 
-class _Deploys(Weather):
+class _Deploys(Weather, ABC):
     """The trouble is one deploy after the other."""
 
     paths: Sequence[str] = ()
@@ -163,14 +164,14 @@ class _Deploys(Weather):
         report.standing = json.loads(told.stdout)
         return report
 
-    async def _deploy(self, number: int, pace: Pace) -> Rolled:
-        raise NotImplementedError
+    @abstractmethod
+    async def _deploy(self, number: int, pace: Pace) -> Rolled: ...
 
-    async def _back(self) -> Rolled:
-        raise NotImplementedError
+    @abstractmethod
+    async def _back(self) -> Rolled: ...
 
-    async def _left(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    async def _left(self) -> int: ...
 
     async def _broken_off(self, number: int) -> None:
         """It dies in the middle."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
-from temporalio import workflow
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 from starter.watchdog import Watchdog
 from store.database import Database
 from store.tables import CaseRow, LifecycleRow
 from store.watching import STUCK, watch
 from tests.stores import lay
+from tests.stuck import Changed, Raises, Waits
 from tests.workflow.lives import eventually
 
 
@@ -37,34 +37,6 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-@workflow.defn(name="CustomerLifecycle", sandboxed=False)
-class Waits:
-    @workflow.run
-    async def run(self) -> None:
-        self._told = False
-        await workflow.wait_condition(lambda: self._told, timeout=timedelta(days=400))
-
-    @workflow.signal
-    def nudge(self) -> None:
-        """Makes a task."""
-
-
-@workflow.defn(name="CustomerLifecycle", sandboxed=False)
-class Changed(Waits):
-    """Without the timer that its history holds."""
-
-    @workflow.run
-    async def run(self) -> None:
-        await workflow.wait_condition(lambda: False)
-
-
-@workflow.defn(name="CustomerLifecycle", sandboxed=False)
-class Raises(Waits):
-    @workflow.run
-    async def run(self) -> None:
-        raise KeyError("ap@hooli.example")
-
-
 def _add(life: LifecycleRow, session: Session) -> None:
     session.add(life)
 
@@ -76,7 +48,6 @@ async def working(client: Client, queue: str, kind: type) -> AsyncIterator[None]
         client,
         task_queue=queue,
         workflows=[kind],
-        workflow_runner=UnsandboxedWorkflowRunner(),
         sticky_queue_schedule_to_start_timeout=sticky,
     )
     async with worker:
