@@ -15,14 +15,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from schemathesis import Case
 
+import wiring
 from experience.api import lifecycle_commands
 from experience.openapi import document
+from starter.office import Office
 from starter.problems import MEDIA_TYPE
 from starter.reconciling.asked import AskedRuns
-from starter.reconciling.composing import reconciler
+from starter.reconciling.composing import reconciler, repairs
 from starter.settings import load_settings
+from store.differences import Differences
 from store.tables import CaseRow
-from tests.dispatch import Post
+from tests.dispatch import CRM, Post
 from tests.experience import Experience, over
 from tests.house import EXAMPLES, House
 
@@ -44,11 +47,28 @@ async def test_nothing_that_is_asked_breaks_it(house: House, monkeypatch: pytest
     life = await Post(house).win("api-fuzz")
     case = CaseRow(id="fuzzed", kind="duplicate", title="twice there")
     await house.database.write(lambda session: session.add(case))
-    names = {"contract": life.contract, "case": "fuzzed", "account": "acc-api-fuzz", "difference": "diff-0"}
     loop = asyncio.get_running_loop()
     settings = load_settings(EXAMPLES.parent / "tenure.toml")
+    settings = settings.model_copy(update={"reconciliation": settings.reconciliation.model_copy(update={"settle": 0})})
     compared = reconciler(settings, house.database, house.client, house.systems)
-    async with AskedRuns(compared) as runs, over(house.database, settings, house.client, runs=runs) as experience:
+    office = Office(house.database, house.client, house.company, house.mapping, CRM)
+    performer = wiring.on_demand(house.database, house.systems, house.company, house.landscape)
+    mending = repairs(office, compared, house.systems, performer.perform)
+    edited = await house.http.patch("/crm/records/opportunities/api-fuzz", json={"CurrencyIsoCode": "CHF"})
+    edited.raise_for_status()
+    await compared.run()
+    different = await Differences(house.database).list()
+    assert different
+    names = {
+        "contract": life.contract,
+        "case": "fuzzed",
+        "account": "acc-api-fuzz",
+        "difference": different[0].id,
+    }
+    async with (
+        AskedRuns(compared) as runs,
+        over(house.database, settings, house.client, repairs=mending, runs=runs) as experience,
+    ):
 
         def ask(case: Case[Any]) -> httpx.Response:
             return asyncio.run_coroutine_threadsafe(_ask(experience, case), loop).result(60)
