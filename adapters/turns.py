@@ -14,7 +14,8 @@ from typing import Literal
 
 from adapters.seen import Timekeeper
 from domain.errors import RateLimited, SourceUnavailable, TenureError
-from domain.limits import STALE, Ended, Limit, LimitBook, Standing
+from domain.limits import STALE, Ended, Limit, LimitBook, Standing, in_spare_time
+from domain.urgency import SPARE, USUAL
 
 FRESH = 2.0  # seconds that a process goes by what it knows of the limits, where none holds
 RENEW = 5.0  # a call that lasts says so this often
@@ -118,7 +119,7 @@ class Limiter:
         *,
         later: float = PATIENCE,
         meanwhile: Callable[[], None] = lambda: None,
-        urgency: int = 3,
+        urgency: int = USUAL,
     ) -> AsyncIterator[None]:
         """A turn for the first call that is made within, taken now: for work that may not wait once it has begun.
 
@@ -136,7 +137,7 @@ class Limiter:
                 self.over(held.turn, "not made")
 
     async def turn(
-        self, wait: float, *, first: bool = True, meanwhile: Callable[[], None] = lambda: None, urgency: int = 3
+        self, wait: float, *, first: bool = True, meanwhile: Callable[[], None] = lambda: None, urgency: int = USUAL
     ) -> Turn | None:
         """The right to make one call within STALE seconds; None where no limit holds. Whoever has it says when it is
         `over`. Raises RateLimited, with the time after which to ask again, when it would take longer than `wait`, and
@@ -175,7 +176,8 @@ class Limiter:
             if not turn.stale:
                 return turn
             self.over(turn, "not made")
-        return await self.turn(_patience.get())
+        spare = in_spare_time.get()
+        return await self.turn(_patience.get(), first=not spare, urgency=SPARE if spare else USUAL)
 
     def over(self, turn: Turn, how: How) -> None:
         """The call was answered to its end, or was given up, or was never made."""
@@ -216,12 +218,15 @@ class Limiter:
             if not self._places():
                 await self._sleep(GATHER if self._ended else RENEW)
             places, ended, began = self._places(), self._endings(), time.monotonic()
+            spare = not self._first and all(urgency == SPARE for urgency, _, _ in self._then)
             held = [turn for turn, told in self._under_way.items() if told < began - RENEW]
             if not (places or ended or held):
                 continue
             self._news.clear()
             try:
-                taken = await self._book.take(self.connection, self._configured, len(places), ended=ended, held=held)
+                taken = await self._book.take(
+                    self.connection, self._configured, len(places), ended=ended, held=held, spare=spare
+                )
             except TenureError as error:
                 for place in places:
                     if not place.done():

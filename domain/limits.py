@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
 from pydantic import Field
@@ -88,10 +89,17 @@ class LimitBook(Protocol):
         ...
 
     async def take(
-        self, connection: str, configured: Limit, wanted: int, *, ended: Sequence[Ended] = (), held: Iterable[int] = ()
+        self,
+        connection: str,
+        configured: Limit,
+        wanted: int,
+        *,
+        ended: Sequence[Ended] = (),
+        held: Iterable[int] = (),
+        spare: bool = False,
     ) -> Taken:
         """At most `wanted` turns, as many as the limit allows now; `ended` tells which are over, `held` which are not,
-        though they began a while ago."""
+        though they began a while ago. `spare`: only those that nobody else has come for."""
         ...
 
     async def pause(self, connection: str, seconds: float) -> None:
@@ -114,6 +122,10 @@ class Turns(Protocol):
         ...
 
 
+in_spare_time: ContextVar[bool] = ContextVar("in_spare_time", default=False)
+"""Set by whoever makes calls that nobody waits for: they leave only where the limit has room that nobody else takes."""
+
+
 class Room(Frozen):
     """What a limit has left. `earliest` is the instant at which the next call may leave, as far as the rate goes."""
 
@@ -121,21 +133,25 @@ class Room(Frozen):
     earliest: float
 
 
-def room(limit: Limit, *, wanted: int, clock: float, earliest: float, counted: int, active: int) -> Room:
-    """How many of `wanted` calls may leave now.
+def room(
+    limit: Limit, *, wanted: int, clock: float, earliest: float, counted: int, active: int, spare: bool = False
+) -> Room:
+    """How many of `wanted` calls may leave now; `spare`: so that one more still might.
 
     `earliest` comes from the last answer, `counted` calls may count at their door within a second from now, `active`
     are not over. A clock that was set back, or a limit that was raised, makes nobody wait for the old one.
     """
-    turns = wanted
+    turns, left = wanted, 1 if spare else 0
     if limit.concurrent is not None:
-        turns = min(turns, limit.concurrent - active)
+        turns = min(turns, max(limit.concurrent - left, 1) - active)
     if limit.per_second is None or limit.in_a_second is None:
         return Room(turns=max(turns, 0), earliest=clock)
-    turns = min(turns, limit.in_a_second - counted)
+    turns = min(turns, max(limit.in_a_second - left, 1) - counted)
     interval = 1 / limit.per_second
     earliest = min(earliest, clock + interval)
     # a bucket that is not full fills up by one each interval, to `burst`
-    begins = max(earliest, clock - (limit.burst - 1) * interval)
-    turns = max(min(turns, math.floor((clock - begins) / interval + 1 + 1e-6)), 0)
+    begins = max(earliest, clock - (limit.burst - 1 + left) * interval)
+    turns = max(min(turns, math.floor((clock - begins) / interval + 1 + 1e-6) - left), 0)
+    if turns:
+        begins = max(earliest, clock - (limit.burst - 1) * interval)
     return Room(turns=turns, earliest=begins + turns * interval)

@@ -2,8 +2,8 @@
 
 from domain.state import LifecycleState
 
-NEW, AT_RISK, USUAL, LATER = 1, 2, 3, 4
-"""1 goes first. What names none is `USUAL`."""
+NEW, AT_RISK, USUAL, LATER, SPARE = 1, 2, 3, 4, 5
+"""1 goes first. What names none is `USUAL`; `SPARE` is for calls that nobody waits for (domain.limits)."""
 
 
 def urgency(state: LifecycleState) -> int:

@@ -1,6 +1,7 @@
 """Reading what the ERPs have: each subscription with its prices, each customer's invoices. Nothing is written there.
 
-Whoever reads has claimed it for a minute; what a reader that died has not kept is read again.
+Where a limit holds, it waits until nobody else needs the ERP. Whoever reads has claimed it for a minute; what a reader
+that died has not kept is read again.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import structlog
 from sqlmodel import Session
 
 from domain.errors import TenureError
+from domain.limits import in_spare_time
 from domain.ports import Invoice
 from domain.ports.prices import PricedState
 from store.database import Database, take_turn
@@ -139,6 +141,7 @@ async def _together(due: list[Of], read: Callable[[Of], Awaitable[Read]]) -> lis
 
     async def one(each: Of) -> Read:
         async with turns:
+            in_spare_time.set(True)  # in this task alone
             try:
                 return await read(each)
             except (TenureError, Unreadable) as error:

@@ -51,10 +51,17 @@ class SqlLimits:
         return await self._db.read(standings)
 
     async def take(
-        self, connection: str, configured: Limit, wanted: int, *, ended: Sequence[Ended] = (), held: Iterable[int] = ()
+        self,
+        connection: str,
+        configured: Limit,
+        wanted: int,
+        *,
+        ended: Sequence[Ended] = (),
+        held: Iterable[int] = (),
+        spare: bool = False,
     ) -> Taken:
         kept = tuple(held)
-        return await self._db.write(lambda session: _take(session, connection, configured, wanted, ended, kept))
+        return await self._db.write(lambda session: _take(session, connection, configured, wanted, ended, kept, spare))
 
     async def pause(self, connection: str, seconds: float) -> None:
         def pause(session: Session) -> None:
@@ -92,7 +99,13 @@ def _locked(session: Session, connection: str) -> LimitRow:
 
 
 def _take(
-    session: Session, connection: str, configured: Limit, wanted: int, ended: Sequence[Ended], held: Sequence[int]
+    session: Session,
+    connection: str,
+    configured: Limit,
+    wanted: int,
+    ended: Sequence[Ended],
+    held: Sequence[int],
+    spare: bool,
 ) -> Taken:
     row = _locked(session, connection)
     asked = time.monotonic()  # before the clock is read: a turn is not used later than it counts
@@ -108,7 +121,15 @@ def _take(
     turns = session.exec(columns).all()
     counted = sorted(until for until, _ in turns if until > clock)
     active = sum(until > clock for _, until in turns)
-    left = room(limit, wanted=wanted, clock=clock, earliest=row.earliest, counted=len(counted), active=active)
+    left = room(
+        limit,
+        wanted=wanted,
+        clock=clock,
+        earliest=row.earliest,
+        counted=len(counted),
+        active=active,
+        spare=spare,
+    )
     row.earliest = left.earliest
     given = [
         TurnRow(connection=connection, counts_until=clock + _LONGEST, lease_until=clock + LEASE)
@@ -116,7 +137,8 @@ def _take(
     ]
     session.add_all(given)
     session.flush()
-    wait = _wait(limit, left.earliest - clock, [until - clock for until in counted], active, left.turns)
+    rate = left.earliest - clock + (1 / limit.per_second if spare and limit.per_second else 0.0)
+    wait = _wait(limit, rate, [until - clock for until in counted], active, left.turns)
     return Taken(
         turns=tuple(turn.id for turn in given if turn.id is not None),
         wait=0.0 if left.turns == wanted else wait,

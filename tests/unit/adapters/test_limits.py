@@ -14,7 +14,7 @@ from adapters.limits import LimitedTransport
 from adapters.turns import Limiter, Limits
 from domain.effects import EffectClass, Guarantee
 from domain.errors import RateLimited, SourceUnavailable
-from domain.limits import STALE, Limit, Standing, Taken
+from domain.limits import STALE, Limit, Standing, Taken, in_spare_time
 from store.database import Database
 from store.limits import SqlLimits, give_limit, reset_limit
 from tests.doors import most_in_a_second
@@ -256,3 +256,22 @@ async def test_of_those_who_wait_the_more_urgent_go_first(limits: Limits) -> Non
     await limiter.turn(60)  # nobody else may go before all of them wait
     await asyncio.gather(*(go(urgency) for urgency in (4, 3, 4, 1, 2)))
     assert gone == [1, 2, 3, 4, 4]
+
+
+async def test_a_call_in_spare_time_goes_after_all_others_of_another_process_too(
+    limits: Limits, database: Database
+) -> None:
+    slow, gone = Limit(per_second=5), list[str]()
+    spare, ours = Limits(SqlLimits(database)).of("erp", slow), limits.of("erp", slow)
+
+    async def go(limiter: Limiter, name: str) -> None:
+        in_spare_time.set(name == "spare")
+        turn = await limiter.now()
+        gone.append(name)
+        assert turn is not None
+        limiter.over(turn, "answered")
+
+    await ours.turn(60)  # nobody else may go before all of them wait
+    await asyncio.gather(go(spare, "spare"), *(go(ours, "ours") for _ in range(3)))
+    assert gone == ["ours", "ours", "ours", "spare"]
+    await spare.close()

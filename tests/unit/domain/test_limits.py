@@ -8,16 +8,20 @@ from domain.limits import Limit, Standing, room
 RATES = st.sampled_from([0.2, 1.0, 3.0, 5.0, 7.5, 100.0])
 
 
-@given(rate=RATES, burst=st.integers(1, 20), pauses=st.lists(st.floats(0, 3), min_size=1, max_size=60))
+@given(
+    rate=RATES,
+    burst=st.integers(1, 20),
+    asked=st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60),
+)
 @settings(deadline=None)
 def test_however_it_is_asked_no_stretch_of_time_sees_more_than_a_bucket_holds(
-    rate: float, burst: int, pauses: list[float]
+    rate: float, burst: int, asked: list[tuple[float, bool]]
 ) -> None:
     limit = Limit(per_second=rate, burst=burst)
     clock, earliest, given_at = 1_000.0, 0.0, []
-    for pause in pauses:
+    for pause, spare in asked:
         clock += pause
-        left = room(limit, wanted=50, clock=clock, earliest=earliest, counted=0, active=0)
+        left = room(limit, wanted=50, clock=clock, earliest=earliest, counted=0, active=0, spare=spare)
         earliest = left.earliest
         given_at += [clock] * left.turns
     for n, begin in enumerate(given_at):
@@ -33,6 +37,31 @@ def test_a_full_bucket_gives_its_burst_and_then_one_each_interval(rate: float, b
     assert abs(first.earliest - (50.0 + 1 / rate)) < 1e-6
     again = room(limit, wanted=100, clock=first.earliest, earliest=first.earliest, counted=0, active=0)
     assert again.turns == 1
+
+
+@given(rate=RATES, burst=st.integers(1, 20), idle=st.floats(0, 30))
+def test_in_spare_time_one_place_is_left_and_asking_takes_nothing_from_anybody(
+    rate: float, burst: int, idle: float
+) -> None:
+    limit = Limit(per_second=rate, burst=burst)
+    clock, earliest = 1_000.0 + idle, 1_000.0
+    usual = room(limit, wanted=50, clock=clock, earliest=earliest, counted=0, active=0)
+    spare = room(limit, wanted=50, clock=clock, earliest=earliest, counted=0, active=0, spare=True)
+    if spare.turns:
+        assert burst == 1 or usual.turns == spare.turns + 1 or spare.turns == burst
+    else:
+        assert idle < 1 / rate + 1e-3
+        after = room(limit, wanted=50, clock=clock, earliest=spare.earliest, counted=0, active=0)
+        assert after.turns == usual.turns
+
+
+def test_in_spare_time_a_call_waits_until_a_turn_was_left_untaken() -> None:
+    limit = Limit(per_second=5, burst=1, concurrent=2)
+
+    def turns(clock: float, active: int = 0) -> int:
+        return room(limit, wanted=4, clock=clock, earliest=50.0, counted=0, active=active, spare=True).turns
+
+    assert [turns(50.0), turns(50.1), turns(50.2), turns(50.2, active=1)] == [0, 0, 1, 0]
 
 
 def test_what_counts_in_a_second_and_what_is_under_way_take_room() -> None:

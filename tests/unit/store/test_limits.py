@@ -39,6 +39,18 @@ async def test_processes_share_a_bucket_and_connections_do_not(book: SqlLimits) 
     assert (len(other.turns), other.wait) == (2, 0.0)
 
 
+async def test_who_asks_in_spare_time_leaves_a_turn_to_whoever_comes_next(database: Database, book: SqlLimits) -> None:
+    limit = Limit(per_second=0.5, burst=1)
+    await book.take("erp", limit, 1)
+    later(database, 3.5)
+    asked = await book.take("erp", limit, 1, spare=True)
+    assert not asked.turns
+    assert 0 < asked.wait <= 0.5
+    assert len((await book.take("erp", limit, 1)).turns) == 1
+    later(database, 6)
+    assert len((await book.take("erp", limit, 1, spare=True)).turns) == 1
+
+
 async def test_a_second_never_counts_more_than_its_limit_until_the_answers_are_older_than_that(
     database: Database, book: SqlLimits
 ) -> None:
