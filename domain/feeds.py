@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.base import Frozen
+from domain.counting import many
 from domain.events import read_event
 
 LONGEST_TEXT = 255
@@ -66,7 +67,7 @@ class FeedRead(Frozen):
         )
 
     def __str__(self) -> str:
-        told = [f"{self.new} new events in {self.pages} pages"]
+        told = [f"{many(self.new, 'new event')} in {many(self.pages, 'page')}"]
         told += ["a gap was filled by a query"] if self.gap else []
         told += ["another attempt went on"] if self.overtaken else []
         told += ["there is more"] if self.more else []

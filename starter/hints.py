@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 from sqlmodel import Session
 
+from domain.counting import many
 from domain.errors import Internal, InvalidInput, NotFound, SourceUnavailable, TenureError
 from domain.events import DealClosedWon, DealLost, DealReopened
 from domain.ports import ChangedDeal, CrmReader, DealRecord
@@ -101,7 +102,7 @@ class Hints:
         since = heard or datetime.now(UTC) - LONGEST_MEMORY
         added = await self.back_fill(hinted.source, since)
         log.info("gap filled", source=hinted.source, since=since.isoformat(), hints=added)
-        how = f"filled by a query: {added} deals changed since {since:%Y-%m-%d %H:%M} UTC"
+        how = f"filled by a query: {many(added, 'deal')} changed since {since:%Y-%m-%d %H:%M} UTC"
         await self._db.write(lambda session: settle_hints(session, hinted, "routed", how))
         return len(hinted.ids)
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, and_, col, or_, select, update
 
+from domain.counting import many
 from domain.events import Event, UnusableEvent, read_event
 from domain.mapping import Mapping, UnusableRecord, summary
 from domain.moot import Heard, alike, heard, moot_by
@@ -66,7 +67,7 @@ def open_dead_letter(session: Session, row: InboxRow) -> None:
         inbox_id = row.id
     reasons = [row.reason]
     if row.problem == OUTAGE and row.attempts > OUTAGE_ATTEMPTS:
-        reasons.append(f"after {row.attempts} attempts it is not tried again by itself")
+        reasons.append(f"after {many(row.attempts, 'attempt')} it is not tried again by itself")
     open_one = _open_about(session, inbox_id) if row.attempts > 1 else None
     if open_one is not None:
         open_one.reasons, open_one.problem = reasons, row.problem

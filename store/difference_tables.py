@@ -76,13 +76,16 @@ class RepairRow(SQLModel, table=True):
 
 
 class ReconciliationRow(SQLModel, table=True):
-    """A run over all contracts; `sources` as domain.reconciling.difference.Freshness."""
+    """A run over all contracts; `sources` as domain.reconciling.difference.Freshness. `alive_at`: when its process last
+    said that it goes on; `problem`: what broke it off, where the process could still say so."""
 
     __tablename__ = "reconciliations"
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
     started_at: datetime = Field(default_factory=utc_now, sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
+    alive_at: datetime | None = Field(default=None, sa_type=Moment)
+    problem: str = Field(default="", sa_type=Text)
     contracts: int = 0
     waiting: int = 0
     found: int = 0

@@ -2,21 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from domain.reconciling.difference import OPEN, Difference, Found, Freshness, Reconciled, Remedy
+from domain.reconciling.difference import OPEN, Difference, Found, Remedy
 from domain.reconciling.kinds import KINDS, kind_of
-from store.database import Database, insert_once, take_turn
-from store.difference_tables import DifferenceNoteRow, DifferenceRow, ReconciliationRow, RepairRow
+from store.database import Database, insert_once
+from store.difference_tables import DifferenceNoteRow, DifferenceRow, RepairRow
 from store.tables import utc_now
 
 TENURE = "tenure"
-_SOURCES = TypeAdapter(tuple[Freshness, ...])
 
 
 class Differences:
@@ -88,22 +85,6 @@ class Differences:
             counted.setdefault(status, {})[klass] = number
         return counted
 
-    async def last_run(self) -> Reconciled | None:
-        """The last run that came to its end: its sources say how fresh everything here is."""
-        query = select(ReconciliationRow).where(col(ReconciliationRow.ended_at).is_not(None))
-        newest = query.order_by(col(ReconciliationRow.id).desc()).limit(1)
-        row = await self._db.read(lambda session: session.exec(newest).one_or_none())
-        return None if row is None else _run(row)
-
-    async def run(self, number: int) -> Reconciled | None:
-        row = await self._db.read(lambda session: session.get(ReconciliationRow, number))
-        return None if row is None else _run(row)
-
-    async def runs(self, limit: int = 30) -> Sequence[Reconciled]:
-        """Newest first."""
-        query = select(ReconciliationRow).order_by(col(ReconciliationRow.id).desc()).limit(limit)
-        return [_run(row) for row in await self._db.read(lambda session: session.exec(query).all())]
-
     async def ignore(self, difference: str, by: str, reason: str, until: date) -> Difference | None:
         """Leave an open difference until the end of a day. None where it is not open."""
 
@@ -146,41 +127,6 @@ class Differences:
 
     async def note(self, difference: str, by: str, what: str) -> None:
         await self._db.write(lambda session: note(session, difference, by, what))
-
-    # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def begin_run(self) -> int:
-        def begin(session: Session) -> int:
-            row = ReconciliationRow()
-            session.add(row)
-            session.flush()
-            return row.id or 0
-
-        return await self._db.write(begin)
-
-    async def begin_run_if_due(self, every: timedelta) -> int | None:
-        """None where one was begun within that time, whoever did."""
-
-        def begin(session: Session) -> int | None:
-            take_turn(session, "reconciliation")
-            newest = session.exec(select(func.max(ReconciliationRow.started_at))).one()
-            if newest is not None and newest > utc_now() - every:
-                return None
-            row = ReconciliationRow()
-            session.add(row)
-            session.flush()
-            return row.id
-
-        return await self._db.write(begin)
-
-    async def end_run(self, run: int, **values: Any) -> Reconciled:
-        def end(session: Session) -> Reconciled:
-            row = session.get_one(ReconciliationRow, run)
-            row.sqlmodel_update(values | {"ended_at": utc_now()})
-            session.flush()
-            return _run(row)
-
-        return await self._db.write(end)
 
 
 @dataclass(frozen=True)
@@ -289,7 +235,3 @@ def seen(row: DifferenceRow) -> Difference:
     systems = ("workflow", row.system) if row.system != "workflow" else ("workflow",)
     said = row.model_dump(exclude={"system", "changed_at"})
     return Difference(**said, systems=systems, remedies=remedies)
-
-
-def _run(row: ReconciliationRow) -> Reconciled:
-    return Reconciled(**row.model_dump(exclude={"sources"}), sources=_SOURCES.validate_python(row.sources))

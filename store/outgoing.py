@@ -15,6 +15,7 @@ from sqlmodel import Session, col, delete, func, or_, select, update
 from domain import keys
 from domain.announcements import cloud_event, envelope, sequence_of
 from domain.books import ViewRow
+from domain.counting import many
 from domain.events import LifecycleSaid
 from store.cases import open_case, resolve_case
 from store.database import change, db_now, insert_once, now
@@ -211,7 +212,7 @@ def _undelivered(row: OutgoingDeliveryRow, result: Result) -> CaseRow:
         contract=row.contract,
         kind="undelivered",
         title=f"{row.subscriber} did not take {result.letter.body.get('type')}; later events of the contract wait",
-        reasons=[f"{result.problem}, {row.attempts} times"],
+        reasons=[f"{result.problem}, {many(row.attempts, 'time')}"],
         actor="engineer",
         mend=f"mend the subscriber; then tenure subscribers retry {command} (or skip {command})",
         problem="subscriber",

@@ -4,6 +4,7 @@ from datetime import date
 from enum import StrEnum
 
 from domain.base import Frozen
+from domain.counting import many
 from domain.terms import Frequency
 
 
@@ -49,11 +50,11 @@ class Explanation(Frozen):
 
 def months(count: int) -> str:
     """ "1 month", "36 months"."""
-    return f"{count} month{'' if count == 1 else 's'}"
+    return many(count, "month")
 
 
 def days(count: int) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"
+    return many(count, "day")
 
 
 def every(frequency: Frequency) -> str:

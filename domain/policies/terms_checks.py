@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from domain.calendar import Term, term, zone_exists
+from domain.counting import many
 from domain.order import Order, OrderedTerms, Reason
 from domain.policies.day_checks import day_reasons, in_reach
 from domain.terms import ChargeType, ContractKind, StartRule
@@ -215,7 +216,7 @@ def _longer_than(order: Order, days: int) -> str | None:
         named.append(("renewal term", term(terms, first.starts, 2)))
     for name, one in named:
         if one.ends is not None and days > (length := (one.ends - one.starts).days):
-            return f"{name} of {length} days"
+            return f"{name} of {many(length, 'day')}"
     return None
 
 

@@ -27,6 +27,7 @@ Remedy = Literal["redrive", "accept", "link", "ignore"]
 """Have the outside hold what the terms say; take over what it holds; say which record is meant; let it be."""
 Status = Literal["open", "ignored", "repaired", "healed"]
 """`repaired`: gone after somebody repaired it. `healed`: gone by itself."""
+RunState = Literal["under_way", "ended", "broken_off"]
 OPEN: tuple[Status, ...] = ("open", "ignored")
 
 
@@ -102,7 +103,8 @@ class Freshness(Frozen):
 
 
 class Reconciled(Frozen):
-    """One run over all contracts. `waiting`: contracts that something was under way for."""
+    """One run over all contracts. `waiting`: contracts that something was under way for. `problem`: what has broken it
+    off."""
 
     id: int
     started_at: datetime
@@ -113,3 +115,5 @@ class Reconciled(Frozen):
     new: int
     healed: int
     sources: tuple[Freshness, ...]
+    state: RunState = "ended"
+    problem: str = ""

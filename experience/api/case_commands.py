@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from domain.counting import many
 from experience.api.asking import CaseId
 from experience.api.capability import capability
 from experience.api.commanding import Cases, Commanded, Once, Reason, Told, ToldOfEach
@@ -202,7 +203,7 @@ async def _retry(services: Services, command: Once, case: str, again: Again) -> 
         desk = _desk(services, database)
         if again.alike:
             events = await desk.retry_like(found.id, command.by, AT_ONCE)
-            return _told(found, f"{len(events)} events are put back in")
+            return _told(found, f"{many(len(events), 'event is', 'events are')} put back in")
         event = await desk.retry(found.id, command.by)
         return Told(message=f"event {event} is put back in", case=found.id, contract=found.contract, event=event)
 

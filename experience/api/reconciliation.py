@@ -11,7 +11,7 @@ from experience.endpoints import endpoint
 from experience.reading import differences as reading
 from experience.reading.frame import Page
 from experience.services import Served
-from store.differences import Differences
+from store.reconciliations import Reconciliations
 
 router = capability("reconciliation")
 
@@ -54,11 +54,11 @@ async def show_difference(services: Served, difference: DifferenceId) -> reading
 @endpoint(owner="finance", permission="reconciliation.read", since="1.0")
 async def list_reconciliations(services: Served) -> list[Reconciled]:
     """The last thirty runs over all contracts, the newest first."""
-    return list(await Differences(services.database).runs())
+    return list(await Reconciliations(services.database).list())
 
 
 @router.get("/reconciliation/runs/{run}")
 @endpoint(owner="finance", permission="reconciliation.read", since="1.0")
 async def show_reconciliation_run(services: Served, run: Annotated[int, Path(ge=1, lt=2**31)]) -> Reconciled:
-    """One run; without an end it is under way, or its process has died."""
-    return found(await Differences(services.database).run(run), f"no reconciliation {run}")
+    """One run: under way, ended, or broken off, because its process has died or met a problem."""
+    return found(await Reconciliations(services.database).get(run), f"no reconciliation {run}")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from domain.counting import many
 from experience.bulk import each_case
 from experience.console.page import asker, go
 from experience.console.words import path
@@ -35,7 +36,7 @@ async def retry(request: Request, services: Served, case: str, like: Annotated[b
     desk, by = _desk(services), asker(request).subject
     if like:
         again = await desk.retry_like(case, by)
-        return _back(request, case, f"{len(again)} events are tried again")
+        return _back(request, case, f"{many(len(again), 'event is', 'events are')} tried again")
     return _back(request, case, await _retried(services, desk, case, by))
 
 

@@ -58,7 +58,7 @@ _templates = Environment(
 )
 _templates.filters |= {
     name: getattr(words, name)
-    for name in ("words", "tone", "day", "moment", "ago", "number", "path", "pretty", "span", "seconds")
+    for name in ("words", "tone", "day", "moment", "ago", "number", "path", "pretty", "span", "seconds", "many")
 }
 _templates.globals |= {"asset": asset, "htmx_config": HTMX}
 

@@ -19,6 +19,7 @@ from experience.services import Served
 from starter.mistakes import Mistake
 from starter.problems import Problem
 from store.differences import Differences
+from store.reconciliations import Reconciliations
 
 HERE = "/console/reconciliation"
 AT_ONCE = 100
@@ -57,7 +58,8 @@ async def show_reconciliation(
         after=after or None,
         limit=AT_ONCE + 1,
     )
-    counts, last = await differences.counts(), await differences.last_run()
+    counts, runs = await differences.counts(), Reconciliations(services.database)
+    last, newest = await runs.last(), await runs.list(limit=1)
 
     def link(**changed: str) -> str:
         return address(HERE, **{**chosen, **changed})
@@ -71,6 +73,7 @@ async def show_reconciliation(
         following=found[AT_ONCE - 1].id if len(found) > AT_ONCE else "",
         counts=counts,
         last=last,
+        newest=newest[0] if newest else None,
         chart=rows(classes_chart(counts)),
         chosen=chosen,
         link=link,

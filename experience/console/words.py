@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from domain.counting import many
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TONES = {
     **dict.fromkeys(("ended", "cancelled", "shadow", "low", "snoozed", "none", "full"), ""),
@@ -48,7 +50,7 @@ def ago(value: Any, now: datetime) -> str:
         return ""
     if not isinstance(found, datetime):
         days = (found - now.date()).days
-        return "today" if days == 0 else f"in {_many(days, 'day')}" if days > 0 else f"{_many(-days, 'day')} ago"
+        return "today" if days == 0 else f"in {many(days, 'day')}" if days > 0 else f"{many(-days, 'day')} ago"
     seconds = (found - now).total_seconds()
     far = span(timedelta(seconds=abs(seconds)))
     return "just now" if abs(seconds) < MINUTE else f"in {far}" if seconds > 0 else f"{far} ago"
@@ -61,7 +63,7 @@ def span(length: timedelta) -> str:
         return f"{max(1, seconds // MINUTE)} min"
     if seconds < 2 * DAY:
         return f"{seconds // HOUR} h"
-    return _many(seconds // DAY, "day")
+    return many(seconds // DAY, "day")
 
 
 def seconds(value: float | None) -> str:
@@ -97,7 +99,3 @@ def _read(value: Any) -> date | datetime | None:
         return value
     text = str(value)
     return date.fromisoformat(text) if len(text) == len("2026-01-31") else datetime.fromisoformat(text)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

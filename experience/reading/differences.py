@@ -9,6 +9,7 @@ from domain.reconciling.difference import Class, Difference, Reconciled, Status,
 from experience.reading.frame import Answer, Page, page_of, position
 from store.database import Database
 from store.differences import Differences
+from store.reconciliations import Reconciliations
 
 
 class Wanted(NamedTuple):
@@ -37,10 +38,12 @@ class DifferenceAnswer(Answer):
 
 
 class ReconciliationAnswer(Answer):
-    """How many differences there are, by status and class, and the last run over all contracts."""
+    """How many differences there are, by status and class; the last run over all contracts that came to its end, and
+    the newest one, however it stands."""
 
     counts: dict[str, dict[str, int]]
     last_run: Reconciled | None
+    newest_run: Reconciled | None = None
 
 
 async def differences(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[Difference]:
@@ -63,12 +66,17 @@ async def difference(database: Database, name: str) -> DifferenceAnswer | None:
 
 
 async def reconciliation(database: Database) -> ReconciliationAnswer:
-    run = await _last_run(database)
-    return ReconciliationAnswer(counts=await Differences(database).counts(), last_run=run, freshness=_fresh(run))
+    run, newest = await _last_run(database), await Reconciliations(database).list(limit=1)
+    return ReconciliationAnswer(
+        counts=await Differences(database).counts(),
+        last_run=run,
+        newest_run=newest[0] if newest else None,
+        freshness=_fresh(run),
+    )
 
 
 async def _last_run(database: Database) -> Reconciled | None:
-    return await Differences(database).last_run()
+    return await Reconciliations(database).last()
 
 
 def _fresh(run: Reconciled | None) -> dict[str, datetime | None]:

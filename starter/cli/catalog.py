@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from domain.counting import many
 from starter.cli.running import Json, plain, show
 from starter.mistakes import Mistake
 
@@ -94,4 +95,4 @@ def write_documents(folder: Path) -> None:
             (folder / name).write_text(content, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise Mistake(f"{folder}: {error}") from None
-    print(f"{len(made)} files in {folder}")
+    print(f"{many(len(made), 'file')} in {folder}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain.counting import many
 from starter.cli.running import Json, open_office, show
 from starter.cli.times import parse_moment
 from starter.mistakes import Mistake
@@ -55,12 +56,14 @@ def replay_check(
                 if checked.red is not None and not as_json:
                     print(f"{checked.red.of}: {checked.red.what}; {checked.red.advice}")
                 if tally.checked % EACH == 0:
-                    print(f"{tally.checked} histories lived again, {tally.red} of them differ", file=sys.stderr)
+                    lived = many(tally.checked, "history", "histories")
+                    print(f"{lived} lived again, {tally.red} of them differ", file=sys.stderr)
         return tally
 
     tally = asyncio.run(look())
     deleted = f", {tally.gone} were deleted meanwhile" if tally.gone else ""
-    told = f"{tally.checked} histories of {tally.events} events lived again, {tally.red} of them differ{deleted}"
+    lived = f"{many(tally.checked, 'history', 'histories')} of {many(tally.events, 'event')}"
+    told = f"{lived} lived again, {tally.red} of them differ{deleted}"
     show(as_json, asdict(tally), lambda: print(told))
     if tally.red:
         raise typer.Exit(1)

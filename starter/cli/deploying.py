@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.counting import many
 from starter.cli.running import Json, connect, run, show
 from starter.mistakes import Mistake, Refusal
 from starter.settings import Settings, load_settings
@@ -56,7 +57,7 @@ def deploy(context: typer.Context, rate: Rate = 20.0, patience: Patience = 900.0
 
     rolled = run(done())
     verb = "moved to" if settings.deploys.pinned else "looked at with"
-    _show(as_json, rolled, f"{rolled.moved} lifecycles {verb} version {rolled.build}")
+    _show(as_json, rolled, f"{many(rolled.moved, 'lifecycle')} {verb} version {rolled.build}")
 
 
 @deploy_app.command()
@@ -85,12 +86,13 @@ def rollback(
 
     rolled = run(done())
     if settings.deploys.pinned:
-        _show(as_json, rolled, f"{rolled.moved} lifecycles moved back to version {rolled.build}")
+        _show(as_json, rolled, f"{many(rolled.moved, 'lifecycle')} moved back to version {rolled.build}")
     else:
         _show(
             as_json,
             rolled,
-            f"{rolled.moved} lifecycles wait for the older code: put it in place, then `tenure up` and `tenure deploy`",
+            f"{many(rolled.moved, 'lifecycle waits', 'lifecycles wait')} for the older code: "
+            "put it in place, then `tenure up` and `tenure deploy`",
         )
 
 
@@ -113,9 +115,9 @@ def status(as_json: Json = False) -> None:
             counts = (str(each.lifecycles), str(each.stuck)) if found.pinned else ("", "")
             table.add_row(each.build, each.status, "at work" if each.works else "none", *counts)
         Console().print(table)
-        print(f"this code is version {found.build}; {found.open} lifecycles are open")
+        print(f"this code is version {found.build}; {many(found.open, 'lifecycle is', 'lifecycles are')} open")
         if found.pinned and found.unversioned:
-            print(f"{found.unversioned} are on no version yet")
+            print(f"{many(found.unversioned, 'is', 'are')} on no version yet")
         if not found.pinned:
             print(f"{found.visited} of them were looked at with this code")
         for workflow_id in found.stuck:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from domain.counting import many
 from starter.cli.running import Json, in_store, parse_date, show
 from starter.mistakes import Mistake
 from starter.settings import load_settings
@@ -149,7 +150,7 @@ def _retention(kept: "Retention | None") -> None:
     for rate in kept.rates:
         _say(f"  1 {rate.currency} = {rate.rate:.6g} {rate.to}, of {rate.on} ({rate.source})")
     if kept.unpriced:
-        _say(f"  {kept.unpriced} contracts are left out: their ERP has told no amount")
+        _say(f"  {many(kept.unpriced, 'contract is', 'contracts are')} left out: the ERP has told no amount")
 
 
 def _leakage(page: "Page[LeakLine]", sums: "LeakageSums") -> None:
@@ -165,11 +166,11 @@ def _leakage(page: "Page[LeakLine]", sums: "LeakageSums") -> None:
         _say(f"and more than {MOST}: choose with --kind or --contract")
     for kind in sums.kinds:
         if kind.findings:
-            _say(f"open: {kind.title}, {kind.findings} in {kind.contracts} contracts, {amounts(kind.amount)}")
+            _say(f"open: {kind.title}, {kind.findings} in {many(kind.contracts, 'contract')}, {amounts(kind.amount)}")
     for connection, problem in sums.problems.items():
         _say(f"{connection} could not be read, so what is known of it is older: {problem}")
     if sums.unread:
-        _say(f"{sums.unread} contracts have never been read in their ERP")
+        _say(f"{many(sums.unread, 'contract has', 'contracts have')} never been read in the ERP")
 
 
 def _forecasts(found: "ForecastAgainst") -> None:

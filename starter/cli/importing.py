@@ -16,6 +16,7 @@ from typer._click.core import Context
 from typer.core import TyperGroup
 
 from domain.access import FieldClass
+from domain.counting import many
 from starter.cli.guarding import demand_sight
 from starter.cli.running import Json, in_store, open_office, parse_date, run, show, user
 from starter.mistakes import Mistake
@@ -101,7 +102,7 @@ def contracts(
     done = run(bring())
 
     def text() -> None:
-        print(f"{done['read']} contracts read; {_counted(done['counts'])}")
+        print(f"{many(done['read'], 'contract')} read; {_counted(done['counts'])}")
         for contract, why in list(done["waiting"].items())[:10]:
             print(f"  {contract} waits: {why}")
         if done["counts"].get("refused"):
@@ -171,7 +172,7 @@ def report(
         if table.row_count:
             Console(width=200).print(table)
         told = ", ".join(f"{number} × {KINDS[kind]}" for kind, number in sorted(counts.items()))
-        print(f"{len(compared)} contracts in shadow; {told or 'no difference'}")
+        print(f"{many(len(compared), 'contract')} in shadow; {told or 'no difference'}")
 
     show(as_json, compared, text)
 

@@ -92,6 +92,7 @@ NEEDED: Mapping[str, Needed] = {
     "reconcile list": P.RECONCILIATION_READ,
     "reconcile repair": P.RECONCILIATION_REPAIR,
     "reconcile run": P.RECONCILIATION_RUN,
+    "reconcile runs": P.RECONCILIATION_READ,
     "reconcile show": P.RECONCILIATION_READ,
     "reject": P.BILLING_APPROVE,
     "release": P.BILLING_HOLD,

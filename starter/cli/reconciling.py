@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 # typer carries its own click
 from typer._click.core import Context
 from typer.core import TyperGroup
 
+from domain.counting import many
 from starter.cli.running import Json, in_store, open_office, parse_date, run, show, user
 from starter.mistakes import Mistake
 from starter.settings import load_settings
 
 if TYPE_CHECKING:
-    from domain.reconciling.difference import Difference, Remedy
+    from domain.reconciling.difference import Difference, Reconciled, Remedy
     from starter.office import Office
     from starter.reconciling.reconciler import Reconciler
     from starter.reconciling.repairs import Repairs
@@ -64,8 +66,8 @@ def reconcile(
 
     def text() -> None:
         print(
-            f"{done.contracts} contracts compared: {done.found} differences, {done.new} of them new; "
-            f"{done.healed} gone, {done.waiting} contracts were not at rest"
+            f"{many(done.contracts, 'contract')} compared: {many(done.found, 'difference')}, {done.new} of them new; "
+            f"{done.healed} gone, {many(done.waiting, 'contract was', 'contracts were')} not at rest"
         )
         for source in done.sources:
             if source.problem:
@@ -185,6 +187,31 @@ def ignore(
 
 
 @reconcile_app.command()
+def runs(as_json: Json = False) -> None:
+    """List the last runs over all contracts, the newest first, and how each stands."""
+
+    async def read(database: "Database") -> "list[Reconciled]":
+        from store.reconciliations import Reconciliations
+
+        return list(await Reconciliations(database).list())
+
+    found = in_store(read)
+
+    def text() -> None:
+        if not found:
+            print("no run yet; `tenure reconcile` begins one")
+            return
+        table = Table("run", "begun", "contracts", "differences", "new", "gone", "how it stands")
+        for each in found:
+            stands = each.state.replace("_", " ") + (f": {each.problem}" if each.problem else "")
+            numbers = map(str, (each.contracts, each.found, each.new, each.healed))
+            table.add_row(str(each.id), f"{each.started_at:%Y-%m-%d %H:%M} UTC", *numbers, escape(stands))
+        Console(width=160).print(table)
+
+    show(as_json, found, text)
+
+
+@reconcile_app.command()
 def kinds(as_json: Json = False) -> None:
     """Print every kind of difference: its class, its owner, how it is repaired."""
     from domain.reconciling.kinds import KINDS
@@ -205,7 +232,7 @@ def _table(found: "list[Difference]") -> None:
         table.add_row(each.id, each.klass, each.owner, str(each.age_days(at)), each.sentence)
     if found:
         Console(width=180).print(table)
-    print(f"{len(found)} differences")
+    print(many(len(found), "difference"))
 
 
 class _Desk(NamedTuple):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain.counting import many
 from starter.cli.running import Json, show
 from starter.cli.times import is_length, parse_length, parse_moment
 from starter.mistakes import Mistake
@@ -62,7 +63,7 @@ def replay(
         as_json,
         {**done._asdict(), "dry_run": dry_run},
         lambda: print(
-            f"{done.deliveries} events of {done.contracts} contracts {word} delivered again, "
+            f"{many(done.deliveries, 'event')} of {many(done.contracts, 'contract')} {word} delivered again, "
             f"{done.routed_anew} that were never used {word} judged anew"
         ),
     )
@@ -82,7 +83,7 @@ def relearn(as_json: Json = False) -> None:
             return await ask(office.database, office.client, settings.tenant, homes)
 
     found = asyncio.run(asked())
-    said = [f"{found.asked} lifecycles were asked"]
+    said = [f"{many(found.asked, 'lifecycle was', 'lifecycles were')} asked"]
     if found.silent:
         said.append(f"{len(found.silent)} did not answer, say it again: {', '.join(found.silent[:5])}")
     if found.unknown:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from domain.counting import many
 from starter.cli.orders import read_order
 from starter.cli.running import Contract, Json, open_office, run, show
 from starter.mistakes import Mistake
@@ -168,7 +169,7 @@ def _print_lines(lines: "list[tuple[str, Line]]") -> None:
 
 
 def _counted(cases: int) -> str:
-    return "no open case" if not cases else "one open case" if cases == 1 else f"{cases} open cases"
+    return many(cases, "open case") if cases else "no open case"
 
 
 def _script(file: Path | None, first: "date", decide: Decider | None) -> "Script":

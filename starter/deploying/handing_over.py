@@ -16,6 +16,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from domain.counting import many
 from starter.deploying.pinned import AGAIN_AFTER, Pace, Say
 from starter.deploying.versions import Versions
 from starter.mistakes import Mistake
@@ -66,7 +67,8 @@ async def hand_over(client: Client, versions: Versions, pace: Pace, say: Say) ->
             left, moved_at = len(waiting), clock()
             say(f"{left} are still to be handed over")
         elif clock() - moved_at > pace.patience:
-            raise Mistake(f"{left} lifecycles have not come to rest for {pace.patience:g} s; said again, it goes on")
+            late = many(left, "lifecycle has", "lifecycles have")
+            raise Mistake(f"{late} not come to rest for {pace.patience:g} s; said again, it goes on")
         for each in waiting:
             if clock() - told.get(each, -AGAIN_AFTER) >= AGAIN_AFTER:
                 await versions.nudge(each)

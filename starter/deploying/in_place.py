@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.counting import many
 from starter.deploying.pinned import Gate, Pace, Rolled, Say, passed
 from starter.deploying.versions import Versions
 from starter.mistakes import Mistake, Refusal
@@ -85,7 +86,7 @@ async def deploy(
         visit.upto, visit.visited = batch[-1].contract, visit.visited + len(batch)
         visit.stuck += [workflow_id for workflow_id in found if workflow_id]
         await _keep(database, visit)
-        say(f"{visit.visited} lifecycles were looked at")
+        say(f"{many(visit.visited, 'lifecycle was', 'lifecycles were')} looked at")
     visit.over = True
     await _keep(database, visit)
     return Rolled(build, visit.visited, stuck=visit.stuck)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from domain.counting import many
 from starter.deploying.versions import STUCK, Version, Versions
 from starter.mistakes import Mistake, Refusal
 
@@ -124,7 +125,8 @@ async def _move(versions: Versions, build: str, pace: Pace, say: Say, *, back: b
             left, moved_at = len(waiting), clock()
             say(f"{left} are still on another version")
         elif clock() - moved_at > pace.patience:
-            raise Mistake(f"{left} lifecycles have not moved for {pace.patience:g} s; said again, it goes on")
+            late = many(left, "lifecycle has", "lifecycles have")
+            raise Mistake(f"{late} not moved for {pace.patience:g} s; said again, it goes on")
         for each in waiting:
             if clock() - told.get(each, -AGAIN_AFTER) >= AGAIN_AFTER:
                 await (versions.carry(each, build) if each in stuck else versions.nudge(each))

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.service import RPCError
 
+from domain.counting import many
 from domain.state import LifecycleState
 from starter.importing.machine import start_lifecycle
 from starter.mistakes import Mistake
@@ -28,7 +29,7 @@ async def exported(office: Office, names: Iterable[str]) -> AsyncIterator[dict[s
 
 async def _exported(office: Office, life: LifecycleRow) -> dict[str, Any]:
     if count := await office.database.read(lambda session: waiting(session, life.contract)):
-        raise Mistake(f"{count} events of {life.contract} wait to be delivered; let the dispatcher do that first")
+        raise Mistake(f"{many(count, 'event')} of {life.contract} must be delivered first; let the dispatcher do that")
     state = None if life.closed else await office.state(life)
     # after the state: what the ledger knows more than the state is found there when the step is done again
     shared = state.effects.keys() if state is not None else ()

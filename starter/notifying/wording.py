@@ -4,6 +4,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from domain.access.within import said
+from domain.counting import many
 from store.notices import Message
 
 LINES = 20  # a digest tells so many; the rest is counted
@@ -17,7 +18,9 @@ def subject(message: Message) -> str:
     """The one thing that is told, or how many there are."""
     if message.total == 1:
         return _told(message)[0][0]
-    return f"{message.total} things are late" if message.urgent else f"{message.total} things need somebody"
+    if message.urgent:
+        return f"{many(message.total, 'thing is', 'things are')} late"
+    return f"{many(message.total, 'thing needs', 'things need')} somebody"
 
 
 def email(message: Message, sender: str, to: tuple[str, ...]) -> EmailMessage:

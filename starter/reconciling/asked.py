@@ -11,13 +11,13 @@ from starter.logs import where
 from starter.mistakes import Refusal
 from starter.reconciling.reconciler import Reconciler
 from store.database import Database
-from store.differences import Differences
+from store.reconciliations import Reconciliations
 
 log = structlog.get_logger()
 
 
 class AskedRuns:
-    """Open it around what may ask. A run that its process does not survive has no end in the store: it is asked for
+    """Open it around what may ask. A run that its process does not survive is seen as broken off: it is asked for
     again, and the next one by schedule comes anyhow."""
 
     def __init__(self, reconciler: Reconciler) -> None:
@@ -43,7 +43,7 @@ class AskedRuns:
     async def begin(self, database: Database) -> int:
         """Begin one; returns its number. `database`: where its beginning is written."""
         self.check()
-        number = await Differences(database).begin_run()
+        number = await Reconciliations(database).begin()
         self._running = (number, asyncio.create_task(self._run(number)))
         return number
 

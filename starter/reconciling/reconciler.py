@@ -21,6 +21,7 @@ from starter.tracing import span
 from store.database import Database
 from store.differences import Compared, Differences, known_among, record
 from store.known import KnownContract, of, of_account, page
+from store.reconciliations import Reconciliations
 from store.tables import utc_now
 
 log = structlog.get_logger()
@@ -49,20 +50,22 @@ class Reconciler:
         self._homes = {**HOMES, **homes}
         self._settle = settle
         self._differences = Differences(database)
+        self._runs = Reconciliations(database)
 
     async def run(self, begun: int | None = None) -> Reconciled:
         """Everything, once, as the run that was `begun` where one was. A system that can't be read is left out, and
         what is known of it stays as it is."""
-        return await self._run(begun or await self._differences.begin_run())
+        return await self._run(begun or await self._runs.begin())
 
     async def run_if_due(self, every: timedelta) -> Reconciled | None:
         """The same, unless somebody has begun one within that time."""
-        run = await self._differences.begin_run_if_due(every)
+        run = await self._runs.begin_if_due(every)
         return None if run is None else await self._run(run)
 
     async def _run(self, run: int) -> Reconciled:
         with span("reconcile", parent="", run=run):
-            return await self._reconcile(run)
+            async with self._runs.alive(run):
+                return await self._reconcile(run)
 
     async def _reconcile(self, run: int) -> Reconciled:
         harvest, began = Harvest(), utc_now()
@@ -73,9 +76,7 @@ class Reconciler:
                 if each.problem:
                     log.warning("a system can't be reconciled now", connection=each.source, error=each.problem)
             totals = await self._compare_all(harvest, readable, began)
-            return await self._differences.end_run(
-                run, sources=[each.model_dump(mode="json") for each in fresh], **totals
-            )
+            return await self._runs.end(run, sources=[each.model_dump(mode="json") for each in fresh], **totals)
         finally:
             await asyncio.to_thread(harvest.close)
 

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from domain import calendar
 from domain.base import Frozen
 from domain.company import Company
+from domain.counting import many
 from domain.messages import EndContract, EventBatch, RenewContract
 from domain.projection import view as view_of
 from domain.state import LifecycleState
@@ -100,7 +101,7 @@ class Life:
                 begins = calendar.start_of_day(entry.on, self._zone)
                 ends = calendar.start_of_day(entry.on + timedelta(days=entry.what.days), self._zone)
                 self._house.world.outage(entry.what.system, begins, ends)
-                self._note(entry.on, entry, f"{entry.what.system} is down for {entry.what.days} days")
+                self._note(entry.on, entry, f"{entry.what.system} is down for {many(entry.what.days, 'day')}")
 
     def _next_stop(self, entries: list[Entry], now: datetime, goal: datetime) -> datetime:
         stops = [goal, now + LONGEST_JUMP, *([self._at(entries[0])] if entries else [])]

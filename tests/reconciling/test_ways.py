@@ -22,6 +22,7 @@ from starter.reconciling.reconciler import Reconciler
 from starter.reconciling.repairs import Repairs
 from starter.reconciling.scheduled import reconcile_by_schedule
 from store.differences import Differences
+from store.reconciliations import Reconciliations
 from store.tables import LifecycleRow
 from store.views import SqlViews
 from tests.experience import over
@@ -216,10 +217,11 @@ async def test_a_workflow_that_the_store_has_lost_is_taken_in(town: Town, desk: 
 
 
 async def test_by_schedule_one_run_is_made_when_it_is_due(town: Town, desk: Desk) -> None:
-    before = await desk.differences.runs(limit=1)
+    runs = Reconciliations(town.database)
+    before = await runs.list(limit=1)
     stop, last = asyncio.Event(), before[0].id if before else 0
     work = asyncio.create_task(reconcile_by_schedule(desk.reconciler, timedelta(seconds=0.01), stop))
-    while (run := await desk.differences.last_run()) is None or run.id == last:
+    while (run := await runs.last()) is None or run.id == last:
         continue
     stop.set()
     await work

@@ -74,7 +74,7 @@ def test_the_figures_at_the_command_line(tenure: Tenure) -> None:
     assert (leak["contract"], leak["amount"], leak["currency"]) == ("crm/LOST/1", "3650.00", "USD")
     assert leak["reported"]["reported"]["rates"][0]["source"] == "the bank"
     assert tenure("leakage", "--contract", "GOOD")["findings"]["items"] == []
-    assert "open: billing not started, 1 in 1 contracts, 2,920.00 EUR" in tenure("leakage", text=True)
+    assert "open: billing not started, 1 in 1 contract, 2,920.00 EUR" in tenure("leakage", text=True)
 
     kept = tenure("leaders", "--since", str(BEGIN), "--until", str(ends))["retention"]
     assert (kept["gross"], kept["customers"], kept["lost"]) == ("1.0000", 2, 0)

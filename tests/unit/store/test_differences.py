@@ -110,16 +110,6 @@ async def test_two_who_repair_at_once_do_one_repair(database: Database) -> None:
     assert closed.settled == f"repaired by {first.by}"
 
 
-async def test_only_one_begins_what_is_due(database: Database) -> None:
-    differences, hour = Differences(database), timedelta(hours=1)
-    begun = await asyncio.gather(*(differences.begin_run_if_due(hour) for _ in range(4)))
-    assert len([each for each in begun if each is not None]) == 1
-    assert await differences.begin_run_if_due(timedelta(0)) is not None
-    assert await differences.last_run() is None
-    done = await differences.end_run(next(each for each in begun if each), contracts=3, sources=[])
-    assert await differences.last_run() == done
-
-
 async def test_a_lost_record_is_forgotten_once_and_another_is_linked(database: Database) -> None:
     key = "customer:a1:ACME-DE"
     row = EffectRow(

@@ -3,9 +3,13 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from sqlmodel import Session
+
 from domain.reconciling.difference import Found
 from domain.view import LifecycleView, Stage
+from store.difference_tables import ReconciliationRow
 from store.differences import Compared, record
+from store.reconciliations import Reconciliations
 from tests.experience import Experience
 
 TODAY = datetime.now(UTC).date()
@@ -80,3 +84,23 @@ async def test_what_there_is_not_is_one_clear_line(experience: Experience) -> No
     assert (await experience.http.get("/console/reconciliation/diff-nobody")).status_code == 404
     for asked in ({"status": "x"}, {"klass": "x"}, {"system": "x"}):
         assert (await experience.http.get("/console/reconciliation", params=asked)).status_code == 422
+
+
+async def test_how_the_newest_run_stands(experience: Experience) -> None:
+    runs = Reconciliations(experience.database)
+    number = await runs.begin()
+    assert "A run is under way" in await page(experience)
+    assert (await experience.get("/reconciliation"))["newest_run"]["state"] == "under_way"
+
+    def die(session: Session) -> None:
+        row = session.get_one(ReconciliationRow, number)
+        row.started_at = row.started_at - timedelta(hours=1)
+
+    await experience.database.write(die)
+    assert "was broken off: its process has died" in await page(experience)
+    told = await experience.get(f"/reconciliation/runs/{number}")
+    assert (told["state"], told["ended_at"], told["problem"][:20]) == ("broken_off", None, "its process has died")
+    await runs.end(await runs.begin(), contracts=1, found=1, sources=[])
+    text = await page(experience)
+    assert "broken off" not in text
+    assert "1 contract, 1 difference," in text
