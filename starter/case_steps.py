@@ -1,10 +1,19 @@
 """Cases that a lifecycle projects: what it waits for it tries, or gives up, itself, as `tenure fix --retry` does."""
 
+from domain.errors import InDoubt
 from domain.messages import RetryStep
 from starter.case_desk import CaseDesk
+from starter.mistakes import Mistake
 from starter.office import Office
 from store.tables import CaseRow
 from workflows.lifecycle import CustomerLifecycle
+
+
+def check_among_many(case: CaseRow) -> None:
+    """Whether a case may be tried together with others. To try what is in doubt is to say that it was not done, and
+    nobody has looked for many at once. Raises Mistake."""
+    if case.kind == InDoubt.kind.lower():
+        raise Mistake("it may have been done: look outside, and answer for it alone")
 
 
 async def move_on(office: Office, case: CaseRow, by: str, *, give_up: str | None = None) -> str:

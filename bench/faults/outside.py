@@ -41,6 +41,10 @@ class Outside:
             found.setdefault((each.system, kind), []).append(each)
         return found
 
+    def notes_at(self, account: str) -> list[str]:
+        """The ids of what was noted at a customer, oldest first."""
+        return [str(each.record["id"]) for each in self._owned.get(account, ()) if each.kind == "notes"]
+
     @cached_property
     def _owned(self) -> Mapping[str, list[Document]]:
         """What lives, by the account or the contract that it is about."""

@@ -1,5 +1,6 @@
 """What people do afterwards: they try again what waits with a case, and settle what the systems disagree about."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +14,9 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 import wiring
+from bench.faults.outside import read_outside
 from bench.town import Town
+from domain.errors import InDoubt
 from domain.keys import lifecycle_id
 from domain.messages import RetryStep
 from domain.outcomes import ORDER_CASE
@@ -26,10 +29,11 @@ from starter.reconciling.runs import CONNECTION, Runs
 from starter.sla.telling import SLA
 from starter.sources.reading import Sources
 from store.differences import Differences
-from store.tables import CaseRow, DeliveryRow, InboxRow
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleViewRow
 from workflows.lifecycle import CustomerLifecycle
 
 WHO = "campaign"
+DOUBT = InDoubt.kind.lower()
 BAD_TASKS = {
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
@@ -81,10 +85,21 @@ class People:
         try:
             life = await self._office.find(contract)
             name = case.id.removeprefix(f"{contract}:")
-            await self._office.command(life, CustomerLifecycle.retry_step, RetryStep(case=name, by=WHO))
+            done_as = await self._seen_outside(contract) if case.kind == DOUBT else None
+            command = RetryStep(case=name, by=WHO, done_as=done_as)
+            await self._office.command(life, CustomerLifecycle.retry_step, command)
         except (Mistake, Refusal):
             return 0
         return 1
+
+    async def _seen_outside(self, contract: str) -> str | None:
+        """What a person finds who looks whether the doubtful was done: a note at the customer, which is the only thing
+        that can be doubtful here, that Tenure knows nothing of."""
+        account = f"acc-{contract.split('/')[1]}"
+        notes = (await asyncio.to_thread(read_outside, box_of(self._town))).notes_at(account)
+        view = await self._town.database.read(lambda session: session.get(LifecycleViewRow, contract))
+        known = set(view.view["effects"].values()) if view else set()
+        return next((note for note in notes if note not in known), None)
 
     async def reconcile(self, rounds: int = 6) -> list[str]:
         """Compare, and repair what is found by what is proposed first; what is left after so many rounds, in words."""

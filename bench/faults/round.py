@@ -35,7 +35,9 @@ GAP = 1.0  # seconds between two events of a lifecycle, on average
 RECONCILE_EVERY = 5.0
 CALM_EVERY = 2.0
 BACKED_UP = 0.25
-"""How much of all events earlier than a restore its backup was taken."""
+"""How much of all events earlier than a restore its backup was taken, where the plan says nothing."""
+UNCHANGED = 30
+"""After so many looks at the same, with nothing that could still come, no more is waited for."""
 
 
 @dataclass
@@ -240,7 +242,10 @@ class _Round:
     async def _go_wrong(self, happening: "asyncio.Task[None]") -> None:
         """Each fault when its share of the events is sent; or all that is left, when nothing is sent any more."""
         planned = [each for each in self._plan.faults if each.do in ("kill", "outside", "drill")]
-        backups = [Fault("back up", each.what, max(0.05, each.when - BACKED_UP)) for each in self._plan.of("drill")]
+        backups = [
+            Fault("back up", each.what, max(0.02, each.when - each.more.get("age", BACKED_UP)))
+            for each in self._plan.of("drill")
+        ]
         for fault in sorted([*planned, *backups], key=lambda each: each.when):
             while len(self._sent) < fault.when * self._total and not happening.done():  # noqa: ASYNC110  # a count
                 await asyncio.sleep(LOOK / 2)
@@ -327,7 +332,7 @@ class _Round:
 
     async def _until_right(self) -> None:
         """The faults are over; people try again and reconcile; then all is right, or it never will be."""
-        played, going_on = self._played, within(self._patience)
+        played, going_on, same = self._played, within(self._patience), 0
         (await self._town.box.delete("/admin/faults")).raise_for_status()
         restored = any(each.what in ("box", "store", "temporal") for each in self._plan.of("drill"))
         async with people_of(self._town) as people:
@@ -338,7 +343,10 @@ class _Round:
                     if restored and not waiting:
                         played.left = await people.reconcile()
                         tried += await people.retry()
-                    played.findings = await self._audit(people, ())
+                    before, played.findings = played.findings, await self._audit(people, ())
+                same = same + 1 if played.findings == before and not tried and not waiting else 0
+                if same > UNCHANGED:
+                    break
                 if not tried and not waiting and not played.findings:
                     break
             failures = await people.failed_tasks([life.contract for life in self._lives])

@@ -13,7 +13,7 @@ from experience.api.commanding import Cases, Commanded, Once, Reason, Told, Told
 from experience.endpoints import endpoint
 from experience.services import Served, Services
 from starter.case_desk import CaseDesk
-from starter.case_steps import move_on
+from starter.case_steps import check_among_many, move_on
 from starter.mistakes import Mistake
 from starter.office import Office
 from starter.sources.reading import Sources
@@ -100,7 +100,12 @@ async def tag_cases(command: Commanded, tags: TagsOfEach) -> ToldOfEach:
 @endpoint(owner="operations", permission="case.retry", since="1.0")
 async def retry_cases(services: Served, command: Commanded, chosen: Chosen) -> ToldOfEach:
     """Try the events, or the lifecycles' steps, of several cases again."""
-    return await command.each(chosen.cases, "", lambda one, case: _retry(services, one, case, Again()))
+
+    async def retry(one: Once, case: str) -> Told:
+        check_among_many(await CaseDesk(services.database).find(case))
+        return await _retry(services, one, case, Again())
+
+    return await command.each(chosen.cases, "", retry)
 
 
 @router.post("/cases/resolve")

@@ -14,7 +14,7 @@ from experience.console.words import path
 from experience.endpoints import endpoint
 from experience.services import Served, Services
 from starter.case_desk import CaseDesk
-from starter.case_steps import move_on
+from starter.case_steps import check_among_many, move_on
 from starter.mistakes import Mistake, Refusal
 from starter.sources.reading import Sources
 from store.tables import CaseRow, utc_now
@@ -109,7 +109,12 @@ async def note(request: Request, services: Served, case: str, text: Why) -> Resp
 @endpoint(owner="operations", permission="case.retry", since="1.0")
 async def retry_chosen(request: Request, services: Served, case: Chosen) -> Response:
     desk, by = _desk(services), asker(request).subject
-    return await _each(request, case, "retried", lambda each: _retried(services, desk, each, by))
+
+    async def again(each: str) -> str:
+        check_among_many(await desk.find(each))
+        return await _retried(services, desk, each, by)
+
+    return await _each(request, case, "retried", again)
 
 
 @router.post("/console/chosen/resolve", response_model=None)

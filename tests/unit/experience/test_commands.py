@@ -20,7 +20,7 @@ CONTRACT = "crm/K-1/1"
 
 
 async def a_case(experience: Experience, name: str = "the-case", **fields: Any) -> str:
-    row = CaseRow(id=name, kind="duplicate", title="twice there", **fields)
+    row = CaseRow(id=name, title="twice there", **{"kind": "duplicate", **fields})
     await experience.database.write(lambda session: session.add(row))
     return name
 
@@ -141,6 +141,9 @@ async def test_several_cases_are_worked_on_each_with_its_own_answer(experience: 
     assert [(line["outcome"], line["reason"]) for line in trail] == [("done", "sent twice"), ("begun", "sent twice")]
     none = await experience.post("/cases/retry", {"cases": names[:1]})
     assert (none.json()["cases"][0]["done"], "resolved already" in none.json()["cases"][0]["message"]) == (False, True)
+    doubt = await a_case(experience, "crm/MANY-9/1:readiness-note", kind="in_doubt")
+    doubted = (await experience.post("/cases/retry", {"cases": [doubt]})).json()["cases"][0]
+    assert (doubted["done"], "look outside" in doubted["message"]) == (False, True)
     bodies: list[dict[str, Any]] = [{"cases": []}, {"cases": ["x"] * 201}, {"cases": names, "mine": 1}]
     for bad in bodies:
         assert (await experience.post("/cases/retry", bad)).status_code == 422
