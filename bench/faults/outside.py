@@ -12,6 +12,11 @@ from typing import Any
 
 from bench.faults.lives import Life
 
+ASKED = """
+    SELECT n, system, kind, json FROM documents
+    WHERE :kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)) ORDER BY n
+"""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -71,8 +76,8 @@ def _owner(each: Document, companies: Mapping[str, str]) -> str:
     return str(record.get("contract"))
 
 
-def read_outside(box: Path) -> Outside:
-    """From the box's own database."""
+def read_outside(box: Path, *kinds: str) -> Outside:
+    """From the box's own database; `kinds`: these alone, all when none is named."""
     with closing(sqlite3.connect(f"file:{box}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT n, system, kind, json FROM documents ORDER BY n").fetchall()
+        rows = db.execute(ASKED, {"kinds": json.dumps(kinds)}).fetchall()
     return Outside([Document(n, system, kind, json.loads(text)) for n, system, kind, text in rows])

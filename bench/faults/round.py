@@ -34,6 +34,7 @@ LOOK = 0.5
 GAP = 1.0  # seconds between two events of a lifecycle, on average
 RECONCILE_EVERY = 5.0
 CALM_EVERY = 2.0
+GONE_WITHIN = 3.0
 BACKED_UP = 0.25
 """How much of all events earlier than a restore its backup was taken, where the plan says nothing."""
 UNCHANGED = 30
@@ -225,7 +226,7 @@ class _Round:
         while True:
             ids: dict[str, dict[str, str]] = {}
             with contextlib.suppress(Exception):  # the box may be down, or be put back just now: it is read again
-                for each in read_outside(box_of(self._town)).documents:
+                for each in read_outside(box_of(self._town), "subscriptions", "opportunities").documents:
                     record = dict(each.record)
                     if each.kind == "subscriptions":
                         deal = str(record["contract"]).split("/")[1]
@@ -311,8 +312,18 @@ class _Round:
                 async with self._hands:
                     self._say(f"the worker died at {', '.join(dead[seen:])}")
                     seen = len(dead)
+                    await self._gone("worker")
                     await self._up("worker")
             await asyncio.sleep(LOOK / 2)
+
+    async def _gone(self, name: str) -> None:
+        """It says so a moment before it is; if it is not soon, it is another one, that was started since."""
+        going_on = within(GONE_WITHIN)
+        while going_on():
+            now = await asyncio.to_thread(self._town.stack.status)
+            if any(each.name == name and each.state == "stopped" for each in now):
+                return
+            await asyncio.sleep(LOOK / 5)
 
     async def _settled(self) -> None:
         async with people_of(self._town) as people:
