@@ -34,6 +34,7 @@ LOOK = 0.5
 GAP = 1.0  # seconds between two events of a lifecycle, on average
 RECONCILE_EVERY = 5.0
 CALM_EVERY = 2.0
+CASES_EVERY = 45.0
 GONE_WITHIN = 3.0
 BACKED_UP = 0.25
 """How much of all events earlier than a restore its backup was taken, where the plan says nothing."""
@@ -140,6 +141,7 @@ class _Round:
         self._open = asyncio.Event()
         self._open.set()
         self._hands = asyncio.Lock()
+        self._looked: Callable[[], bool] = within(CASES_EVERY)
         self._played = Played(plan, events=self._total)
 
     async def play(self) -> Played:
@@ -212,13 +214,25 @@ class _Round:
         return signed(self._town.secret, f"/webhooks/{happening.source}", happening.id, body)
 
     async def _known(self, life: Life, happening: Happening) -> bool:
-        """Wait until the outside has what the event is about."""
-        going_on = within(self._patience)
+        """Wait until the outside has what the event is about. What keeps it for long may wait for people."""
+        going_on, soon = within(self._patience), within(CASES_EVERY)
         while not set(happening.asks) <= self._ids.get(life.deal, {}).keys():
             if not going_on():
                 return False
+            if not soon():
+                await self._try_again()
+                soon = within(CASES_EVERY)
             await asyncio.sleep(LOOK)
         return True
+
+    async def _try_again(self) -> None:
+        """As people do who look at their cases now and then, and not while a backup is put back."""
+        if self._looked() or not self._open.is_set():
+            return
+        self._looked = within(CASES_EVERY)
+        with contextlib.suppress(Exception):  # whatever is down just now: they look again later
+            async with people_of(self._town) as people:
+                self._played.retried += await people.retry()
 
     async def _look_for_ids(self) -> None:
         """What the systems have made so far. After a restore it may be less again."""
@@ -362,7 +376,7 @@ class _Round:
                     break
             failures = await people.failed_tasks([life.contract for life in self._lives])
             played.findings = await self._audit(people, failures)
-            played.retried, played.repaired = people.retried, people.differences
+            played.retried, played.repaired = played.retried + people.retried, people.differences
 
     async def _audit(self, people: People, failures: Sequence[str]) -> list[Finding]:
         cases = {

@@ -26,10 +26,11 @@ from store.tables import LifecycleRow
 VISIT = "deploy_visit"
 QUESTION = "__temporal_workflow_metadata"
 ANSWER = timedelta(seconds=10)
-ASKED = 3  # times that a lifecycle is asked: the worker may have much to replay
 FAILED_BEFORE = 90.0
 """Seconds that one has whose last task failed: it can't be asked before Temporal tries that task again."""
 BATCH = 50
+QUIET = 30.0
+"""Seconds without any answer after which it is said."""
 
 
 @dataclass
@@ -81,8 +82,11 @@ async def deploy(
     visit = await database.read(read_visit)
     if visit.build != build or visit.over:
         visit = Visit(build)
+    silence = Silence(pace.patience, say)
     async for batch in _batches(database, visit.upto):
-        found = await asyncio.gather(*(_looked_at(client, life, at / pace.rate) for at, life in enumerate(batch)))
+        found = await asyncio.gather(
+            *(_looked_at(client, life, at / pace.rate, silence) for at, life in enumerate(batch))
+        )
         visit.upto, visit.visited = batch[-1].contract, visit.visited + len(batch)
         visit.stuck += [workflow_id for workflow_id in found if workflow_id]
         await _keep(database, visit)
@@ -117,14 +121,37 @@ async def _batches(database: Database, upto: str) -> AsyncIterator[list[Lifecycl
         upto = batch[-1].contract
 
 
-async def _looked_at(client: Client, life: LifecycleRow, after: float) -> str | None:
+class Silence:
+    """How long nobody has answered. A worker that has just begun has much to replay: one that waits for long while
+    others are answered is no reason to give up."""
+
+    def __init__(self, patience: float, say: Say) -> None:
+        self._patience, self._say = patience, say
+        self._clock = asyncio.get_running_loop().time
+        self._since = self._said = self._clock()
+
+    def broken(self) -> None:
+        self._since = self._said = self._clock()
+
+    def lasts(self, contract: str) -> None:
+        """Raises Mistake when it has lasted too long."""
+        now = self._clock()
+        if now - self._since >= self._patience:
+            raise Mistake(f"{contract} does not answer: is the worker up? Said again, it goes on")
+        if now - self._said >= QUIET:
+            self._said = now
+            self._say(f"no lifecycle has answered for {now - self._since:.0f} s: is the worker up?")
+
+
+async def _looked_at(client: Client, life: LifecycleRow, after: float, silence: Silence) -> str | None:
     """The workflow id, where this code can't live it. Raises Mistake when nobody answers."""
     await asyncio.sleep(after)
-    silent, give_up = 0, asyncio.get_running_loop().time() + FAILED_BEFORE
+    give_up = asyncio.get_running_loop().time() + FAILED_BEFORE
     while True:
         try:
             await client.get_workflow_handle(life.workflow_id).query(QUESTION, rpc_timeout=ANSWER)
         except WorkflowQueryFailedError:
+            silence.broken()
             return life.workflow_id
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
@@ -134,12 +161,10 @@ async def _looked_at(client: Client, life: LifecycleRow, after: float) -> str | 
                     return life.workflow_id
                 await asyncio.sleep(1)
             elif error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                silent += 1
-                if silent == ASKED:
-                    raise Mistake(
-                        f"{life.contract} does not answer: is the worker up? Said again, it goes on"
-                    ) from None
+                silence.lasts(life.contract)
+                await asyncio.sleep(0.1)
             else:
                 raise Mistake(f"Temporal does not answer: {error.message}; said again, it goes on") from None
         else:
+            silence.broken()
             return None
