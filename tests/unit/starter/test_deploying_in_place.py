@@ -11,7 +11,9 @@ from starter.deploying.in_place import Silence, _looked_at
 from starter.mistakes import Mistake
 from store.tables import LifecycleRow
 
-LIFE = LifecycleRow(contract="crm/SLOW/1", workflow_id="lifecycle/acme/crm/SLOW/1", account="a", deal="SLOW")
+LIFE = LifecycleRow(
+    contract="crm/SLOW/1", tenant="acme", account="a", deal="SLOW", selling_entity="ACME-DE", workflow_id="slow"
+)
 
 
 class Worker:
