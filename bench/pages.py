@@ -32,6 +32,7 @@ PORTFOLIO = (
 OTHERS = ("/console/renewals", "/console/backlog", "/console/sla", "/console/leakage", "/console/leaders")
 BARE = "bare page"
 IN_A_ROW = 20
+SOME = 40
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ async def _measured(servers: Sequence[Server], asks: int) -> dict[str, Page]:
     for first in range(0, asks, IN_A_ROW):
         for server in servers:
             for name, addresses in server.pages.items():
+                if first >= SOME and len(addresses) == 1 and name != BARE:
+                    continue  # the heavy ones, of which nothing is asserted: enough to know them by
                 turns = range(first, min(first + IN_A_ROW, asks))
                 await _ask(server, [addresses[turn % len(addresses)] for turn in turns], found[name])
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import tuple_
 from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 
@@ -16,6 +17,9 @@ from store.board import price_on_board
 from store.columns import Json, Moment
 from store.erp_states import ErpStateRow
 from store.tables import LifecycleRow, LifecycleViewRow
+
+
+_SNAPSHOTS = TypeAdapter(list[Snapshot])
 
 
 class SnapshotRow(SQLModel, table=True):
@@ -98,16 +102,16 @@ def snapshots_on(session: Session, day: date, contracts: Sequence[str] | None = 
     if contracts is not None:
         latest = latest.where(col(SnapshotRow.contract).in_(contracts))
     key = tuple_(col(SnapshotRow.contract), col(SnapshotRow.day))
-    query = select(SnapshotRow).where(key.in_(latest.group_by(col(SnapshotRow.contract))))
-    return [_snapshot(row) for row in session.exec(query.order_by(col(SnapshotRow.contract)))]
+    query = _facts().where(key.in_(latest.group_by(col(SnapshotRow.contract))))
+    return _snapshots(session.exec(query.order_by(col(SnapshotRow.contract))))
 
 
 def snapshots_between(session: Session, after: date, until: date) -> dict[str, list[Snapshot]]:
     """The snapshots after a day and until another one, by contract, oldest first."""
-    query = select(SnapshotRow).where(col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
+    query = _facts().where(col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
     found: dict[str, list[Snapshot]] = {}
-    for row in session.exec(query.order_by(col(SnapshotRow.contract), col(SnapshotRow.day))):
-        found.setdefault(row.contract, []).append(_snapshot(row))
+    for each in _snapshots(session.exec(query.order_by(col(SnapshotRow.contract), col(SnapshotRow.day)))):
+        found.setdefault(each.contract, []).append(each)
     return found
 
 
@@ -140,5 +144,10 @@ def beginnings(session: Session, signed_from: date, signed_until: date) -> dict[
     return {row.contract: Beginning(**row.model_dump(exclude={"contract"})) for row in rows}
 
 
-def _snapshot(row: SnapshotRow) -> Snapshot:
-    return Snapshot(contract=row.contract, day=row.day, **row.facts)
+def _facts() -> Any:
+    """The columns without the row: there may be tens of thousands on a page."""
+    return select(SnapshotRow.contract, SnapshotRow.day, SnapshotRow.facts)
+
+
+def _snapshots(rows: Iterable[tuple[str, date, dict[str, Any]]]) -> list[Snapshot]:
+    return _SNAPSHOTS.validate_python([{"contract": contract, "day": day, **facts} for contract, day, facts in rows])
