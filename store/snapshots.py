@@ -18,7 +18,6 @@ from store.columns import Json, Moment
 from store.erp_states import ErpStateRow
 from store.tables import LifecycleRow, LifecycleViewRow
 
-
 _SNAPSHOTS = TypeAdapter(list[Snapshot])
 
 
