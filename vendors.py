@@ -16,6 +16,7 @@ from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.sandbox import SandboxFeed
 from adapters.oauth import OAuth
 from adapters.support.sandbox import SandboxSupport
+from adapters.turns import Limiter
 from adapters.usage.sandbox import SandboxUsage
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import asked_for
@@ -28,13 +29,15 @@ from starter.settings import Settings, SettingsError
 class Opening:
     """What an adapter is made of: the connection as configured, and an HTTP client for it.
 
-    `client` has the connection's base URL, its bearer token where there is one, time-outs, and the connection's limits.
+    `client` has the connection's base URL, its bearer token where there is one, time-outs, and the connection's limits;
+    `limiter` is those limits, for what does not speak HTTP.
     """
 
     name: str
     connection: Connection
     client: httpx.AsyncClient
     settings: Settings
+    limiter: Limiter | None = None
 
     def secret(self, name: str) -> str:
         """The text of a secret: `token`, `password` or `url`. SettingsError when it is not named, or can't be read."""
@@ -133,7 +136,10 @@ ADAPTERS: dict[Kind, dict[str, Callable[[Opening], Any]]] = {
             "adapters.usage.sql",
             "SqlUsage",
             lambda adapter, opening: adapter(
-                opening.secret("url"), opening.query(), concurrent=opening.connection.limits.concurrent
+                opening.secret("url"),
+                opening.query(),
+                concurrent=opening.connection.limits.concurrent,
+                limiter=opening.limiter,
             ),
         ),
     },

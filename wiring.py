@@ -167,12 +167,12 @@ async def connect_systems(
             if connection.kind not in kinds:
                 continue
             client = await clients.enter_async_context(_http_client(settings, name, limits))
-            port = open_adapter(Opening(name, connection, client, settings))
+            turns = None if limits is None else limits.of(name, connection.limits)
+            port = open_adapter(Opening(name, connection, client, settings, turns))
             if close := getattr(port, "close", None):
                 clients.push_async_callback(close)
             kind = connection.kind
             scope = "" if name == settings.home_of(kind) else name
-            turns = None if limits is None else limits.of(name, connection.limits)
             systems[name] = System(name, kind, port, name == settings.default_of(kind), scope, turns)
         yield systems
 

@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, TextClause, create_eng
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from adapters.turns import Limiter
 from domain.effects import EffectClass
 from domain.errors import AuthFailed, ContractBroken, NotFound, SourceUnavailable, TenureError
 from domain.ports import Adoption, Probed, Problem
@@ -51,16 +52,27 @@ class SqlUsage:
     and what others it has is not looked at.
 
     `concurrent`: connections (and threads) of this process at most, 4 unless given; who finds none free waits, within
-    `deadline`. Raises ValueError, naming the setting and without its value, for what can't be used.
+    `deadline`. `limiter`: the connection's limit, which all processes share; a query leaves with a turn of it, and the
+    time of waiting for that is not the query's. Raises ValueError, naming the setting and without its value, for what
+    can't be used.
     """
 
     effects: Mapping[str, EffectClass] = {}
 
-    def __init__(self, url: str, query: str, *, concurrent: int | None = None, deadline: timedelta = DEADLINE) -> None:
+    def __init__(
+        self,
+        url: str,
+        query: str,
+        *,
+        concurrent: int | None = None,
+        deadline: timedelta = DEADLINE,
+        limiter: Limiter | None = None,
+    ) -> None:
         most = concurrent or CONCURRENT
         self._query = _read_query(query)
         self._engine = _open(url, most)
         self._deadline = deadline
+        self._limiter = limiter
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="usage-sql")
 
     async def adoption(self, account: str) -> Adoption:
@@ -83,6 +95,19 @@ class SqlUsage:
         await asyncio.to_thread(self._engine.dispose)
 
     async def _ask(self, operation: str, work: Any, *arguments: Any) -> Any:
+        """`work` when the limit allows it."""
+        turn = None if self._limiter is None else await self._limiter.now()
+        if self._limiter is None or turn is None:
+            return await self._within(operation, work, *arguments)
+        try:
+            answer = await self._within(operation, work, *arguments)
+        except BaseException:
+            self._limiter.over(turn, "given up")
+            raise
+        self._limiter.over(turn, "answered")
+        return answer
+
+    async def _within(self, operation: str, work: Any, *arguments: Any) -> Any:
         """`work` in a thread, within the deadline. A driver can't be cancelled: the database ends the query itself."""
         until = time.monotonic() + self._deadline.total_seconds()
         loop = asyncio.get_running_loop()

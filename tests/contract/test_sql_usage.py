@@ -2,18 +2,25 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from adapters.turns import Limits
 from adapters.usage.sql import SqlUsage
-from domain.errors import AuthFailed, ContractBroken, NotFound, SourceUnavailable
-from tests.contract.sql_worlds import PostgresWorld, SqliteWorld, SqlWorld, postgres_world, sqlite_world
+from domain.errors import AuthFailed, ContractBroken, NotFound, RateLimited, SourceUnavailable
+from domain.limits import Limit
+from store.database import Database
+from store.limits import SqlLimits
+from tests.contract.sql_worlds import QUERY, PostgresWorld, SqliteWorld, SqlWorld, postgres_world, sqlite_world
 from tests.kits.usage import UsageContract
 from tests.kits.world import World
 from tests.postgres import Postgres
+from tests.stores import lay
 
 
 @pytest.fixture
@@ -247,3 +254,26 @@ async def test_no_error_holds_the_query_the_account_or_the_password(on_postgres:
     for error in (raised.value, refused.value):
         assert error.__suppress_context__
         assert "planted" not in f"{error} {error.__cause__} {port!r} {vars(port)}"
+
+
+async def test_a_query_leaves_with_a_turn_of_the_limit_that_all_processes_share(
+    on_sqlite: SqliteWorld, tmp_path: Path
+) -> None:
+    lay(url := f"sqlite:///{tmp_path / 'limits.db'}")
+    database = Database(url)
+    ours, theirs = (Limits(SqlLimits(database)) for _ in range(2))
+    rate = Limit(per_second=1, burst=1)
+    port = SqlUsage(on_sqlite.url, QUERY, limiter=ours.of("usage", rate))
+    await on_sqlite.report("001", Decimal(3), Decimal(5))
+    turn = await theirs.of("usage", rate).now()
+    assert turn is not None
+    theirs.of("usage", rate).over(turn, "answered")
+    began = time.monotonic()
+    assert (await port.adoption("001")).active == 3
+    assert time.monotonic() - began > 0.5
+    await ours.of("usage", rate).pause(timedelta(seconds=60))
+    with pytest.raises(RateLimited):
+        await port.adoption("001")
+    for each in (port, ours, theirs):
+        await each.close()
+    database.close()
