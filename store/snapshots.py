@@ -18,6 +18,7 @@ from store.columns import Json, Moment
 from store.erp_states import ErpStateRow
 from store.tables import LifecycleRow, LifecycleViewRow
 
+AT_ONCE = 500
 _SNAPSHOTS = TypeAdapter(list[Snapshot])
 
 
@@ -95,22 +96,30 @@ def take_snapshot(session: Session, snapshot: Snapshot) -> bool:
     return True
 
 
-def snapshots_on(session: Session, day: date, contracts: Sequence[str] | None = None) -> list[Snapshot]:
-    """Where each contract stood on a day, by contract; none of one that was not known yet."""
+def snapshots_on(session: Session, day: date, ending: tuple[date, date] | None = None) -> list[Snapshot]:
+    """Where each contract stood on a day, by contract; none of one that was not known yet. `ending`: only those whose
+    term's end was on a day from one to another then."""
     latest = select(SnapshotRow.contract, func.max(SnapshotRow.day)).where(col(SnapshotRow.day) <= day)
-    if contracts is not None:
-        latest = latest.where(col(SnapshotRow.contract).in_(contracts))
     key = tuple_(col(SnapshotRow.contract), col(SnapshotRow.day))
     query = _facts().where(key.in_(latest.group_by(col(SnapshotRow.contract))))
+    if ending is not None:
+        since, until = (each.isoformat() for each in ending)
+        query = query.where(col(SnapshotRow.facts)["term_ends"].as_string().between(since, until))
     return _snapshots(session.exec(query.order_by(col(SnapshotRow.contract))))
 
 
-def snapshots_between(session: Session, after: date, until: date) -> dict[str, list[Snapshot]]:
-    """The snapshots after a day and until another one, by contract, oldest first."""
-    query = _facts().where(col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
+def snapshots_between(
+    session: Session, after: date, until: date, contracts: Sequence[str]
+) -> dict[str, list[Snapshot]]:
+    """The snapshots of contracts after a day and until another one, by contract, oldest first."""
     found: dict[str, list[Snapshot]] = {}
-    for each in _snapshots(session.exec(query.order_by(col(SnapshotRow.contract), col(SnapshotRow.day)))):
-        found.setdefault(each.contract, []).append(each)
+    for first in range(0, len(contracts), AT_ONCE):
+        query = _facts().where(col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
+        query = query.where(col(SnapshotRow.contract).in_(contracts[first : first + AT_ONCE])).order_by(
+            col(SnapshotRow.day)
+        )
+        for each in _snapshots(session.exec(query)):
+            found.setdefault(each.contract, []).append(each)
     return found
 
 

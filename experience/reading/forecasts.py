@@ -102,7 +102,9 @@ async def forecast_against(
         if on < first:
             raise Mistake(f"there is no forecast of {on}: the first snapshot is of {first}")
         day = max(today, last)
-        renewals = list(_renewals(snapshots_on(session, on), snapshots_between(session, on, day), since, until, day))
+        forecast = [each for each in snapshots_on(session, on, (since, until)) if each.active and each.category]
+        later = snapshots_between(session, on, day, [each.contract for each in forecast])
+        renewals = list(_renewals(forecast, later, day))
         return ForecastAgainst(
             on=on,
             since=since,
@@ -120,12 +122,9 @@ async def forecast_against(
     return await database.read(read)
 
 
-def _renewals(
-    were: Iterable[Snapshot], later: Mapping[str, Sequence[Snapshot]], since: date, until: date, today: date
-) -> Iterator[_Renewal]:
-    """Those that were to come on these days."""
-    for was in were:
-        if was.active and was.category is not None and was.term_ends is not None and since <= was.term_ends <= until:
+def _renewals(forecast: Iterable[Snapshot], later: Mapping[str, Sequence[Snapshot]], today: date) -> Iterator[_Renewal]:
+    for was in forecast:
+        if was.category is not None and was.term_ends is not None:
             outcome = what_came(was, later.get(was.contract, ()), today)
             yield _Renewal(was, was.category, was.term_ends, outcome)
 
