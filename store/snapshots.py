@@ -114,11 +114,9 @@ def snapshots_between(
     """The snapshots of contracts after a day and until another one, by contract, oldest first."""
     found: dict[str, list[Snapshot]] = {}
     for first in range(0, len(contracts), AT_ONCE):
-        query = _facts().where(col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
-        query = query.where(col(SnapshotRow.contract).in_(contracts[first : first + AT_ONCE])).order_by(
-            col(SnapshotRow.day)
-        )
-        for each in _snapshots(session.exec(query)):
+        some = col(SnapshotRow.contract).in_(contracts[first : first + AT_ONCE])
+        query = _facts().where(some, col(SnapshotRow.day) > after, col(SnapshotRow.day) <= until)
+        for each in _snapshots(session.exec(query.order_by(col(SnapshotRow.day)))):
             found.setdefault(each.contract, []).append(each)
     return found
 
