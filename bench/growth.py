@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+from sqlmodel import Session, col, func, select
+
 import wiring
 from bench.events import Customer
 from bench.open_lives import OpenLife, begin, fill_box, fill_store
@@ -21,6 +23,8 @@ from bench.process import processor_seconds, resident_megabytes
 from bench.renewal_day import published, until_active
 from bench.town import Town, open_town
 from starter.sections import Tuning
+from store.erp_states import ErpStateRow
+from store.snapshots import MeasuredRow
 
 DEALS = 5
 PROCESSES = ("worker", "temporal", "dispatcher")
@@ -69,6 +73,13 @@ async def growth(
     return points
 
 
+def _reckoned(session: Session) -> int:
+    """Lifecycles whose figures are made of what the ERP says."""
+    measured, erp = MeasuredRow, ErpStateRow
+    query = select(func.count()).select_from(measured).join(erp, col(erp.contract) == col(measured.contract))
+    return session.exec(query.where(col(measured.read_at) == col(erp.read_at))).one()
+
+
 class _Grown:
     def __init__(self, town: Town, state: Path, rest: float) -> None:
         self._town = town
@@ -84,7 +95,8 @@ class _Grown:
         await begin(await town.client(), new, tenant, company, queue)
         await until(town, published, size + self._deals)
         begun = time.monotonic() - began
-        await asyncio.sleep(5)  # the ERP's figures of them are read, the databases write what is left
+        await until(town, _reckoned, size + self._deals)
+        await asyncio.sleep(5)  # the databases write what is left
         pids = self._pids()
         before = {name: processor_seconds(pids[name]) for name in PROCESSES}
         await asyncio.sleep(self._rest)
