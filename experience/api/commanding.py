@@ -8,8 +8,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, Field
 
-from experience.bulk import MOST, Line, each_case
+from experience.bulk import MOST, each_case
 from experience.services import Services, services_of
+from starter.bulk import Line
 from starter.mistakes import Mistake, Unanswered
 from starter.office import Office
 from starter.problems import Problem

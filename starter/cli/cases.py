@@ -46,6 +46,9 @@ cases_app = typer.Typer(help="Dead letters and exception cases: everything that 
 
 
 def register(app: typer.Typer) -> None:
+    from starter.cli.cases_bulk import each_app
+
+    cases_app.add_typer(each_app, name="each")
     app.add_typer(cases_app, name="cases")
 
 
@@ -158,9 +161,7 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Give a case to somebody."""
-    if (nobody and to) or (to is not None and not (to.strip() and to.isprintable() and len(to) < 200)):
-        raise Mistake("name one person, or --nobody")
-    assignee = None if nobody else (to or user()).strip()
+    assignee = checked_assignee(to, nobody)
     changed = _at_desk(lambda desk, _: desk.assign(case, user(), assignee))
     _changed(changed, as_json, f"is {assignee or 'nobody'}'s now")
 
@@ -173,8 +174,7 @@ def tag(
     as_json: Json = False,
 ) -> None:
     """Put tags on a case, or take them away."""
-    if wrong := [each for each in tags if not TAG.fullmatch(each)]:
-        raise Mistake(f"{wrong[0]!r} is no tag: up to 50 letters, digits and . : _ -")
+    checked_tags(tags)
     changed = _at_desk(lambda desk, _: desk.tag(case, user(), tags, remove=remove))
     _changed(changed, as_json, f"is tagged {', '.join(changed.tags)}" if changed.tags else "has no tags")
 
@@ -206,6 +206,19 @@ def note(case: Case, text: Annotated[str, typer.Argument(help="What to keep with
 
 
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def checked_assignee(to: str | None, nobody: bool) -> str | None:
+    """Who is meant: you when nobody is named. Raises Mistake."""
+    if (nobody and to) or (to is not None and not (to.strip() and to.isprintable() and len(to) < 200)):
+        raise Mistake("name one person, or --nobody")
+    return None if nobody else (to or user()).strip()
+
+
+def checked_tags(tags: Sequence[str]) -> None:
+    """Raises Mistake for what is no tag."""
+    if wrong := [each for each in tags if not TAG.fullmatch(each)]:
+        raise Mistake(f"{wrong[0]!r} is no tag: up to 50 letters, digits and . : _ -")
 
 
 def _at_desk(work: "Callable[[CaseDesk, Database], Awaitable[T]]") -> T:

@@ -4,6 +4,8 @@ import asyncio
 import getpass
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from starter.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from store.audit import Asked
+    from store.database import Database
 
 WAY = "cli"
 SUBJECT = ("contract", "case", "difference", "account", "connection", "channel", "name", "what", "file", "token")
@@ -120,6 +123,16 @@ def seen(data: Any) -> tuple[Any, frozenset[FieldClass]]:
     if found.shown and _desk.asked is not None:
         _tell(_desk.asked, DONE, shown=sorted(found.shown))
     return found.answer, found.hidden
+
+
+def part_of_command(database: "Database", subject: str, reason: str) -> AbstractAsyncContextManager[None]:
+    """Around what a command does about one of several things: it has its own two lines in the trail."""
+    from store.audit import Audit
+
+    if _desk.asked is None:
+        raise RuntimeError("no command is being given")
+    told = replace(_desk.asked, subject=subject, reason=reason)
+    return Audit(database).command(told, refusals=(Refusal,), named=(Mistake,))
 
 
 def visible_to_asker(text: str) -> str:

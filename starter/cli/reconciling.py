@@ -1,6 +1,6 @@
 """`tenure reconcile`: where CRM, ERP, CS and the lifecycles contradict each other, and how that is settled."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from store.database import Database
 
 Id = Annotated[str, typer.Argument(help="The difference's id, or the beginning of it.")]
+STATUSES = ("open", "ignored", "repaired", "healed", "all")
 Why = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
 
 
@@ -98,6 +99,13 @@ def list_differences(
     as_json: Json = False,
 ) -> None:
     """List differences, the oldest first."""
+    from domain.reconciling.difference import CLASSES
+    from domain.reconciling.kinds import KINDS
+
+    _known("status", status, STATUSES)
+    _known("kind", kind, KINDS)
+    _known("class", klass, CLASSES)
+    _known("owner", owner, sorted({each.owner for each in KINDS.values()}))
     wanted = () if status == "all" else (status,)
 
     async def read(database: "Database") -> "list[Difference]":
@@ -148,6 +156,9 @@ def repair(
 ) -> None:
     """Settle a difference: have the outside hold the terms, take over what it holds, or say which record is meant.
     Said again after a failure, it goes on where it stood."""
+
+    if remedy:
+        _known("way", remedy, ("redrive", "accept", "link"))
 
     async def mend() -> Any:
         async with _open() as desk:
@@ -223,6 +234,12 @@ def kinds(as_json: Json = False) -> None:
         Console(width=180).print(table)
 
     show(as_json, list(KINDS.values()), text)
+
+
+def _known(what: str, word: str | None, words: Iterable[str]) -> None:
+    """Raises Mistake for a word that nothing could be found by."""
+    if word is not None and word not in (known := list(words)):
+        raise Mistake(f"unknown {what} {word!r}; known: {', '.join(known)}")
 
 
 def _table(found: "list[Difference]") -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from domain.reconciling.difference import Found
 from starter.cli import app
+from starter.mistakes import Mistake
 from store.database import Database
 from store.difference_tables import ReconciliationRow
 from store.differences import Compared, record
@@ -61,3 +62,18 @@ def test_differences_are_counted_as_people_count(database: Database) -> None:
     one = Found(kind="erp_quantity", subject="1", sentence="3, not 4", contract="c/1/1", account="a1")
     database.write_sync(lambda session: record(session, [one], Compared(systems=("erp",), contracts=("c/1/1",))))
     assert tenure("reconcile", "list").splitlines()[-1] == "1 difference"
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake"),
+    [
+        (("list", "--status", "shut"), "unknown status 'shut'; known: open, ignored"),
+        (("list", "--class", "prices"), "unknown class 'prices'; known: missing"),
+        (("list", "--kind", "erp"), "unknown kind 'erp'"),
+        (("list", "--owner", "bob"), "unknown owner 'bob'; known: csm"),
+        (("repair", "diff-1", "--by", "magic", "--reason", "r"), "unknown way 'magic'; known: redrive, accept, link"),
+    ],
+)
+def test_a_word_that_finds_nothing_is_a_mistake(database: Database, words: tuple[str, ...], mistake: str) -> None:
+    with pytest.raises(Mistake, match=mistake):
+        tenure("reconcile", *words)
