@@ -23,11 +23,13 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
+from activities.looking import LookActivities, Source
 from activities.observing import Observed
 from activities.occasions import Told
 from activities.on_demand import OnDemand
 from activities.pacing import Paced
 from activities.performing import activities_of
+from activities.showing import Showing
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
 from adapters.feeds.postgres_outbox import PostgresOutbox
@@ -60,7 +62,7 @@ from vendors import FEEDS, Opening, open_adapter, open_reader, reader_access
 from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
-from workflows.options import LONGEST_DEADLINE
+from workflows.options import LONGEST_DEADLINE, LOOKS
 
 
 @dataclass(frozen=True)
@@ -281,17 +283,19 @@ def workers(
     deployment: WorkerDeploymentConfig | None = None,
     beside: Sequence[WorkerInterceptor] = (),
 ) -> Sequence[Worker]:
-    """One worker for the lifecycles (and their local activities), and one for each connection's own task queue.
+    """One worker for the lifecycles (and their local activities), one for their looks at all sources, and one for each
+    connection's own task queue.
 
     `begun` is told of each request to a connected system before it is made. `deployment`: the version of the code that
     lives the lifecycles. `beside`: interceptors of theirs.
     """
     told, grace = [Observed(), *([Told(begun)] if begun else [])], timedelta(seconds=graceful)
+    views = SqlViews(database)
     lifecycles = Worker(
         client,
         task_queue=task_queue,
         workflows=[CustomerLifecycle],
-        activities=activities_of(DeskActivities(SqlViews(database), company)),
+        activities=activities_of(DeskActivities(views, company)),
         interceptors=[CarriesTraces(), Observed(), *beside],
         deployment_config=deployment,
         max_cached_workflows=max_cached_workflows,
@@ -299,20 +303,50 @@ def workers(
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=sticky_timeout),
         graceful_shutdown_timeout=grace,
     )
+    looks = Worker(
+        client,
+        task_queue=f"{task_queue}-{LOOKS}",
+        activities=activities_of(LookActivities(_sources(systems, database, company, landscape))),
+        interceptors=told,
+        max_concurrent_activity_task_polls=2,
+        graceful_shutdown_timeout=grace,
+    )
     return [
         lifecycles,
+        looks,
         *(
             Worker(
                 client,
                 task_queue=f"{task_queue}-{queue}",
                 activities=activities_of(_activities(system, database, company, landscape)),
-                interceptors=[*told, *([Paced(system.turns)] if system.turns else [])],
+                interceptors=[*told, Showing(views), *([Paced(system.turns)] if system.turns else [])],
                 graceful_shutdown_timeout=grace,
             )
             for system in systems.values()
             for queue in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
         ),
     ]
+
+
+READS = {
+    "crm": "read_opportunity",
+    "erp": "read_history",
+    "cs": "read_tasks",
+    "support": "read_cases",
+    "usage": "read_adoption",
+}
+"""What a look asks each kind of system, by the name of the activity that asks it alone."""
+
+
+def _sources(
+    systems: Systems, database: Database, company: Company, landscape: Landscape | None
+) -> Mapping[str, Source]:
+    """By connection, and by its kind where it serves lifecycles that name none."""
+    return {
+        name: Source(getattr(_activities(system, database, company, landscape), READS[system.kind]), system.turns)
+        for system in systems.values()
+        for name in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
+    }
 
 
 def _activities(system: System, database: Database, company: Company, landscape: Landscape | None) -> object:

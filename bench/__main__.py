@@ -1,4 +1,6 @@
-"""`python -m bench [storm|gateway|outage|effects|limits|life|pages|reconcile …]`: run benches, and print one table.
+"""`python -m bench [storm|gateway|outage|effects|limits|life|pages|reconcile|cost …]`: run benches, print one table.
+
+`scale`: no bench, but the model of many contracts, reckoned from what the benches have measured.
 
 Those of speed (bench/speed.py) run only when they are named, as `make bench` does.
 
@@ -8,8 +10,6 @@ Those of speed (bench/speed.py) run only when they are named, as `make bench` do
 import argparse
 import asyncio
 import json
-import os
-import platform
 import signal
 import sys
 import tempfile
@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gateway
+from bench.costing import the_cost
 from bench.drilled import the_deploys
 from bench.effects import effects
-from bench.figures import Figure
+from bench.figures import Figure, machine
 from bench.importing import EACH, importing
 from bench.life import lived
 from bench.limits import rush
@@ -34,6 +35,7 @@ from bench.outage import outage
 from bench.pages import BARE, pages
 from bench.postgres import own_postgres
 from bench.reconciling import reckoned
+from bench.scaling import show_scale
 from bench.speed import SPEED
 from bench.storm import Storm, storm
 from bench.town import ROOT
@@ -58,12 +60,13 @@ class Sizes:
     asks: int
     reconciled: int
     drilled: int
+    reference_lives: int
 
 
 LARGE = Sizes(
-    200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400, 10_000, 100
+    200, 10_000, 120.0, 4_000, 7, 30, (20_000, 60_000, 100_000), 5_000, 500, 200, 1_000, 20_000, 400, 10_000, 100, 10
 )
-SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40, 400, 4)
+SMALL = Sizes(8, 300, 60.0, 500, 3, 5, (5_000, 10_000), 500, 40, 20, 40, 400, 40, 400, 4, 2)
 
 
 def the_storm(home: Path, sizes: Sizes, seed: int) -> list[Figure]:
@@ -256,6 +259,7 @@ EVENTS: dict[str, Callable[[Path, Sizes, int], list[Figure]]] = {
     "pages": the_pages,
     "reconcile": the_reconciliation,
     "deploys": the_deploys,
+    "cost": the_cost,
 }
 BENCHES = [*EVENTS, *SPEED]
 
@@ -267,7 +271,10 @@ def main() -> int:
     )
     parser.add_argument("--small", action="store_true", help="a size that only shows that it works")
     parser.add_argument("--seed", type=int, default=1, help="of the storm's dice")
+    parser.add_argument("--inputs", type=Path, help="of `scale`, the model: measurements and assumptions of one's own")
     given = parser.parse_args()
+    if given.benches == ["scale"]:
+        return show_scale(given.inputs, RESULTS / "scale.json")
     if unknown := set(given.benches) - set(BENCHES):
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     # whoever ends a bench ends what it started, too
@@ -288,13 +295,6 @@ def _run(name: str, home: Path, given: argparse.Namespace) -> list[Figure]:
     if name in SPEED:
         return SPEED[name](home, given.small, _note)
     return EVENTS[name](home, SMALL if given.small else LARGE, given.seed)
-
-
-def machine() -> str:
-    """What the figures depend on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    python = platform.python_version()
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {python}"
 
 
 def _keep(name: str, figures: Sequence[Figure], given: argparse.Namespace) -> None:

@@ -122,6 +122,15 @@ class ViewRow(Frozen):
     view: dict[str, Any]
 
 
+class Shows(Frozen):
+    """What a step leaves behind, to be shown as soon as it is done: the state in which it was asked for (packed by
+    `domain.showing`), guarded as a `ViewRow` is."""
+
+    run_started: datetime
+    sequence: int
+    state: str
+
+
 class Views(Protocol):
     async def publish(self, row: ViewRow) -> None: ...
 

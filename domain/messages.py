@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.base import Tolerant
+from domain.books import ViewRow
 from domain.policies.forecast import Category
 from domain.view import LifecycleView
 
@@ -164,9 +165,10 @@ LifecycleEvent = Annotated[
 
 
 class EventBatch(Tolerant):
-    """Events of one contract in the order of `seq`."""
+    """Events of one contract in the order of `seq`. `keeps`: the caller publishes the view that the answer carries."""
 
     events: list[LifecycleEvent]
+    keeps: bool = Field(default=False, exclude_if=lambda keeps: not keeps)
 
 
 class EventAnswer(Tolerant):
@@ -178,7 +180,10 @@ class EventAnswer(Tolerant):
 
 
 class BatchAnswer(Tolerant):
+    """`row`: the lifecycle's view, where nothing more follows from the events and the caller publishes it."""
+
     answers: list[EventAnswer]
+    row: ViewRow | None = Field(default=None, exclude_if=lambda row: row is None)
 
 
 class FixOrder(Tolerant):

@@ -69,7 +69,8 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
         )
     ]
     if state.company is not None:
-        term = state.term_now()
+        # what is agreed is told when it is agreed: the next term's first day has nothing more to say
+        term = state.agreed_term() if state.thrifty else state.term_now()
         wanted.append(
             SetHealth(
                 key="cs.set_health",
@@ -81,7 +82,7 @@ def levels(state: LifecycleState, now: datetime) -> list[Level]:
                 adoption=state.adoption,
                 zone=state.zone,
                 term_ends=term.ends if term else None,
-                last_month=_reached(state.last_month(), now),
+                last_month=_reached(state.last_month(), now) and not (state.thrifty and state.renewed),
                 window_open=state.window_opened == state.term and not state.renewed,
                 undecided=state.escalated == state.term,
             )

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from pydantic import Field
 
 from domain.base import Frozen, Tolerant
-from domain.policies.readiness import Readings
+from domain.policies.readiness import ErpReading, Readings
+from domain.ports import Adoption, SupportCases
 
 
 class Read(Frozen):
@@ -24,6 +25,31 @@ class OpenTasks(Frozen):
 
 class OpportunityStage(Frozen):
     stage: str
+
+
+class SourceRead(Frozen):
+    """What is asked of one source, and over which connection."""
+
+    connection: str
+    read: Read
+
+
+class ReadSources(Frozen):
+    """What is asked for one look, by kind of system. `as_of` is business time."""
+
+    as_of: datetime
+    reads: dict[str, SourceRead]
+
+
+class SourcesRead(Tolerant):
+    """What each source said. `unknown`: those that know nothing of what they were asked about. Neither: silent."""
+
+    erp: ErpReading | None = None
+    support: SupportCases | None = None
+    usage: Adoption | None = None
+    cs: OpenTasks | None = None
+    crm: OpportunityStage | None = None
+    unknown: tuple[str, ...] = ()
 
 
 class AssessReadiness(Frozen):

@@ -81,7 +81,10 @@ class Moved(Tolerant):
 
 
 class LifecycleState(Tolerant):
-    """Argument and continue-as-new payload of the workflow. Every field added later needs a default."""
+    """Argument and continue-as-new payload of the workflow. Every field added later needs a default.
+
+    `thrifty`: this run spends actions as docs/cost.md says. The run itself sets it, when it begins.
+    """
 
     tenant: str
     contract: str
@@ -127,6 +130,7 @@ class LifecycleState(Tolerant):
     stages: dict[str, str] = {}
     withheld: dict[str, Withheld] = {}
     cut_over: date | None = None
+    thrifty: bool = Field(default=False, exclude_if=lambda thrifty: not thrifty)
 
     hold: str | None = None
     erp_status: str | None = None
@@ -256,6 +260,10 @@ class LifecycleState(Tolerant):
 
     def term_now(self) -> calendar.Term | None:
         return self.term_number(self.term)
+
+    def agreed_term(self) -> calendar.Term | None:
+        """The last term that is agreed: the next one, as soon as the ERP holds it."""
+        return self.term_number(self.term + 1 if self.renewed else self.term)
 
     def term_number(self, number: int) -> calendar.Term | None:
         """None while nothing anchors the first term yet."""

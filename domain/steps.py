@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.base import Frozen, Tolerant
-from domain.books import ViewRow
+from domain.books import Shows, ViewRow
 from domain.order import OrderVerdict
 from domain.policies.risk import Risk
 
@@ -232,6 +232,7 @@ Level = SetHealth | WriteStatus | SetCreditHold
 
 class Perform(Frozen):
     """The input of every step's activity. `as_of` is business time; `view` rides along into the ledger's transaction.
+    `shows`, instead of it, has the activity publish what the lifecycle looks like once the step is done.
 
     `generation` rises when a step that was refused for good, or that is in doubt, is tried again.
     """
@@ -241,15 +242,18 @@ class Perform(Frozen):
     step: Step
     generation: int = 1
     view: ViewRow | None = None
+    shows: Shows | None = Field(default=None, exclude_if=lambda shows: shows is None)
 
 
 class Performed(Tolerant):
-    """The result of every step's activity: the outside id, and what else the lifecycle learns from it."""
+    """The result of every step's activity: the outside id, and what else the lifecycle learns from it. `shown`: how the
+    view looks that was published with it (`domain.showing.face`)."""
 
     id: str
     on: date | None = None
     verdict: OrderVerdict | None = None
     risk: Risk | None = None
+    shown: str | None = Field(default=None, exclude_if=lambda shown: shown is None)
 
 
 def fingerprint(level: Level) -> str:

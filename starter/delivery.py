@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.access.within import subject_shown
+from domain.books import ViewRow
 from domain.calendar import civil_date, zone_exists
 from domain.company import Company
 from domain.facts import facts_of as facts_of_event
@@ -40,6 +41,7 @@ from store.streams import Answer, Streams, finish, number
 from store.subjects import of_customer
 from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, StreamRow
 from store.timeline import add_line
+from store.views import publish_view
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
@@ -58,7 +60,7 @@ class Mediated:
     """One batch, ready to go: what is to be told, which levels that is, and what needs no telling.
 
     `levels` by kind, with the seq that tells it. `stale`: seqs that the lifecycle had seen before. `origins`: where the
-    rows come from, by seq.
+    rows come from, by seq. `row`: how the lifecycle looks now, where nothing more follows.
     """
 
     lifecycle: LifecycleRow
@@ -70,6 +72,7 @@ class Mediated:
     stale: set[int] = field(default_factory=set)
     answers: dict[int, Answer] = field(default_factory=dict)
     origins: dict[int, Origin] = field(default_factory=dict)
+    row: ViewRow | None = None
 
 
 class Deliverer:
@@ -116,6 +119,8 @@ class Deliverer:
                     await self._start(batch)
                 if batch.events:
                     await self._tell(batch)
+                if (row := batch.row) is not None:  # before the rows are settled: else it is told, and answered, anew
+                    await self._db.write(lambda session: publish_view(session, row))
                 await self._db.write(lambda session: self._settle(session, stream, fence, batch))
             return len(batch.answers)
         finally:
@@ -232,7 +237,7 @@ class Deliverer:
         try:
             answer = await handle.execute_update(
                 CustomerLifecycle.deliver,
-                EventBatch(events=batch.events),
+                EventBatch(events=batch.events, keeps=True),
                 rpc_timeout=timedelta(seconds=self._lease * 0.6),
             )
         except WorkflowUpdateFailedError as error:
@@ -246,6 +251,7 @@ class Deliverer:
                 raise Unreachable(str(error)) from error
             batch.answers |= {seq: Answer("refused", "the lifecycle is closed") for seq in told_seqs}
             return
+        batch.row = answer.row
         batch.stale = {each.seq for each in answer.answers if each.outcome == "stale"}
         for each in answer.answers:
             batch.answers[each.seq] = Answer("refused" if each.outcome == "refused" else "delivered", each.reason)

@@ -16,15 +16,39 @@ with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
     from activities.erp import ErpActivities
     from domain import projection, withholding
-    from domain.books import ViewRow
+    from domain.books import Shows, ViewRow
     from domain.finance import periods
     from domain.outcomes import done, failed, settle_levels, title
+    from domain.showing import packed
     from domain.standins import OFF
     from domain.state import LifecycleState
-    from domain.steps import Level, Perform, Performed, SetHealth, Step, fingerprint
+    from domain.steps import (
+        ActivateOrder,
+        CancelSubscription,
+        CreateCustomer,
+        CreateSubscription,
+        EndSubscription,
+        EnsureCompany,
+        Level,
+        Perform,
+        Performed,
+        RenewSubscription,
+        SetCreditHold,
+        SetHealth,
+        StartBilling,
+        Step,
+        ValidateOrder,
+        WriteStatus,
+        fingerprint,
+    )
     from domain.urgency import urgency
 
 SYSTEMS = ("crm", "erp", "cs")
+
+LEAD_ON = (ValidateOrder, CreateCustomer, CreateSubscription, ActivateOrder, EnsureCompany)
+"""Steps that another one follows at once: the view of before goes with them, into the ledger's transaction."""
+TURNING = (*LEAD_ON, StartBilling, RenewSubscription, EndSubscription, CancelSubscription)
+"""Steps by which stage or status become others."""
 
 PERFORMERS: dict[str, Callable[[Any, Perform], Awaitable[Performed]]] = {
     "crm.validate_order": CrmActivities.validate_order,
@@ -60,7 +84,9 @@ class Lanes:
         self._now = now
         self._row = row
         self._busy: set[str] = set()
+        self._showing: str | None = None  # the one step in flight whose activity publishes a view of its own
         self.performing: set[str] = set()
+        self.shown: str | None = None  # how the view looks that the store has, or is about to have
         self.leaving = False
 
     def ask(self, step: Step) -> None:
@@ -91,7 +117,7 @@ class Lanes:
         while True:
             await workflow.wait_condition(lambda: self.leaving or self._head(system) is not None)
             if not any(step.system == system for step in self._state.queue):
-                await after_everybody()
+                await after_everybody(thrifty=self._state.thrifty)
             if self.leaving:
                 return
             if self._state.paused is not None:
@@ -119,9 +145,19 @@ class Lanes:
             if step.system == system:
                 return step
         for level in projection.levels(self._state, self._now()):
-            if level.system == system and self._untold(level):
+            if level.system == system and self._untold(level) and not self._waits(level):
                 return level
         return None
+
+    def _waits(self, level: Level) -> bool:
+        """Whether something is about to be done that changes what the level says. What has failed once, and what stands
+        behind that, is not waited for: a system that is away holds no news up."""
+        if not self._state.thrifty or isinstance(level, SetCreditHold) or level.key in self._state.cases:
+            return False
+        heads: dict[str, Step] = {}
+        for step in self._state.queue:
+            heads.setdefault(step.system, step)
+        return any(isinstance(step, TURNING) and step.key not in self._state.cases for step in heads.values())
 
     def _untold(self, level: Level) -> bool:
         return self._state.told.get(level.key) != fingerprint(level)
@@ -161,12 +197,15 @@ class Lanes:
             await self._withhold(step, why)
             return
         case = self._state.cases.get(step.key)
+        row = self._row()
+        shows = self._shows(step, row)
         request = Perform(
             contract=self._state.contract,
             as_of=self._now(),
             step=step,
             generation=self._state.generations.get(step.key, 1),
-            view=self._row(),
+            view=None if self._showing or (self._state.thrifty and isinstance(step, WriteStatus)) else row,
+            shows=shows,
         )
         try:
             performed = await workflow.execute_activity_method(
@@ -180,6 +219,7 @@ class Lanes:
                 ),
             )
         except ActivityError as error:
+            self.shown = None  # it may have been done and shown all the same
             kind, message = reason_of(error)
             failures = case.failures + 1 if case else 1
             delay = options.WHILE_FROZEN if kind in ("FROZEN", "FENCED") else options.retry_delay(failures)
@@ -187,7 +227,19 @@ class Lanes:
             if (opens := redate_of(error)) and step.key in self._state.cases:
                 periods.redate_by_policy(self._state, step, opens, self._now())
         else:
+            self.shown = performed.shown or self.shown
             done(self._state, step, performed, self._now())
+        finally:
+            if shows:
+                self._showing = None
+
+    def _shows(self, step: Step, row: ViewRow) -> Shows | None:
+        """What the activity publishes when the step is done. One at a time, and no other step takes a view with it
+        meanwhile: what one has shown would be gone in the view of another. A deal's status is in no view."""
+        if not self._state.thrifty or self._showing or isinstance(step, (*LEAD_ON, WriteStatus)):
+            return None
+        self._showing = step.key
+        return Shows(run_started=row.run_started, sequence=row.sequence, state=packed(self._state))
 
     async def _withhold(self, step: Step, why: str) -> None:
         """Decided, not performed. What the risk would be is assessed all the same: that asks nobody outside."""

@@ -36,12 +36,13 @@ class CustomerLifecycle(ReconcilingMessages):
 
     @workflow.init
     def __init__(self, state: LifecycleState) -> None:
+        state.thrifty = workflow.patched("thrifty")  # before any handler; asked once, each name that is met costs
         self._state = state
         self._lanes = Lanes(state, self._now, self._row)
         self._finance = Finance(state, self._now)
         self._renewal = Renewal(state, self._lanes, self._now)
         self._relocation = Relocation(state, self._lanes, self._now)
-        self._desk = Desk(self._lanes, self._view, self._row)
+        self._desk = Desk(state, self._lanes, self._view, self._row)
 
     @workflow.run
     async def run(self, state: LifecycleState) -> LifecycleOutcome:

@@ -11,6 +11,7 @@ from temporalio import workflow
 from workflows.finance import FinanceMessages
 from workflows.lanes import Lanes
 from workflows.refusing import refuse
+from workflows.waiting import after_everybody
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
@@ -33,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         RetryStep,
     )
     from domain.refused import Refused
+    from domain.showing import face
     from domain.state import Decision, LifecycleState
     from domain.view import LifecycleView
 
@@ -48,10 +50,16 @@ class LifecycleMessages(FinanceMessages):
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @workflow.update
-    def deliver(self, batch: EventBatch) -> BatchAnswer:
+    async def deliver(self, batch: EventBatch) -> BatchAnswer:
         """Mediated events, in order, with an answer for each. At least once: `seq` makes a repeat harmless."""
         making = self._lanes.busy("erp")
-        return BatchAnswer(answers=reactions.receive(self._state, batch, self._today(), making=making))
+        answer = BatchAnswer(answers=reactions.receive(self._state, batch, self._today(), making=making))
+        if batch.keeps and self._state.thrifty:
+            await after_everybody(thrifty=True)
+            if self._lanes.quiet:
+                answer.row = self._row()
+                self._lanes.shown = face(self._view())
+        return answer
 
     @deliver.validator
     def _check_deliver(self, batch: EventBatch) -> None:
@@ -94,7 +102,7 @@ class LifecycleMessages(FinanceMessages):
             return self._answer("given up")
         if command.on is not None:
             periods.redate(self._state, command.case, command.on, command.by)
-        recorded = workflow.patched("the ledger hears of what was done by hand")
+        recorded = self._state.thrifty or workflow.patched("the ledger hears of what was done by hand")
         outcomes.retried(self._state, command.case, command.done_as, self._now(), recorded=recorded)
         again = f"dated {command.on}, trying again" if command.on else "trying again"
         return self._answer("taken as done" if command.done_as else again)

@@ -42,6 +42,10 @@ READING = ActivityConfig(
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2),
 )
 
+# All of them in one activity: each source has its own turn, its own time and a second try in there.
+LOOKS = "looks"
+LOOK = READING
+
 # Our own store. Local: no round trip through the server, not rate-limited.
 STORE = LocalActivityConfig(
     start_to_close_timeout=timedelta(seconds=10),

@@ -16,12 +16,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.cs import CsActivities
     from activities.desk import DeskActivities
     from activities.erp import ErpActivities
+    from activities.looking import LookActivities
     from activities.signals import SupportActivities, UsageActivities
     from domain import keys
     from domain.calendar import civil_date
     from domain.policies.readiness import Readings, RenewalReadiness, SourceReading
     from domain.ports import OpportunityRef
-    from domain.readings import AssessReadiness, Look, Read
+    from domain.readings import AssessReadiness, Look, Read, ReadSources, SourceRead
     from domain.standins import is_real
     from domain.state import LifecycleState
     from domain.urgency import urgency_of_reading
@@ -57,6 +58,8 @@ async def look_again(state: LifecycleState, now: datetime, former: Look, *, revi
 async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> Answers:
     """The answers by source; one that is down, or that has no record to be asked about yet, gives none. One that knows
     nothing of the customer has answered: None."""
+    if state.thrifty:
+        return await _ask_together(state, now, sources)
     told = workflow.patched("the ERP tells entitlement and revenue")
     asks: dict[str, tuple[Any, str | None]] = {
         "erp": (ErpActivities.read_history, state.customer),
@@ -97,6 +100,48 @@ async def _ask(state: LifecycleState, now: datetime, sources: Sequence[str]) -> 
             answers[system] = SourceReading(as_of=today, value=_value(state, system, answer))
 
     await asyncio.gather(*(ask(source) for source in sources))
+    return answers
+
+
+async def _ask_together(state: LifecycleState, now: datetime, sources: Sequence[str]) -> Answers:
+    """The same in one activity: each source has its own time there, and its own limit."""
+    subjects = {
+        "erp": state.customer,
+        "support": state.account,
+        "usage": state.account,
+        "cs": state.company,
+        "crm": state.opportunity,
+    }
+    reads = {
+        source: SourceRead(
+            connection=state.connection(source),
+            read=Read(
+                contract=state.contract,
+                as_of=now,
+                subject=subject,
+                subscription=state.subscription if source == "erp" else None,
+            ),
+        )
+        for source in sources
+        if (subject := subjects[source]) is not None
+    }
+    if not reads:
+        return {}
+    summary = f"read {', '.join(reads)} for the renewal"
+    try:
+        seen = await workflow.execute_activity_method(
+            LookActivities.read_sources,
+            ReadSources(as_of=now, reads=reads),
+            **options.at(options.LOOKS, summary, options.LOOK, urgency_of_reading(state)),
+        )
+    except ActivityError:
+        return {}  # whoever was asked is silent
+    today = civil_date(now, state.zone)
+    said = {source: getattr(seen, source) for source in reads}
+    answers: Answers = dict.fromkeys(seen.unknown)
+    for source, answer in said.items():
+        if answer is not None:
+            answers[source] = SourceReading(as_of=today, value=_value(state, source, answer))
     return answers
 
 

@@ -61,7 +61,7 @@ class Renewal:
         """Look at an evergreen contract every year. Nothing needs to be decided: it goes on until it is ended."""
         s = self._state
         await workflow.wait_condition(lambda: s.closed or reviews.evergreen(s))
-        if s.closed or not workflow.patched("an evergreen contract is reviewed every year"):
+        if s.closed or not (s.thrifty or workflow.patched("an evergreen contract is reviewed every year")):
             return
 
         def agenda() -> list[Matter]:
@@ -99,7 +99,7 @@ class Renewal:
     def _watched(self) -> bool:
         """Whether this renewal has checkpoints. Asked by term: a contract that has run for long has them from its next
         one on."""
-        return workflow.patched(f"checkpoints, term {self._state.term}")
+        return self._state.thrifty or workflow.patched(f"checkpoints, term {self._state.term}")
 
     # ── until it is decided ─────────────────────────────────────────────────────────────────────────────────────
 

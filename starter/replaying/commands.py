@@ -13,7 +13,7 @@ from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.client import WorkflowHistory
 
 # The view is what people are shown: it may grow and be worded anew without endangering a running lifecycle.
-SHOWN = {"view", "sequence", "run_started"}
+SHOWN = {"view", "shows", "sequence", "run_started"}
 LOCAL = "core_local_activity"
 ANSWER, ATTRIBUTES, CANCEL_TIMER, CONTINUE, FAILURE, RESULT, TIMER = (
     *("answer", "search attributes", "cancel_timer", "continue as new", "failure", "result", "timer"),
