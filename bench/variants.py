@@ -30,33 +30,31 @@ PATCHED = (
     Edit(
         "desk.py",
         """        self._upsert(seen)
-        await workflow.execute_local_activity_method(DeskActivities.publish, self._row(), **options.STORE)
+        if news:
+            self._lanes.shown = self._dressed
+            await workflow.execute_local_activity_method(DeskActivities.publish, self._row(), **options.STORE)
 """,
-        """        if workflow.patched("drill: the store first"):
-            await workflow.execute_local_activity_method(DeskActivities.publish, self._row(), **options.STORE)
+        """        first = workflow.patched("drill: the store first")
+        if not first:
             self._upsert(seen)
-        else:
-            self._upsert(seen)
+        if news:
+            self._lanes.shown = self._dressed
             await workflow.execute_local_activity_method(DeskActivities.publish, self._row(), **options.STORE)
+        if first:
+            self._upsert(seen)
 """,
     ),
     # a breath before each step, that what comes at the same time goes together
     Edit(
         "lanes.py",
         """        case = self._state.cases.get(step.key)
-        request = Perform(
-            contract=self._state.contract,
-            as_of=self._now(),
-            step=step,
-            generation""",
+        row = self._row()
+""",
         """        if workflow.patched("drill: a breath"):
             await workflow.sleep(0.01)
         case = self._state.cases.get(step.key)
-        request = Perform(
-            contract=self._state.contract,
-            as_of=self._now(),
-            step=step,
-            generation""",
+        row = self._row()
+""",
     ),
     # what a run hands on is marked: with a field that no older version knows
     Edit(
@@ -72,13 +70,14 @@ PATCHED = (
     # the sources of a readiness are asked one after the other
     Edit(
         "readings.py",
-        """    await asyncio.gather(*(ask(source) for source in sources))
+        """        return await _ask_together(state, now, sources)
 """,
-        """    if workflow.patched("drill: one after the other"):
-        for source in sources:
-            await ask(source)
-    else:
-        await asyncio.gather(*(ask(source) for source in sources))
+        """        if workflow.patched("drill: one after the other"):
+            found: Answers = {}
+            for source in sources:
+                found |= await _ask_together(state, now, (source,))
+            return found
+        return await _ask_together(state, now, sources)
 """,
     ),
     # customer success hears of the order a moment later

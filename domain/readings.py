@@ -27,14 +27,14 @@ class OpportunityStage(Frozen):
     stage: str
 
 
-class SourceRead(Frozen):
+class SourceRead(Tolerant):
     """What is asked of one source, and over which connection."""
 
     connection: str
     read: Read
 
 
-class ReadSources(Frozen):
+class ReadSources(Tolerant):
     """What is asked for one look, by kind of system. `as_of` is business time."""
 
     as_of: datetime

@@ -25,9 +25,14 @@ def packed(state: LifecycleState) -> str:
     return b64encode(zlib.compress(json.dumps(news, separators=(",", ":")).encode())).decode()
 
 
+def unpacked(state: str) -> bytes:
+    """The JSON of a packed state."""
+    return zlib.decompress(b64decode(state))
+
+
 def view_after(shows: Shows, step: Step, performed: Performed, now: datetime) -> LifecycleView:
     """The view that follows from the step's success, if nothing else has happened meanwhile."""
-    state = LifecycleState.model_validate_json(zlib.decompress(b64decode(shows.state)))
+    state = LifecycleState.model_validate_json(unpacked(shows.state))
     outcomes.done(state, step, performed, now)
     return projection.view(state, now)
 

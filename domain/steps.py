@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.base import Frozen, Tolerant
+from domain.base import Tolerant
 from domain.books import Shows, ViewRow
 from domain.order import OrderVerdict
 from domain.policies.risk import Risk
@@ -230,7 +230,7 @@ Step = Annotated[
 Level = SetHealth | WriteStatus | SetCreditHold
 
 
-class Perform(Frozen):
+class Perform(Tolerant):
     """The input of every step's activity. `as_of` is business time; `view` rides along into the ledger's transaction.
     `shows`, instead of it, has the activity publish what the lifecycle looks like once the step is done.
 

@@ -28,6 +28,7 @@ from starter.replaying.living import live_again
 from starter.stack_specs import TEMPORAL_TIME_TRAVEL
 from tests.conftest import FAST
 from tests.house import Life, open_house
+from tests.replay.paths import AGAIN as LATER
 from tests.replay.paths import PATHS
 from workflows.desk import SEARCH_ATTRIBUTES
 
@@ -41,7 +42,7 @@ RULES: dict[str, dict[str, Any]] = {"redated": {"periods": PeriodsPolicy(closed=
 
 async def record(names: list[str], folder: Path) -> None:
     for arguments in (TEMPORAL_TIME_TRAVEL, RESTLESS):
-        here = [name for name in names if SERVERS.get(name, TEMPORAL_TIME_TRAVEL) == arguments]
+        here = [name for name in names if SERVERS.get(name.removesuffix(LATER), TEMPORAL_TIME_TRAVEL) == arguments]
         if here:
             await _record_on(arguments, here, folder)
 
@@ -58,7 +59,7 @@ async def _record_on(arguments: Sequence[str], names: list[str], folder: Path) -
     ) as environment:
         for name in names:
             with tempfile.TemporaryDirectory() as home:
-                rules = RULES.get(name)
+                rules = RULES.get(name.removesuffix(LATER))
                 async with open_house(environment.client, Path(home), task_queue="corpus", rules=rules) as house:
                     played = await PATHS[name](house)
                     run = played.handle if isinstance(played, Life) else played

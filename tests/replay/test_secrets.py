@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from stdnum import iban, luhn
 
+from domain.showing import packed, unpacked
+from domain.state import LifecycleState
 from starter.replaying.corpus import EXPECTED, HISTORIES, HISTORY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +40,8 @@ def words(node: Any) -> Iterator[str]:
             yield name
             if name == "data" and isinstance(value, str):
                 yield from decoded(value)
+            elif name == "shows" and isinstance(value, dict):
+                yield from words(json.loads(unpacked(value["state"])))
             else:
                 yield from words(value)
     elif isinstance(node, list):
@@ -86,3 +90,8 @@ def test_the_scan_finds_what_is_not_for_everybody(secret: str, tmp_path: Path) -
     file = tmp_path / f"told{HISTORY}"
     file.write_bytes(gzip.compress(json.dumps({"events": [{"payloads": [{"data": payload}]}]}).encode()))
     assert private(told(file))
+
+
+def test_the_scan_sees_into_a_packed_state() -> None:
+    hidden = packed(LifecycleState(tenant="", contract="", paused="call jane.doe@example.com"))
+    assert private("\n".join(words({"shows": {"state": hidden}}))) == ["jane.doe@example.com"]

@@ -84,6 +84,7 @@ async def test_a_step_that_fails_for_hours_hides_neither_itself_nor_what_else_ha
     await post.house.fault(system="erp", operation="amend_subscription", kind="down", retry_after="0")
     await post.upsell("006-views-up", 5, to="006-views-1")
     await post.settle()
+    await life.travel(0.01)
 
     async def in_need() -> bool:
         seen = await shown(life)

@@ -13,8 +13,10 @@ from domain.messages import (
     CollectionsChanged,
     CreditHoldChanged,
     EndContract,
+    EventBatch,
     FixOrder,
     ForecastRenewal,
+    LifecycleEvent,
     MilestoneReached,
     PurchaseOrderReceived,
     RenewalLost,
@@ -76,6 +78,28 @@ async def levels_last(house: House) -> Life:
     await life.until(lambda view: view.risk == "low" and rests(view))
     await end_soon(life)
     return life
+
+
+async def kept(house: House) -> Life:
+    """Whoever brings the events keeps the views: of one that changes nothing else, and of ones that steps follow."""
+    life = await start(house, "kept")
+    await life.until(lambda view: done(view, "onboarding") and rests(view))
+    day = (await clock(life)).date()
+    await _bring(life, MilestoneReached(milestone="kick-off", on=day), row=True)
+    await _bring(life, MilestoneReached(milestone="go-live", on=day), row=False)
+    await life.until(lambda view: all(line.billing_starts for line in view.lines) and rests(view))
+    await _bring(life, SupportChanged(severities={1: 1}), row=False)
+    await life.until(lambda view: view.risk != "low" and rests(view))
+    await end_soon(life)
+    return life
+
+
+async def _bring(life: Life, event: LifecycleEvent, *, row: bool) -> None:
+    life.seq += 1
+    event.seq = life.seq
+    batch = EventBatch(events=[event], keeps=True)
+    answer = await life.handle.execute_update(CustomerLifecycle.deliver, batch)
+    assert (answer.row is not None) is row
 
 
 async def bad_order_fixed(house: House) -> Life:
