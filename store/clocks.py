@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from domain.calendar import start_of_day
@@ -17,6 +17,7 @@ from store.database import change, insert_once
 from store.tables import ContractRiskRow, LifecycleRow, SettingRow, utc_now
 
 AT_ONCE = 0.0
+RUNS = text("stopped IS NULL AND started IS NOT NULL")
 SWEPT, PROMISED = "sla_swept_at", "sla_promised"
 
 
@@ -30,7 +31,15 @@ class SlaClockRow(SQLModel, table=True):
     """
 
     __tablename__ = "sla_clocks"
-    __table_args__ = (Index("ix_sla_clocks_outcome", "outcome", "kind"),)
+    # the last two hold whatever the figures and the list of the clocks that run ask for
+    __table_args__ = (
+        Index("ix_sla_clocks_outcome", "outcome", "kind"),
+        Index("ix_sla_clocks_stopped", "outcome", "stopped", "kind"),
+        Index(
+            "ix_sla_clocks_running", "kind", "breached", "held", "warned", "due", "id", "started", "stopped",
+            sqlite_where=RUNS, postgresql_where=RUNS,
+        ),
+    )  # fmt: skip
 
     id: str = Field(primary_key=True)
     kind: str

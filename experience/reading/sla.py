@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from sqlmodel import Session, and_, col, func, select, tuple_
+from sqlmodel import Session, and_, case, col, func, select, tuple_
 
 from domain.sla import ClockState
 from domain.targets import PROMISES, ClockKind
@@ -84,9 +84,11 @@ class SlaAnswer(Answer):
 async def clocks(database: Database, wanted: Wanted, *, cursor: str | None, limit: int) -> Page[ClockLine]:
     """By when they are due, the most urgent first. Raises Mistake for a cursor that is none."""
     keys = [func.coalesce(col(SlaClockRow.due), LAST), col(SlaClockRow.id)]
-    query = select(SlaClockRow).where(*_where(wanted)).order_by(*keys).limit(limit + 1)
+    chosen = select(SlaClockRow.id).where(*_where(wanted)).order_by(*keys).limit(limit + 1)
     if cursor is not None:
-        query = query.where(tuple_(*keys) > tuple_(*position(cursor, [datetime.fromisoformat, str])))
+        chosen = chosen.where(tuple_(*keys) > tuple_(*position(cursor, [datetime.fromisoformat, str])))
+    # whole rows are read of the page alone: the rest is put in its order within the index
+    query = select(SlaClockRow).where(col(SlaClockRow.id).in_(chosen)).order_by(*keys)
 
     def read(session: Session) -> tuple[Sequence[SlaClockRow], datetime | None]:
         return session.exec(query).all(), swept_at(session)
@@ -99,10 +101,9 @@ async def sla(database: Database, weeks: int = WEEKS) -> SlaAnswer:
     """Every promise in figures."""
     monday = utc_now().date() - timedelta(days=utc_now().weekday())
     first = monday - timedelta(weeks=weeks - 1)
-    since = datetime.fromisoformat(f"{first}T00:00:00+00:00")
 
     def read(session: Session) -> SlaAnswer:
-        by_week = _by_week(session, since)
+        by_week = _by_week(session, first, weeks)
         standing = _standing(session)
         kinds = [_figures(kind, standing[kind.value], by_week) for kind in ClockKind]
         return SlaAnswer(kinds=kinds, weeks=by_week, freshness={"sla": swept_at(session)})
@@ -146,17 +147,21 @@ def _standing(session: Session) -> dict[str, Counter[ClockState]]:
     return found
 
 
-def _by_week(session: Session, since: datetime) -> list[WeekFigures]:
+def _by_week(session: Session, first: date, weeks: int) -> list[WeekFigures]:
+    """What stopped since the Monday `first`, counted by the database: there may be very many."""
     row = SlaClockRow
-    over = select(row.kind, row.stopped, row.outcome).where(col(row.stopped) >= since)
+    mondays = [first + timedelta(weeks=number) for number in range(weeks)]
+    begins = [datetime.fromisoformat(f"{monday}T00:00:00+00:00") for monday in mondays]
+    before = zip(begins[1:], range(weeks), strict=False)
+    week = case(*((col(row.stopped) < begin, number) for begin, number in before), else_=weeks - 1)
+    stopped = select(week, row.kind, row.outcome, func.count()).where(col(row.stopped) >= begins[0])
+    stopped = stopped.where(col(row.outcome).in_(("met", "missed"))).group_by(week, col(row.kind), col(row.outcome))
     found: dict[tuple[date, str], list[int]] = {}
-    for kind, stopped, outcome in session.exec(over.where(col(row.outcome).in_(("met", "missed")))):
-        if stopped is not None:
-            week = stopped.date() - timedelta(days=stopped.weekday())
-            found.setdefault((week, kind), [0, 0])[outcome == "missed"] += 1
+    for number, kind, outcome, count in session.exec(stopped):
+        found.setdefault((mondays[number], kind), [0, 0])[outcome == "missed"] += count
     return [
-        WeekFigures(week=week, kind=ClockKind(kind), met=met, missed=missed)
-        for (week, kind), (met, missed) in sorted(found.items())
+        WeekFigures(week=monday, kind=ClockKind(kind), met=met, missed=missed)
+        for (monday, kind), (met, missed) in sorted(found.items())
     ]
 
 
