@@ -23,6 +23,7 @@ from store.database import Database
 
 ROOT = Path(__file__).parents[1]
 LEASE = "4"  # seconds that the stream of a killed dispatcher stays taken
+START_SECONDS = 300.0  # a process has until it is ready: a measurement may run beside us
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ async def open_town(
             ]
             return changed(list(_multiplied(plain, ports, {"dispatcher": dispatchers, "worker": workers})))
 
-        stack = LocalStack(settings, specs)
+        stack = LocalStack(settings, specs, start_seconds=START_SECONDS)
         try:
             wiring.open_store(settings).close()  # before several processes try to migrate at once
             await asyncio.to_thread(stack.up)
