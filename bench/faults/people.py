@@ -29,11 +29,13 @@ from starter.reconciling.runs import CONNECTION, Runs
 from starter.sla.telling import SLA
 from starter.sources.reading import Sources
 from store.differences import Differences
-from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleViewRow
+from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleViewRow, utc_now
 from workflows.lifecycle import CustomerLifecycle
 
 WHO = "campaign"
 DOUBT = InDoubt.kind.lower()
+STILL_COMES = timedelta(seconds=10)
+"""Who looks sooner whether it was done may look too soon."""
 BAD_TASKS = {
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
@@ -82,6 +84,8 @@ class People:
         return tried
 
     async def _retry(self, contract: str, case: CaseRow) -> int:
+        if case.kind == DOUBT and utc_now() - case.opened_at < STILL_COMES:
+            return 0
         try:
             life = await self._office.find(contract)
             name = case.id.removeprefix(f"{contract}:")

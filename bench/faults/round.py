@@ -141,7 +141,6 @@ class _Round:
         self._open = asyncio.Event()
         self._open.set()
         self._hands = asyncio.Lock()
-        self._looked: Callable[[], bool] = within(CASES_EVERY)
         self._played = Played(plan, events=self._total)
 
     async def play(self) -> Played:
@@ -167,7 +166,7 @@ class _Round:
     async def _whole(self, began: float) -> None:
         played = self._played
         happening = asyncio.create_task(self._all_happens())
-        await asyncio.gather(happening, self._go_wrong(happening))
+        await asyncio.gather(happening, self._go_wrong(happening), self._people_work(happening))
         played.sent_seconds = time.monotonic() - began
         self._say(f"{played.events} events of {len(self._lives)} lifecycles in {played.sent_seconds:.0f} s")
         await self._until_right()
@@ -214,25 +213,13 @@ class _Round:
         return signed(self._town.secret, f"/webhooks/{happening.source}", happening.id, body)
 
     async def _known(self, life: Life, happening: Happening) -> bool:
-        """Wait until the outside has what the event is about. What keeps it for long may wait for people."""
-        going_on, soon = within(self._patience), within(CASES_EVERY)
+        """Wait until the outside has what the event is about."""
+        going_on = within(self._patience)
         while not set(happening.asks) <= self._ids.get(life.deal, {}).keys():
             if not going_on():
                 return False
-            if not soon():
-                await self._try_again()
-                soon = within(CASES_EVERY)
             await asyncio.sleep(LOOK)
         return True
-
-    async def _try_again(self) -> None:
-        """As people do who look at their cases now and then, and not while a backup is put back."""
-        if self._looked() or not self._open.is_set():
-            return
-        self._looked = within(CASES_EVERY)
-        with contextlib.suppress(Exception):  # whatever is down just now: they look again later
-            async with people_of(self._town) as people:
-                self._played.retried += await people.retry()
 
     async def _look_for_ids(self) -> None:
         """What the systems have made so far. After a restore it may be less again."""
@@ -266,11 +253,22 @@ class _Round:
                 await asyncio.sleep(LOOK / 2)
             await self._do(fault)
             self._played.did.append(str(fault))
-        while self._drills.lost and not happening.done():
-            # what comes next may be about a record that the outside has forgotten: it is brought back meanwhile
-            async with people_of(self._town) as people:
-                await people.reconcile(rounds=1)
+
+    async def _people_work(self, happening: "asyncio.Task[None]") -> None:
+        """While it goes on: what comes next may be about what waits with a case, or about a record that the outside has
+        forgotten."""
+        rested = within(CASES_EVERY)
+        while not happening.done():
             await asyncio.sleep(RECONCILE_EVERY)
+            if not self._open.is_set():
+                continue  # a backup is put back
+            with contextlib.suppress(Exception):  # something is down just now: they look again later
+                async with people_of(self._town) as people:
+                    if self._drills.lost:
+                        await people.reconcile(rounds=1)
+                    if not rested():
+                        rested = within(CASES_EVERY)
+                        self._played.retried += await people.retry()
 
     async def _do(self, fault: Fault) -> None:
         match fault.do:
