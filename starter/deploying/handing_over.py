@@ -65,7 +65,7 @@ async def hand_over(client: Client, versions: Versions, pace: Pace, say: Say) ->
             return len(every)
         if len(waiting) != left:
             left, moved_at = len(waiting), clock()
-            say(f"{left} are still to be handed over")
+            say(f"{many(left, 'lifecycle is', 'lifecycles are')} still to be handed over")
         elif clock() - moved_at > pace.patience:
             late = many(left, "lifecycle has", "lifecycles have")
             raise Mistake(f"{late} not come to rest for {pace.patience:g} s; said again, it goes on")
