@@ -33,7 +33,7 @@ KINDS: dict[str, Kind] = {
         ("erp_subscription_duplicated", "duplicated", _RECORD, "several living subscriptions name one contract"),
         ("erp_subscription_orphaned", "orphaned", _DO, "a subscription names a contract that nobody knows"),
         ("erp_subscription_customer", "cross_reference", _DO, "the subscription is another customer's"),
-        ("erp_subscription_contract", "cross_reference", _DO, "the subscription names another contract"),
+        ("erp_subscription_contract", "cross_reference", _RECORD, "the subscription names another contract"),
         ("erp_currency", "currency", _DO, "the subscription is in another currency than was sold"),
         ("erp_not_active", "not_outside", _DO, "the activation is in the ledger, and the subscription is a draft"),
         ("erp_active_unasked", "not_in_ledger", _DO, "the subscription is active, and nothing of ours activated it"),

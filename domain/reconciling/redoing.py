@@ -36,6 +36,8 @@ WHY = "reconciled with the terms"
 
 def redo(g: Ground) -> list[Mend]:
     kind = g.difference.kind
+    if kind == "erp_subscription_contract":
+        not_anothers(g, g.difference.subject)
     if kind in _FIELDS:
         return [_field(g, *_FIELDS[kind])]
     if kind.startswith("crm_"):
@@ -43,6 +45,17 @@ def redo(g: Ground) -> list[Mend]:
     if kind.startswith("cs_"):
         return _cs(g)
     return _customer(g) if kind.startswith(("erp_customer", "erp_hold")) else _subscription(g)
+
+
+def not_anothers(g: Ground, subscription: str) -> None:
+    """An ERP that was restored gives an id twice: what names another contract is that one's, until somebody has looked.
+    Raises Unrepairable."""
+    said = g.difference
+    if said.theirs and subscription == said.subject:
+        raise Unrepairable(
+            f"{said.subject} names {said.theirs} in the ERP, and would be taken from it: look there which subscription "
+            f"is that of {g.contract.contract}, and name it as the record that is meant (link)"
+        )
 
 
 def _correct(g: Ground, kind: RecordKind, id: str, /, **fields: Any) -> Mend:

@@ -45,6 +45,8 @@ def _link(ground: Ground) -> list[Mend]:
     id = ground.choice or (said.theirs if said.klass in ("missing", "not_outside", "duplicated") else "")
     if not id:
         raise Unrepairable("say which record it is")
+    if said.kind == "erp_subscription_contract":
+        redoing.not_anothers(ground, id)
     kind = kind_of_record(ground)
     key, fields = _linked(e, kind)
     mends: list[Mend] = [

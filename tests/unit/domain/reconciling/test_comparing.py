@@ -131,6 +131,19 @@ def test_what_can_t_be_driven_again_says_so(kind: Any) -> None:
         repair(_ground(kind.name), "redrive")
 
 
+def test_a_subscription_is_not_taken_from_the_contract_that_it_names() -> None:
+    """A restored ERP gives an id twice: the one that stands there now is another contract's."""
+    mine, kind = OF.id("sub"), "erp_subscription_contract"
+    [mend] = repair(_ground(kind), "redrive")
+    assert words(mend) == f"set in erp, on subscriptions {mine}: contract to {OF.contract}", "nobody's is ours"
+    for remedy, choice in (("redrive", None), ("link", mine)):
+        with pytest.raises(Unrepairable, match=f"{mine} names crm/OTHER/1 in the ERP, and would be taken from it"):
+            repair(_ground(kind, theirs="crm/OTHER/1", choice=choice), remedy)  # type: ignore[arg-type]  # two of them
+    told = [words(each) for each in repair(_ground(kind, theirs="crm/OTHER/1", choice="sub_new"), "link")]
+    assert told[-1] == f"let {keys.subscription(OF.contract)} stand for sub_new"
+    assert not [each for each in told if mine in each]
+
+
 def test_mends_survive_being_kept_and_are_told_in_words() -> None:
     mends = repair(_ground("erp_subscription_missing"), "redrive")
     assert MENDS.validate_python(MENDS.dump_python(mends, mode="json")) == mends
@@ -139,17 +152,18 @@ def test_mends_survive_being_kept_and_are_told_in_words() -> None:
     assert told[-1] == f"let {keys.subscription(OF.contract)} stand for what that makes"
 
 
-def _ground(kind: str) -> Ground:
+def _ground(kind: str, theirs: str = "", choice: str | None = None) -> Ground:
     at = datetime.now(UTC)
     difference = Difference(
         id="diff-1", kind=kind, klass=KINDS[kind].klass, contract=OF.contract, account=OF.account, systems=("erp",),
-        connection="erp", subject=OF.id("sub"), sentence="", ours="", theirs="", owner="finance", status="open",
+        connection="erp", subject=OF.id("sub"), sentence="", ours="", theirs=theirs, owner="finance", status="open",
         remedies=KINDS[kind].remedies, found_at=at, seen_at=at,
     )  # fmt: skip
     e = ours()
     return Ground(
-        difference=difference, e=e, sharing=[e], revision=1, today=STARTED, by="b", reason="r", key="repair:diff-1:1"
-    )
+        difference=difference, e=e, sharing=[e], revision=1, today=STARTED, by="b", reason="r", key="repair:diff-1:1",
+        choice=choice,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
