@@ -39,6 +39,8 @@ from tests.stores import lay
 from workflows.desk import at_start
 from workflows.lifecycle import CustomerLifecycle
 
+AT_ONCE = 20
+
 
 @dataclass
 class Town:
@@ -103,7 +105,13 @@ class Town:
         living = list(served)
         rest = [each for each in self.contracts if each.stage is not Stage.ENDED and each not in living]
         await asyncio.gather(*(self.live(each) for each in living))
-        await asyncio.gather(*(self.begin(each.contract, each.account) for each in rest))
+        slots = asyncio.Semaphore(AT_ONCE)  # a busy machine answers so many within a call's time
+
+        async def begin(each: Plain) -> None:
+            async with slots:
+                await self.begin(each.contract, each.account)
+
+        await asyncio.gather(*map(begin, rest))
         for each in living:
             name = keys.lifecycle_id(self.task_queue, each.contract)
             handle = lifecycle_handle(self.client, name)
