@@ -38,7 +38,7 @@ def renew(state: LifecycleState, change: Renew, by: str, today: date) -> None:
     opens = state.window_opens()
     if state.window_opened < state.term and not change.early and change.starts is None:
         when = calendar.civil_date(opens, state.zone) if opens else None
-        raise Refused(f"the renewal window is not open; it opens on {when}, and --early decides before")
+        raise Refused(f"the renewal window is not open; it opens on {when}; an early renewal is decided before")
     following = state.term + 1
     term = state.term_now()
     if change.starts is not None and term is not None:

@@ -194,7 +194,7 @@ def test_a_step_that_is_under_way_is_waited_for() -> None:
 
 
 def test_a_renewal_before_its_window_must_be_meant() -> None:
-    assert "it opens on 2027-09-02, and --early decides before" in refused(live(), Renew())
+    assert "it opens on 2027-09-02; an early renewal is decided before" in refused(live(), Renew())
     state = renewing()
     give(state, Renew())
     assert state.decision is not None
