@@ -20,7 +20,7 @@ from store.lifecycles import Lifecycles
 from tests.dispatch import CRM, Post
 from tests.house import House, Life
 from tests.intake import deal
-from tests.workflow.lives import counts, eventually, records, rests, to_day, to_term_end
+from tests.workflow.lives import counts, eventually, records, rests, settled_length, to_day, to_term_end
 from workflows.lifecycle import CustomerLifecycle
 
 STEPS = (moves.FENCED, moves.MOVED, moves.DONE)
@@ -49,9 +49,10 @@ def acc(house: House, word: str) -> str:
 
 
 async def active(post: Post, word: str) -> Life:
-    """A live contract of an account of its own, at rest."""
+    """A live contract of an account of its own, at rest: its levels are told, too."""
     life = await post.win(tagged(post.house, word))
     await life.until(lambda view: "onboarding:" in str(view.effects) and rests(view))
+    await settled_length(life)
     return life
 
 
@@ -275,6 +276,7 @@ async def test_a_contract_that_is_split_off_keeps_its_customer_and_what_is_new_h
     first = await active(post, "one")
     second = await another(post, "two", acc(house, "one"))
     await second.until(lambda view: "onboarding:" in str(view.effects) and rests(view))
+    await settled_length(second)
     before = await state(second)
     await accounts(house).split(acc(house, "one"), acc(house, "two"), [second.contract], "ops")
     assert ((await first.view()).account, (await second.view()).account) == (acc(house, "one"), acc(house, "two"))
