@@ -47,7 +47,16 @@ SYSTEMS = ("crm", "erp", "cs")
 
 LEAD_ON = (ValidateOrder, CreateCustomer, CreateSubscription, ActivateOrder, EnsureCompany)
 """Steps that another one follows at once: the view of before goes with them, into the ledger's transaction."""
-TURNING = (*LEAD_ON, StartBilling, RenewSubscription, EndSubscription, CancelSubscription)
+TURNING = (
+    ValidateOrder,
+    CreateCustomer,
+    CreateSubscription,
+    ActivateOrder,
+    StartBilling,
+    RenewSubscription,
+    EndSubscription,
+    CancelSubscription,
+)
 """Steps by which stage or status become others."""
 
 PERFORMERS: dict[str, Callable[[Any, Perform], Awaitable[Performed]]] = {
