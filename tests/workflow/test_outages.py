@@ -13,6 +13,7 @@ from tests.workflow.lives import (
     calls,
     clock,
     counts,
+    deal,
     done,
     eventually,
     go_live,
@@ -45,6 +46,12 @@ def case_of(view: LifecycleView, system_fact: str) -> str:
 async def test_with_cs_down_the_erp_goes_on_and_cs_catches_up_in_order(house: House) -> None:
     await house.fault(system="cs", kind="down", retry_after="1")
     life = await house.start(house.payload(HOOLI))
+
+    async def crm_knows() -> bool:
+        return (await deal(life)).get("Tenure_Status__c") == "active"
+
+    await eventually(crm_knows)
+    assert not (await life.view()).cases  # it is still tried: nobody had to wait until CS was given up
     view = await life.until(lambda view: view.cases and sum(bool(line.billing_starts) for line in view.lines) == 2)
     assert view.stage is Stage.ONBOARDING
     assert (view.cases[0].kind, view.cases[0].id.split(":")[0]) == ("source_unavailable", "company")
