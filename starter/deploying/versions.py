@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from starter.mistakes import Mistake, Refusal
 
 T = TypeVar("T")
-COMES_UP_WITHIN, SPREADS_WITHIN = 30.0, 10.0
+COMES_UP_WITHIN, SPREADS_WITHIN = 60.0, 10.0
 STUCK = "TemporalReportedProblems IS NOT NULL"
 POLLS_WITHIN = timedelta(seconds=75)
 """A worker with nothing to do asks for a task every minute."""
