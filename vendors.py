@@ -14,15 +14,18 @@ from adapters.crm.sandbox import SandboxCrm
 from adapters.cs.sandbox import SandboxCs
 from adapters.erp.sandbox import SandboxErp
 from adapters.feeds.sandbox import SandboxFeed
+from adapters.limits import LimitedTransport
 from adapters.oauth import OAuth
+from adapters.seen import SeenTransport
 from adapters.support.sandbox import SandboxSupport
-from adapters.turns import Limiter
+from adapters.turns import Limiter, Limits
 from adapters.usage.sandbox import SandboxUsage
 from domain.mapping import Mapping as FieldMapping
 from domain.mapping import asked_for
 from domain.ports import ChangeFeed, CrmReader
 from starter.sections import Connection, Kind, Reader
 from starter.settings import Settings, SettingsError
+from workflows.options import LONGEST_DEADLINE
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def open_reader(client: httpx.AsyncClient, mapping: FieldMapping, reader: Reader
     return READERS[reader.adapter](client, mapping, reader)
 
 
-def reader_access(settings: Settings, where: str, reader: Reader) -> tuple[OAuth | None, dict[str, str]]:
+def _reader_access(settings: Settings, where: str, reader: Reader) -> tuple[OAuth | None, dict[str, str]]:
     """How a reader shows who it is. `where`: its place in the configuration, for what is wrong with it."""
     if reader.adapter not in READERS:
         raise SettingsError(f"{where}.adapter: {reader.adapter!r} is not one of {', '.join(sorted(READERS))}")
@@ -202,3 +205,41 @@ def reader_access(settings: Settings, where: str, reader: Reader) -> tuple[OAuth
     if reader.token is not None:
         return None, {"Authorization": f"Bearer {settings.read_secret(reader.token, f'{where}.token')}"}
     return None, {}
+
+
+def reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:
+    """For a connection's reader, which shows itself as its own configuration says."""
+    auth, headers = _reader_access(settings, f"connections.{connection}.reader", reader)
+    transport = _transport(settings, connection, limits)
+    return httpx.AsyncClient(
+        base_url=reader.base_url.rstrip("/") + "/",
+        auth=auth,
+        headers=headers,
+        timeout=30,
+        trust_env=False,
+        transport=transport,
+    )
+
+
+def http_client(settings: Settings, connection: str, limits: Limits | None = None) -> httpx.AsyncClient:
+    """For a connection's adapter, as `Opening.client` is described."""
+    chosen = settings.connections[connection]
+    has_token = chosen.token is not None or chosen.adapter == "sandbox"
+    base_url = settings.base_url(connection)
+    return httpx.AsyncClient(
+        base_url=f"{base_url}/" if base_url else "",
+        headers={"Authorization": f"Bearer {settings.token(connection)}"} if has_token else {},
+        timeout=LONGEST_DEADLINE.total_seconds(),
+        trust_env=False,
+        transport=_transport(settings, connection, limits),
+    )
+
+
+def _transport(settings: Settings, connection: str, limits: Limits | None) -> httpx.AsyncBaseTransport:
+    """The way out, within the connection's limits. Only who has no store has none, and may not need any."""
+    limit = settings.connections[connection].limits
+    times = None if limits is None else limits.times
+    out = SeenTransport(httpx.AsyncHTTPTransport(trust_env=False), connection, times)
+    if limits is None and not limit.none:
+        raise SettingsError(f"connections.{connection}.limits: they need the store, which is not open here")
+    return out if limits is None else LimitedTransport(out, limits.of(connection, limit))

@@ -23,7 +23,7 @@ from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
 from activities.feeds import ConnectedFeed, FeedActivities
-from activities.looking import LookActivities, Source
+from activities.looking import LookActivities, Source, source_of
 from activities.observing import Observed
 from activities.occasions import Told
 from activities.on_demand import OnDemand
@@ -33,9 +33,7 @@ from activities.showing import Showing
 from activities.signals import SupportActivities, UsageActivities
 from adapters.crm.sandbox import SandboxCrm
 from adapters.feeds.postgres_outbox import PostgresOutbox
-from adapters.limits import LimitedTransport
 from adapters.recording.world import RecordingWorld
-from adapters.seen import SeenTransport
 from adapters.timing import Times
 from adapters.turns import Limits
 from domain.company import Company, load_company
@@ -45,7 +43,7 @@ from domain.mapping import load_mapping
 from domain.ports import ChangeFeed, CrmReader
 from domain.routes import Landscape, foreign_words
 from starter.reaching import Reaching
-from starter.sections import KINDS, Kind, Reader
+from starter.sections import KINDS, Kind
 from starter.settings import Settings, SettingsError
 from starter.telling import Telling
 from starter.temporal import connect_config
@@ -58,11 +56,11 @@ from store.limits import SqlLimits
 from store.migrate import migrate
 from store.orders import SqlOrders
 from store.views import SqlViews
-from vendors import FEEDS, Opening, open_adapter, open_reader, reader_access
+from vendors import FEEDS, Opening, http_client, open_adapter, open_reader, reader_client
 from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
-from workflows.options import LONGEST_DEADLINE, LOOKS
+from workflows.options import LOOKS
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,11 @@ class System:
     serves_kind: bool = True
     scope: str = ""
     turns: Turns | None = None
+
+    @property
+    def served(self) -> Sequence[str]:
+        """The names by which lifecycles call it."""
+        return list(dict.fromkeys([self.name, *([self.kind] if self.serves_kind else [])]))
 
 
 Systems = Mapping[str, System]
@@ -168,7 +171,7 @@ async def connect_systems(
         for name, connection in settings.connections.items():
             if connection.kind not in kinds:
                 continue
-            client = await clients.enter_async_context(_http_client(settings, name, limits))
+            client = await clients.enter_async_context(http_client(settings, name, limits))
             turns = None if limits is None else limits.of(name, connection.limits)
             port = open_adapter(Opening(name, connection, client, settings, turns))
             if close := getattr(port, "close", None):
@@ -189,7 +192,7 @@ async def connect_feeds(settings: Settings, limits: Limits | None = None) -> Asy
             if feed.database is not None:
                 port = PostgresOutbox(settings.read_secret(feed.database, f"feeds.{name}.database"), feed.table)
             else:
-                client = await clients.enter_async_context(_http_client(settings, feed.connection, limits))
+                client = await clients.enter_async_context(http_client(settings, feed.connection, limits))
                 opening = Opening(feed.connection, settings.connections[feed.connection], client, settings)
                 port = FEEDS[feed.adapter](opening)
             feeds.append(ConnectedFeed(name=name, source=feed.source or name, port=port, begin=feed.begin))
@@ -205,10 +208,10 @@ async def connect_readers(settings: Settings, limits: Limits | None = None) -> A
             if connection.kind != "crm":
                 continue
             if connection.reader is not None:
-                client = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+                client = await clients.enter_async_context(reader_client(settings, name, connection.reader, limits))
                 readers[name] = open_reader(client, _mapping_of(settings, name), connection.reader)
             elif connection.adapter == "sandbox":
-                readers[name] = SandboxCrm(await clients.enter_async_context(_http_client(settings, name, limits)))
+                readers[name] = SandboxCrm(await clients.enter_async_context(http_client(settings, name, limits)))
         sources = {feed.source or name: feed.connection for name, feed in settings.feeds.items()}
         sources |= {source: webhook.connection for source, webhook in settings.webhooks.items()}
         yield readers | {source: readers[name] for source, name in sources.items() if name in readers}
@@ -221,50 +224,15 @@ async def open_connection(
     """Every adapter of one connection, with its HTTP client: to try it. SettingsError when it can't be opened."""
     connection = settings.connections[name]
     async with AsyncExitStack() as clients:
-        client = await clients.enter_async_context(_http_client(settings, name, limits))
-        adapters = [(open_adapter(Opening(name, connection, client, settings)), client)]
+        client = await clients.enter_async_context(http_client(settings, name, limits))
+        opening = Opening(name, connection, client, settings, limits.of(name, connection.limits))
+        adapters = [(open_adapter(opening), client)]
         if close := getattr(adapters[0][0], "close", None):
             clients.push_async_callback(close)
         if connection.reader is not None:
-            reads = await clients.enter_async_context(_reader_client(settings, name, connection.reader, limits))
+            reads = await clients.enter_async_context(reader_client(settings, name, connection.reader, limits))
             adapters.append((open_reader(reads, _mapping_of(settings, name), connection.reader), reads))
         yield adapters
-
-
-def _reader_client(settings: Settings, connection: str, reader: Reader, limits: Limits | None) -> httpx.AsyncClient:
-    auth, headers = reader_access(settings, f"connections.{connection}.reader", reader)
-    transport = _transport(settings, connection, limits)
-    return httpx.AsyncClient(
-        base_url=reader.base_url.rstrip("/") + "/",
-        auth=auth,
-        headers=headers,
-        timeout=30,
-        trust_env=False,
-        transport=transport,
-    )
-
-
-def _http_client(settings: Settings, connection: str, limits: Limits | None = None) -> httpx.AsyncClient:
-    chosen = settings.connections[connection]
-    has_token = chosen.token is not None or chosen.adapter == "sandbox"
-    base_url = settings.base_url(connection)
-    return httpx.AsyncClient(
-        base_url=f"{base_url}/" if base_url else "",
-        headers={"Authorization": f"Bearer {settings.token(connection)}"} if has_token else {},
-        timeout=LONGEST_DEADLINE.total_seconds(),
-        trust_env=False,
-        transport=_transport(settings, connection, limits),
-    )
-
-
-def _transport(settings: Settings, connection: str, limits: Limits | None) -> httpx.AsyncBaseTransport:
-    """The way out, within the connection's limits. Only who has no store has none, and may not need any."""
-    limit = settings.connections[connection].limits
-    times = None if limits is None else limits.times
-    out = SeenTransport(httpx.AsyncHTTPTransport(trust_env=False), connection, times)
-    if limits is None and not limit.none:
-        raise SettingsError(f"connections.{connection}.limits: they need the store, which is not open here")
-    return out if limits is None else LimitedTransport(out, limits.of(connection, limit))
 
 
 def workers(
@@ -323,19 +291,9 @@ def workers(
                 graceful_shutdown_timeout=grace,
             )
             for system in systems.values()
-            for queue in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
+            for queue in system.served
         ),
     ]
-
-
-READS = {
-    "crm": "read_opportunity",
-    "erp": "read_history",
-    "cs": "read_tasks",
-    "support": "read_cases",
-    "usage": "read_adoption",
-}
-"""What a look asks each kind of system, by the name of the activity that asks it alone."""
 
 
 def _sources(
@@ -343,9 +301,9 @@ def _sources(
 ) -> Mapping[str, Source]:
     """By connection, and by its kind where it serves lifecycles that name none."""
     return {
-        name: Source(getattr(_activities(system, database, company, landscape), READS[system.kind]), system.turns)
+        name: source_of(system.kind, _activities(system, database, company, landscape), system.turns)
         for system in systems.values()
-        for name in dict.fromkeys([system.name, *([system.kind] if system.serves_kind else [])])
+        for name in system.served
     }
 
 

@@ -35,6 +35,21 @@ class Source:
     turns: Turns | None = None
 
 
+_READS = {
+    "crm": "read_opportunity",
+    "erp": "read_history",
+    "cs": "read_tasks",
+    "support": "read_cases",
+    "usage": "read_adoption",
+}
+"""What a look asks each kind of system, by the name of the activity that asks it alone."""
+
+
+def source_of(kind: str, activities: object, turns: Turns | None) -> Source:
+    """A connected system, by what its own activities read."""
+    return Source(getattr(activities, _READS[kind]), turns)
+
+
 class LookActivities:
     """Runs on a task queue of its own. `sources` by connection."""
 

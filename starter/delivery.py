@@ -26,6 +26,7 @@ from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, st
 from domain.messages import CollectionsChanged, EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
 from starter.arrivals import Origin, arriving, origins_of
+from starter.delivery_cases import refusal, refusal_id, undeliverable_id
 from starter.handles import lifecycle_handle
 from starter.sla.risk import risk_clock
 from starter.slips import FACT, RECORD, START
@@ -39,7 +40,7 @@ from store.lifecycles import former_of
 from store.orders import newest_order
 from store.streams import Answer, Streams, finish, number
 from store.subjects import of_customer
-from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleRow, StreamRow
+from store.tables import DeliveryRow, InboxRow, LifecycleRow, StreamRow
 from store.timeline import add_line
 from store.views import publish_view
 from workflows.desk import at_start
@@ -260,7 +261,7 @@ class Deliverer:
         """Mark the rows, remember what was told, write the timeline; a refusal becomes a case."""
         if not finish(session, stream, fence, batch.answers):
             return
-        resolve_case(session, _undeliverable_case(stream))
+        resolve_case(session, undeliverable_id(stream))
         if batch.start is not None:
             session.get_one(LifecycleRow, stream).started = True
         refused = {seq for seq, answer in batch.answers.items() if answer.state == "refused"}
@@ -273,9 +274,9 @@ class Deliverer:
         for row in session.exec(seqs):
             self._note(session, row, batch.answers[_seq(row)])
             if _seq(row) in refused:
-                open_case(session, _refusal(row, batch))
+                open_case(session, refusal(row, batch.lifecycle.account, batch.answers[_seq(row)].text))
             else:
-                resolve_case(session, _case_id(row))
+                resolve_case(session, refusal_id(row))
 
     def _note(self, session: Session, row: DeliveryRow, answer: Answer) -> None:
         inbox = session.get_one(InboxRow, row.inbox_id)
@@ -289,44 +290,6 @@ class Deliverer:
             summary=f"{inbox.type} {about}: {answer.state}{f' ({answer.text})' if answer.text else ''}",
             ref=f"event:{row.inbox_id}:{row.seq}",
         )
-
-
-def _refusal(row: DeliveryRow, batch: Mediated) -> CaseRow:
-    reason = batch.answers[_seq(row)].text
-    return CaseRow(
-        id=_case_id(row),
-        contract=row.stream,
-        account=batch.lifecycle.account,
-        kind="refused_event",
-        title=f"{row.payload.get('kind', row.kind)} could not be applied",
-        reasons=[reason],
-        actor="ops",
-        mend=f"settle the reason; then tenure event {row.inbox_id} --again",
-        problem="refused",
-        inbox_id=row.inbox_id,
-    )
-
-
-def _case_id(row: DeliveryRow) -> str:
-    return f"event:{row.inbox_id}:{row.stream}"
-
-
-def undeliverable(stream: str, error: Exception) -> CaseRow:
-    """The case of a contract whose events can't be delivered although everybody answers; it goes with the next one."""
-    return CaseRow(
-        id=_undeliverable_case(stream),
-        contract=stream,
-        kind="undeliverable",
-        problem=type(error).__name__,
-        title="its events can't be delivered",
-        reasons=[f"each try ends in {type(error).__name__}"],
-        actor="engineer",
-        mend="find the error in the dispatcher's log; it is tried on, and the events keep their order",
-    )
-
-
-def _undeliverable_case(stream: str) -> str:
-    return f"undeliverable:{stream}"
 
 
 def look_anew(session: Session, contract: str, level: str) -> bool:

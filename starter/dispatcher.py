@@ -10,7 +10,8 @@ import structlog
 
 from domain.company import Company
 from domain.errors import TenureError
-from starter.delivery import Deliverer, Unreachable, undeliverable
+from starter.delivery import Deliverer, Unreachable
+from starter.delivery_cases import undeliverable
 from starter.erp_reading import ErpReading
 from starter.hints import Hints
 from starter.logs import where

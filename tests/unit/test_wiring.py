@@ -47,7 +47,7 @@ def opening(tmp_path: Path, erp: str) -> vendors.Opening:
     file = tmp_path / "tenure.toml"
     file.write_text(f'[connections.erp]\nkind = "erp"\n{erp}')
     settings = load_settings(file)
-    client = wiring._http_client(settings, "erp")
+    client = vendors.http_client(settings, "erp")
     return vendors.Opening("erp", settings.connections["erp"], client, settings)
 
 
