@@ -10,9 +10,10 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session, col, func, select
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.counting import many
@@ -147,9 +148,11 @@ async def _looked_at(client: Client, life: LifecycleRow, after: float, silence: 
     """The workflow id, where this code can't live it. Raises Mistake when nobody answers."""
     await asyncio.sleep(after)
     give_up = asyncio.get_running_loop().time() + FAILED_BEFORE
+    handle = client.get_workflow_handle(life.workflow_id)
     while True:
         try:
-            await client.get_workflow_handle(life.workflow_id).query(QUESTION, rpc_timeout=ANSWER)
+            await _at_rest(handle)
+            await handle.query(QUESTION, rpc_timeout=ANSWER)
         except WorkflowQueryFailedError:
             silence.broken()
             return life.workflow_id
@@ -168,3 +171,13 @@ async def _looked_at(client: Client, life: LifecycleRow, after: float, silence: 
         else:
             silence.broken()
             return None
+
+
+async def _at_rest(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait, for a while, until nothing of it is under way: a question must not meet an activity's end (ADR 40)."""
+    give_up = asyncio.get_running_loop().time() + ANSWER.total_seconds()
+    while asyncio.get_running_loop().time() < give_up:
+        found = (await handle.describe(rpc_timeout=ANSWER)).raw_description
+        if not found.pending_activities and not found.HasField("pending_workflow_task"):
+            return
+        await asyncio.sleep(0.1)
