@@ -12,10 +12,9 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 CLOCK = "FAULTS_CLOCK"
-OURS = ("activities", "adapters", "domain", "experience", "starter", "store", "wiring")
+OURS = ("activities", "adapters", "domain", "experience", "starter", "store", "vendors", "wiring")
 
 
 def shifted(seconds: float) -> type[datetime]:
@@ -49,9 +48,15 @@ def shift_clock(seconds: float, modules: dict[str, ModuleType]) -> None:
 def wear_points(directory: Path) -> None:
     from bench.faults.points import Points, Worn
 
-    wiring: Any = importlib.import_module("wiring")
     worn = Worn(Points(directory))
-    wiring.SqlLedger, wiring.SqlViews, wiring.SeenTransport = worn.ledger, worn.views, worn.way
+    for module, name, by in (
+        ("wiring", "SqlLedger", worn.ledger),
+        ("wiring", "SqlViews", worn.views),
+        ("vendors", "SeenTransport", worn.way),
+    ):
+        composed = importlib.import_module(module)
+        getattr(composed, name)  # what nobody takes from there is not put into its place either
+        setattr(composed, name, by)
 
 
 def main(module: str) -> None:
