@@ -22,7 +22,7 @@ from activities.cs import CsActivities
 from activities.desk import DeskActivities
 from activities.effects import Effects
 from activities.erp import ErpActivities
-from activities.feeds import ConnectedFeed, FeedActivities
+from activities.feeds import ConnectedFeed, FeedActivities, begin_feeds
 from activities.looking import LookActivities, Source, source_of
 from activities.observing import Observed
 from activities.occasions import Told
@@ -371,6 +371,10 @@ async def open_simulation(
                 yield Simulated(database, world, task_queue)
         finally:
             await asyncio.to_thread(database.close)
+
+
+async def begin_feeds_of(database: Database, feeds: Sequence[ConnectedFeed]) -> None:
+    await begin_feeds(feeds, SqlFeeds(database))
 
 
 def feed_workers(

@@ -59,6 +59,7 @@ async def serve(settings: Settings, stop: asyncio.Event, *, beside: Sequence[Int
                 graceful=settings.tuning.grace,
             ):
                 await stack.enter_async_context(worker)
+            await wiring.begin_feeds_of(database, feeds)
             # Here rather than in the dispatcher: a schedule is of use only where somebody can read its feed.
             await ensure_schedules(client, settings)
             if every := settings.reconciliation.every:

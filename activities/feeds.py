@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import structlog
 from temporalio import activity
 
 from activities.boundary import temporal_failures
 from domain.books import FeedBook
-from domain.errors import CursorExpired, NotFound
+from domain.errors import CursorExpired, NotFound, TenureError
 from domain.feeds import FeedFailed, FeedRead, ReadFeed, received
 from domain.ports import ChangeFeed
+
+log = structlog.get_logger()
 
 PAGE = 200  # events a page, one transaction each
 PAGES = 100  # an attempt stops after so many and reports how far it came
@@ -57,6 +60,20 @@ class FeedActivities:
             await self._book.failed(request.feed, request.kind, request.reason)
 
 
+async def begin_feeds(feeds: Iterable[ConnectedFeed], book: FeedBook) -> None:
+    """Begin those that take in what happens from now on, before anybody relies on them. One whose source does not
+    answer begins with its first reading."""
+    for feed in feeds:
+        if feed.begin == "everything" or (await book.position(feed.name)).cursor:
+            continue
+        try:
+            await _Reading(feed, book).begin()
+        except _Overtaken:
+            log.info("somebody else began the feed", feed=feed.name)
+        except TenureError as error:
+            log.warning("a feed can't begin yet", feed=feed.name, error=str(error))
+
+
 class _Overtaken(Exception):
     """The cursor is not where this attempt left it."""
 
@@ -74,13 +91,13 @@ class _Reading:
     async def read(self) -> FeedRead:
         position = await self._book.position(self._feed.name)
         try:
-            more = await self._read_on(position.cursor or await self._begin())
+            more = await self._read_on(position.cursor or await self.begin())
         except _Overtaken:
             activity.logger.warning("somebody else reads the feed %s too, leaving it to them", self._feed.name)
             return FeedRead(pages=self._pages, new=self._new, gap=self._gap, overtaken=True)
         return FeedRead(pages=self._pages, new=self._new, gap=self._gap, more=more)
 
-    async def _begin(self) -> str:
+    async def begin(self) -> str:
         """The first reading of all. Nothing was promised before, so nothing was missed."""
         if self._feed.begin == "everything":
             return await self._fill("", None)

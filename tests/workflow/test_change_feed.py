@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.testing import ActivityEnvironment
 
-from activities.feeds import ConnectedFeed, FeedActivities
+from activities.feeds import ConnectedFeed, FeedActivities, begin_feeds
 from adapters.feeds.sandbox import SandboxFeed
 from domain.errors import SourceUnavailable
 from domain.feeds import ChangePage, ReadFeed
@@ -39,12 +39,15 @@ class Disturbed:
         self._feed = feed
         self.lose: set[int] = set()
         self.asked = 0
+        self.head_lost = False
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.answered = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def head(self) -> str:
+        if self.head_lost:
+            raise SourceUnavailable("nobody answers")
         return await self._feed.head()
 
     async def changes(self, cursor: str, limit: int) -> ChangePage:
@@ -74,6 +77,24 @@ async def test_a_firing_reads_everything_that_came_since_in_order(ear: Ear) -> N
     row = await ear.row()
     assert abs(row.read_at - datetime.now(UTC).timestamp()) < 10
     assert row.gaps == 0
+
+
+async def test_what_happens_between_the_beginning_and_the_first_reading_is_taken_in(ear: Ear) -> None:
+    await ear.meter.report("before")
+    feeds, book = [ConnectedFeed(NAME, NAME, ear.meter.feed)], SqlFeeds(ear.database)
+    await begin_feeds(feeds, book)
+    told = await ear.meter.report("a")
+    await begin_feeds(feeds, book)  # a worker that begins again begins no feed anew
+    await ear.fire()
+    assert await ear.received() == told
+
+
+async def test_a_source_that_is_away_holds_no_beginning_up(ear: Ear) -> None:
+    away = Disturbed(ear.meter.feed)
+    away.head_lost = True
+    await begin_feeds([ConnectedFeed(NAME, NAME, away)], SqlFeeds(ear.database))
+    assert (await SqlFeeds(ear.database).position(NAME)).cursor == ""
+    assert (await ear.fire()).new == 0
 
 
 async def test_the_first_reading_can_take_in_everything_that_is_so(temporal: Client, tmp_path: Path) -> None:
