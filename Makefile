@@ -43,15 +43,15 @@ imports: $(STAMP)
 
 # Against real systems that it brings up itself, on sockets and ports of their own.
 test-live: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout=900 tests/live
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout=900 -o faulthandler_timeout=1200 tests/live
 
 # The console in a browser: the ways people go, and axe on every page.
 test-browser: $(STAMP) $(CHROMIUM)
-	$(BIN)/python -m pytest -n 0 --timeout=300 tests/browser
+	$(BIN)/python -m pytest -n 0 --timeout=300 -o faulthandler_timeout=600 tests/browser
 
 # Plays a company's day and takes a picture of each page, for README and docs.
 pictures: $(STAMP) $(CHROMIUM)
-	$(BIN)/python -m pytest -n 0 --timeout=600 tests/browser/pictures.py
+	$(BIN)/python -m pytest -n 0 --timeout=600 -o faulthandler_timeout=900 tests/browser/pictures.py
 
 $(CHROMIUM):
 	apt-get update -qq
