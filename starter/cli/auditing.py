@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from domain.access import Guarded, Sensitive
+from domain.access import Guarded, Permission, Sensitive
 from starter.cli.running import Json, in_store, show
 from starter.cli.times import is_length, parse_length, parse_moment
 from starter.mistakes import Mistake
@@ -71,7 +71,9 @@ def audit(
     """Show the audit trail, the newest line first. Nobody can change it: the database itself refuses to."""
     from store.audit import Audit, Wanted
 
-    for name, value, known in (("kind", kind, ("read", "command")), ("outcome", outcome, OUTCOMES)):
+    possible = {"kind": ("read", "command"), "outcome": OUTCOMES, "permission": tuple(Permission)}
+    for name, value in (("kind", kind), ("outcome", outcome), ("permission", permission)):
+        known = possible[name]
         if value is not None and value not in known:
             raise Mistake(f"unknown {name} {value!r}; known: {', '.join(known)}")
     wanted = Wanted(actor, about, permission, kind, outcome, _moment(since), before)

@@ -127,6 +127,12 @@ def test_what_was_refused_or_failed_is_in_the_trail_too(tenure: Tenure) -> None:
     assert "unknown case" in failed["detail"]
 
 
+def test_the_trail_is_not_asked_for_what_can_not_be_in_it(tenure: Tenure) -> None:
+    for words in (("--kind", "write"), ("--outcome", "fine"), ("--permission", "case.rtry")):
+        with pytest.raises(Mistake, match=f"unknown {words[0][2:]} '{words[1]}'; known: "):
+            tenure("ida", "audit", *words)
+
+
 def test_a_payload_is_seen_by_who_may_see_it_and_the_trail_says_so(tenure: Tenure) -> None:
     assert tenure("otto", "cases", "show", "event:1")["event"]["payload"]["data"] == {"contract": "crm/1/1"}
     [line] = trail(tenure, actor="otto")
