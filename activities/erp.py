@@ -31,6 +31,7 @@ from domain.ports import (
     NewSubscription,
     Ref,
     Renewal,
+    Renewed,
     SubscriptionLine,
     TermChange,
 )
@@ -225,10 +226,10 @@ class ErpActivities:
                 request,
                 self._erp.effects["renew_subscription"],
                 renewal,
-                Ref,
+                Renewed,
                 lambda: self._erp.renew_subscription(renewal, key=step.key),
             )
-            return Performed(id=made.id)
+            return Performed(id=made.id, subscription=made.subscription)
 
     @activity.defn(name="erp.end_subscription")
     async def end_subscription(self, request: Perform) -> Performed:

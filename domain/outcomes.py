@@ -22,6 +22,7 @@ from domain.steps import (
     Level,
     Performed,
     PostNote,
+    RenewSubscription,
     SetCreditHold,
     SetHealth,
     StartBilling,
@@ -98,6 +99,8 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
         case ActivateOrder() if step.key == keys.activation(state.contract):
             state.activated_on = performed.on or step.on
             state.quantities = {line.id: line.quantity for line in state.known.lines}
+        case RenewSubscription():
+            state.renewed_as = performed.subscription or state.renewed_as
         case StartBilling():
             state.billing.setdefault(step.line, performed.on or step.starts)
     state.effects[step.key] = performed.id

@@ -144,6 +144,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         deal=state.deal,
         selling_entity=state.selling_entity,
         leg=state.leg,
+        renewed_as=state.renewed_as,
         connections=state.connections,
         parent_account=state.sheet.parent_account if state.sheet else None,
         former=dict(state.former),

@@ -152,6 +152,7 @@ class LifecycleState(Tolerant):
     moved: dict[int, date] = {}
     at_renewal: AtRenewal = AtRenewal()
     leg: int = 1
+    renewed_as: str | None = Field(default=None, exclude_if=lambda other: other is None)
     moving: Moving | None = None
     changes: list[ChangeRecord] = []
     window_opened: int = 0
@@ -217,7 +218,8 @@ class LifecycleState(Tolerant):
 
     @property
     def subscription(self) -> str | None:
-        return self.made(keys.subscription(self.leg_id))
+        """What the contract is billed by: the subscription that was made, or with which it goes on since a renewal."""
+        return self.renewed_as or self.made(keys.subscription(self.leg_id))
 
     @property
     def leg_id(self) -> str:

@@ -247,12 +247,14 @@ class Perform(Tolerant):
 
 class Performed(Tolerant):
     """The result of every step's activity: the outside id, and what else the lifecycle learns from it. `shown`: how the
-    view looks that was published with it (`domain.showing.face`)."""
+    view looks that was published with it (`domain.showing.face`). `subscription`: the one that goes on in the place of
+    the one that was renewed."""
 
     id: str
     on: date | None = None
     verdict: OrderVerdict | None = None
     risk: Risk | None = None
+    subscription: str | None = Field(default=None, exclude_if=lambda same: same is None)
     shown: str | None = Field(default=None, exclude_if=lambda shown: shown is None)
 
 

@@ -3,10 +3,14 @@
 from datetime import date, datetime
 from enum import StrEnum
 
+from pydantic import Field
+
+from domain import keys
 from domain.base import Tolerant
 from domain.finance.records import Approval, Redated
 from domain.policies.entitlement import Entitled
 from domain.policies.forecast import Category
+from domain.standins import is_real
 from domain.terms import PurchaseOrder
 
 
@@ -105,7 +109,8 @@ class LifecycleView(Tolerant):
     that this one comes from, and how (domain/messages.py). `moved_from`: the accounts that it was of. `notice_cut_off`:
     the last day of notice for the running term. `review`: the last yearly review of an evergreen contract,
     `review_opens` when the next one begins. `leg`: the number of the subscription that it has in the ERP; a move to
-    another entity or currency begins the next.
+    another entity or currency begins the next. `renewed_as`: the subscription with which it goes on where a
+    renewal made another.
     """
 
     contract: str
@@ -118,6 +123,7 @@ class LifecycleView(Tolerant):
     deal: str = ""
     selling_entity: str = ""
     leg: int = 1
+    renewed_as: str | None = Field(default=None, exclude_if=lambda same: same is None)
     connections: dict[str, str] = {}
     parent_account: str | None = None
     former: dict[str, str] = {}
@@ -154,3 +160,9 @@ class LifecycleView(Tolerant):
     cases: list[CaseView] = []
     last_seq: int = 0
     as_of: datetime | None = None
+
+    @property
+    def subscription(self) -> str | None:
+        """The one by which the ERP bills it now."""
+        made = self.effects.get(keys.subscription(keys.leg(self.contract, self.leg)))
+        return self.renewed_as or (made if is_real(made) else None)

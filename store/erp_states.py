@@ -125,12 +125,11 @@ def claim_states(session: Session, moment: datetime, every: timedelta, limit: in
 
 def _claimed(session: Session, shown: LifecycleViewRow, row: ErpStateRow | None, moment: datetime) -> Due:
     view = LifecycleView.model_validate(shown.view)
-    found = view.effects.get(keys.subscription(keys.leg(view.contract, view.leg)))
     known = ErpStateRow(
         contract=view.contract,
         connection=view.connections.get("erp", "erp"),
         customer=_customer(view),
-        subscription=found if is_real(found) else None,
+        subscription=view.subscription,
         tried_at=moment,
     )
     if row is None:

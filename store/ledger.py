@@ -24,6 +24,7 @@ from store.views import publish_view
 FOUND_BY = {
     "create_customer": ("erp", "customer"),
     "create_subscription": ("erp", "subscription"),
+    "renew_subscription": ("erp", "subscription"),
     "create_renewal_opportunity": ("crm", "deal"),
 }
 KINDS = ("crm", "erp", "cs")
@@ -221,19 +222,22 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
 
 def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> None:
     """The new record is an alias of its contract, and what came in before we knew of it goes on."""
-    if _method(row.operation) not in FOUND_BY or "id" not in result:
+    method = _method(row.operation)
+    # a renewal is a record of its own, and may also make another subscription
+    made = result.get("subscription" if method == "renew_subscription" else "id")
+    if method not in FOUND_BY or made is None:
         return
-    system, kind = FOUND_BY[_method(row.operation)]
+    system, kind = FOUND_BY[method]
     # of two ERPs each may have a customer 5; deals are those of the one CRM
     connection = _connection(row.operation) if system == "erp" else system
-    if not link_new(session, connection, kind, result["id"], row.contract):
-        _once_given(session, row, connection, kind, result["id"])
+    if not link_new(session, connection, kind, made, row.contract):
+        _once_given(session, row, connection, kind, made)
     else:
         names = dict.fromkeys((connection, system, any_of(system)))
-        unpark(session, *(f"{name}:{kind}:{result['id']}" for name in names))
+        unpark(session, *(f"{name}:{kind}:{made}" for name in names))
     if kind == "deal":
         # it may have been decided before its own answer came: then it was taken for somebody else's
-        case = session.get(CaseRow, f"deal:{result['id']}")
+        case = session.get(CaseRow, f"deal:{made}")
         if case is not None and case.state == "open" and case.inbox_id is not None:
             put_back(session, case.inbox_id)
 

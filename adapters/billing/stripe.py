@@ -37,6 +37,7 @@ from domain.ports import (
     Probed,
     Ref,
     Renewal,
+    Renewed,
     SubscriptionState,
     TermChange,
 )
@@ -200,7 +201,7 @@ class StripeBilling:
 
         return await self._change("change_term", change.subscription, key, change, moved)
 
-    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Renewed:
         def renewed(contract: Contract, today: date) -> Contract:
             contract.require("active")
             if renewal.ends is not None and renewal.ends <= renewal.starts:
@@ -208,7 +209,8 @@ class StripeBilling:
             contract = contract.naming(renewal.purchase_order)
             return contract.model_copy(update={"term_starts": renewal.starts, "ends": renewal.ends})
 
-        return await self._change("renew_subscription", renewal.subscription, key, renewal, renewed)
+        made = await self._change("renew_subscription", renewal.subscription, key, renewal, renewed)
+        return Renewed(id=made.id)
 
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         def ended(contract: Contract, today: date) -> Contract:

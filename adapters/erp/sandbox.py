@@ -32,6 +32,7 @@ from domain.ports import (
     Probed,
     Ref,
     Renewal,
+    Renewed,
     SubscriptionState,
     TermChange,
 )
@@ -116,10 +117,10 @@ class SandboxErp:
         body = change.model_dump(mode="json", exclude={"subscription"})
         return self._ref("change_term", await self._on(change.subscription, "change_term", "term", body, key))
 
-    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Renewed:
         body = renewal.model_dump(mode="json", exclude={"subscription"})
         answer = await self._on(renewal.subscription, "renew_subscription", "renew", body, key)
-        return self._ref("renew_subscription", answer)
+        return Renewed(id=self._ref("renew_subscription", answer).id)
 
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         body = ending.model_dump(mode="json", exclude={"subscription"})

@@ -30,6 +30,7 @@ from domain.ports import (
     Problem,
     Ref,
     Renewal,
+    Renewed,
     SubscriptionState,
     TermChange,
 )
@@ -70,7 +71,7 @@ class TrytonErp:
         login = TrytonLogin(database, user, password)
         self._rpc = TrytonRpc(client, "erp", login, {**self.effects, **WRITES})
         self.records = TrytonRecords(self._rpc)
-        self._renewal = {"as_new": True} if renew_as_new else {}
+        self.renews_as_new = renew_as_new
 
     async def create_customer(self, new: NewCustomer, *, key: str) -> Ref:
         arguments = {**new.model_dump(mode="json"), "external_id": key}
@@ -105,8 +106,9 @@ class TrytonErp:
     async def change_term(self, change: TermChange, *, key: str) -> Ref:
         return await self._perform("change_term", change.model_dump(mode="json"), key, Ref)
 
-    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
-        return await self._perform("renew_subscription", {**renewal.model_dump(mode="json"), **self._renewal}, key, Ref)
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Renewed:
+        arguments = renewal.model_dump(mode="json") | ({"as_new": True} if self.renews_as_new else {})
+        return await self._perform("renew_subscription", arguments, key, Renewed)
 
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         return await self._perform("end_subscription", ending.model_dump(mode="json"), key, Ref)

@@ -93,7 +93,7 @@ def arrive(state: LifecycleState) -> None:
     moving = _moving(state)
     state.sheet = state.known.model_copy(update={"selling_entity": moving.selling_entity, "currency": moving.currency})
     state.selling_entity, state.order_revision = moving.selling_entity, moving.revision
-    state.leg, state.moving = state.leg + 1, None
+    state.leg, state.moving, state.renewed_as = state.leg + 1, None, None
 
 
 def _moving(state: LifecycleState) -> Moving:

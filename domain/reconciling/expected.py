@@ -123,7 +123,7 @@ def expected(
         lines=tuple(_line(view, leg, line, ordered.get(line.id, {})) for line in view.lines),
         customer=_real(effects, customer_key),
         customer_key=customer_key,
-        subscription=_real(effects, keys.subscription(leg)),
+        subscription=view.subscription,
         company=_real(effects, company_key),
         company_key=company_key,
         opportunity=_real(effects, keys.renewal_opportunity(contract, view.term)),

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Literal
 
-from domain import outcomes
+from domain import keys, outcomes
 from domain.base import Tolerant
 from domain.commands import check_open
 from domain.reactions import decide
@@ -67,6 +67,8 @@ def take(state: LifecycleState, command: TakeOver, today: date, now: datetime) -
 def _link(state: LifecycleState, key: str, id: str) -> None:
     former = state.effects[key]
     state.effects[key] = id
+    if key == keys.subscription(state.leg_id):
+        state.renewed_as = None
     for step in (*state.queue, *state.doubts.values()):
         for name in REFERENCES:
             if getattr(step, name, None) == former:

@@ -19,6 +19,7 @@ from domain.messages import AmendmentWon, MilestoneReached, RenewalWon, RetrySte
 from domain.order import Address
 from domain.ports import NewCustomer
 from domain.view import CaseView, LifecycleView, Stage
+from store.lifecycles import Lifecycles
 from tests.house import House, Life, open_house
 from tests.live.tryton import Tryton
 from tests.live.worlds.tryton import TrytonWorld, tryton_world
@@ -146,6 +147,43 @@ async def test_a_term_amended_and_renewed_once_though_every_answer_is_lost(home:
     )
     assert quantities == [(50.0,), (75.0,)]
     assert {keys.amendment(life.contract, "UP-1"), keys.renewal(life.contract, 2)} <= set(world.proxy.lost)
+
+
+async def test_what_is_renewed_as_a_new_subscription_goes_on_with_that_one(home: tuple[House, TrytonWorld]) -> None:
+    house, world = home
+    world.port.renews_as_new = True
+    world.proxy.lose_every_answer = True
+    life = await house.start(an_order(house, "salesforce_new_hooli"))
+    await life.until(lambda view: done(view, "onboarding") and done(view, "billing-start") and rests(view), PATIENCE)
+    await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date()))
+    view = await life.until(live, PATIENCE)
+    former = view.subscription
+    assert view.window_opens is not None
+    await to_day(life, view.window_opens)
+    view = await life.until(prepared, PATIENCE)
+    await life.tell(RenewalWon(opportunity=opportunity(view)))
+    await life.until(lambda view: rests(view) and view.decision is not None, PATIENCE)
+    await to_term_end(life)
+    view = await life.until(lambda view: view.term == 2 and rests(view), PATIENCE)
+
+    rows = world.tryton.sql(
+        "SELECT id::text, tenure_term, tenure_renews::text FROM sale_subscription"
+        " WHERE tenure_contract = %s ORDER BY id",
+        life.contract,
+    )
+    assert rows == [(former, 1, None), (view.subscription, 2, former)]
+    assert view.subscription is not None
+    assert await Lifecycles(house.database).find("erp", "subscription", view.subscription) == life.contract
+    won = AmendmentWon(deal="UP-2", mode="difference", changes={"PLATFORM": Decimal(25)})
+    assert await life.tell(won) == ["applied"]
+    await life.until(lambda view: done(view, "amendment") and rests(view), PATIENCE)
+    changed = world.tryton.sql(
+        "SELECT l.subscription::text FROM tenure_subscription_quantity q"
+        " JOIN sale_subscription_line l ON l.id = q.line JOIN sale_subscription s ON s.id = l.subscription"
+        " WHERE s.tenure_contract = %s AND q.effective > '1900-01-01'",
+        life.contract,
+    )
+    assert changed == [(view.subscription,)]
 
 
 async def test_a_refused_subscription_goes_on_with_the_customer_that_exists(home: tuple[House, TrytonWorld]) -> None:

@@ -47,7 +47,8 @@ class Command(metaclass=PoolMeta):
             if given.flag("as_new", False):
                 if not all(line.tenure_line for line in subscription.lines):
                     raise TenureError(REJECTED, "the ERP's own people added lines: renew it as it is, or there")
-                return {"id": str(cls._renew_as_new(subscription, term, ends).id)}
+                made = str(cls._renew_as_new(subscription, term, ends).id)
+                return {"id": made, "subscription": made}
             cls._set_end(subscription, ends, tenure_term=term)
         return {"id": str(subscription.id)}
 

@@ -72,6 +72,11 @@ async def test_an_effect_that_only_changes_a_record_adds_no_alias(database: Data
     assert await Lifecycles(database).aliases(CONTRACT) == []
 
 
+async def test_the_subscription_that_a_renewal_made_finds_the_contract_too(database: Database) -> None:
+    await perform(SqlLedger(database), "k", "erp.renew_subscription", {"id": "ren_1", "subscription": "sub_2"})
+    assert await Lifecycles(database).find("erp", "subscription", "sub_2") == CONTRACT
+
+
 async def test_an_id_that_finds_another_contract_keeps_finding_it(
     database: Database,
 ) -> None:

@@ -23,6 +23,7 @@ from domain.changes.kinds import (
 )
 from domain.commands import check_drop
 from domain.outcomes import DROPPED, done, dropped
+from domain.projection import view
 from domain.refused import Refused
 from domain.steps import AmendSubscription, ChangeTerm, Performed
 from tests.changing import ADDED, TODAY, give, refused, settle
@@ -205,6 +206,17 @@ def test_a_renewal_that_the_erp_holds_is_not_undone() -> None:
     give(state, Renew(early=True), "c1")
     done(state, plan.renew_subscription(state), Performed(id="ren_1"), at(TODAY))
     assert "the ERP holds term 2 already" in refused(state, Undo(change="c1"), "u")
+
+
+def test_a_renewal_may_make_another_subscription_with_which_the_contract_goes_on() -> None:
+    state = live()
+    former = state.subscription
+    give(state, Renew(early=True), "c1")
+    renewal = plan.renew_subscription(state)
+    done(state, renewal, Performed(id="ren_1"), at(TODAY))
+    assert state.subscription == former, "the same one, in most ERPs"
+    done(state, renewal, Performed(id="sub_2", subscription="sub_2"), at(TODAY))
+    assert (state.subscription, view(state, at(TODAY)).subscription) == ("sub_2", "sub_2")
 
 
 def test_a_closed_or_unknown_contract_is_not_changed() -> None:

@@ -34,6 +34,7 @@ def checked(state: LifecycleState, change: str) -> str | None:
 
 def moved(state: LifecycleState) -> None:
     """It goes on in US dollars from THERE on."""
+    state.renewed_as = "sub_1b"
     give(state, Move(selling_entity="ACME-US", currency="USD", revision=2, on=THERE), "m")
     for _ in range(2):
         for step in moves.steps_there(state):
