@@ -30,7 +30,7 @@ from tests.dispatch import Post
 from tests.house import House, Life, open_house
 from tests.intake import deal
 from tests.tracing import Spans, recording
-from tests.workflow.lives import open_window, today
+from tests.workflow.lives import eventually, open_window, today
 
 SECRET = "whsec_" + "T" * 32
 NUMBER = "006-trace"
@@ -107,6 +107,11 @@ async def live(town: Town) -> None:
     bill = {"customer": subscription["customer"], "subscription": subscription["id"], **due}
     invoice = await town.click("POST", "/erp/invoices", bill)
     await life.until(lambda view: view.risk != "low" and not view.pending)
+
+    async def answered() -> bool:
+        return "pending" not in await town.post.states(life)
+
+    await eventually(answered)  # else it is told again, with what comes next
     await open_window(life)
     await life.until(lambda view: "renewal-opportunity" in str(view.effects) and not view.pending)
     [open_one] = [each for each in await town.of("crm", "opportunities") if each["Type"] == "Renewal"]
