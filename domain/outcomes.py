@@ -103,6 +103,8 @@ def done(state: LifecycleState, step: Step, performed: Performed, now: datetime)
             state.renewed_as = performed.subscription or state.renewed_as
         case StartBilling():
             state.billing.setdefault(step.line, performed.on or step.starts)
+        case AmendSubscription() if step.key in state.won:
+            state.won[step.key].on = step.effective  # a closed period may have dated it anew
     state.effects[step.key] = performed.id
 
 
@@ -201,6 +203,7 @@ def dropped(state: LifecycleState, case_id: str, now: datetime) -> None:
     del state.cases[case_id]
     if isinstance(step, AmendSubscription):
         amendment_dropped(state, step)
+        state.won.pop(step.key, None)
     if step is not None:
         given_up(state, step)
         state.effects[case_id] = DROPPED

@@ -1,11 +1,13 @@
 """What each told event does to a lifecycle's state: pure functions, so that handlers only mutate state."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import TypeAdapter
 
 from domain import calendar, keys, outcomes, projection
+from domain.changes.contradictions import check_won
 from domain.changes.kinds import Amend, AtRenewal, Extend
 from domain.changes.lines import amend as change_lines
 from domain.changes.lines import check_quantity, line_named, take_lines
@@ -33,14 +35,25 @@ from domain.messages import (
 )
 from domain.refused import Refused
 from domain.renewals import CLAUSE, CONVERSION, check_notice
-from domain.state import Decision, LifecycleState
+from domain.state import Decision, LifecycleState, WonAmendment
 from domain.succession import succeeded
 from domain.terms import ContractKind, PurchaseOrder
 
 REMEMBERED = 99  # refusals whose answer may have been lost
 
+Vets = Callable[[], bool]
+"""Whether what contradicts an earlier decision is refused. Asked where something does: a history from before it was
+vetted replays as it was."""
 
-def receive(state: LifecycleState, batch: EventBatch, today: date, *, making: bool = False) -> list[EventAnswer]:
+
+def always() -> bool:
+    """Everything is vetted."""
+    return True
+
+
+def receive(
+    state: LifecycleState, batch: EventBatch, today: date, *, making: bool = False, vets: Vets = always
+) -> list[EventAnswer]:
     """Apply a batch in order of `seq`; what is not above `last_seq` is stale. Refusals leave the state as it was.
 
     `making`: the ERP is at work for this contract at this moment.
@@ -51,7 +64,7 @@ def receive(state: LifecycleState, batch: EventBatch, today: date, *, making: bo
             answers.append(_again(state, event.seq))
             continue
         try:
-            react(state, event, today, making=making)
+            react(state, event, today, making=making, vets=vets)
             answers.append(EventAnswer(seq=event.seq, outcome="applied"))
         except Refused as refused:
             answers.append(EventAnswer(seq=event.seq, outcome="refused", reason=str(refused)))
@@ -67,15 +80,18 @@ def _again(state: LifecycleState, seq: int) -> EventAnswer:
     return EventAnswer(seq=seq, outcome="stale")
 
 
-def receive_one(state: LifecycleState, raw: object, today: date, *, making: bool = False) -> None:
+def receive_one(state: LifecycleState, raw: object, today: date, *, making: bool = False, vets: Vets = always) -> None:
     """Apply one event as a person wrote it, whatever its `seq`: what it says makes a repeat harmless.
 
     Raises ValidationError when it is no event, Refused when it can't be applied.
     """
-    react(state, TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw), today, making=making)
+    event = TypeAdapter[LifecycleEvent](LifecycleEvent).validate_python(raw)
+    react(state, event, today, making=making, vets=vets)
 
 
-def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: bool = False) -> None:
+def react(
+    state: LifecycleState, event: LifecycleEvent, today: date, *, making: bool = False, vets: Vets = always
+) -> None:
     """Apply one event. Raises Refused with the reason."""
     match event:
         case MilestoneReached():
@@ -102,7 +118,7 @@ def react(state: LifecycleState, event: LifecycleEvent, today: date, *, making: 
             if all(early.deal != event.deal for early in state.early):
                 state.early.append(event)  # it came before its time, and is applied when there is something to amend
         case AmendmentWon():
-            amend(state, event, today)
+            amend(state, event, today, vets)
         case RenewalWon():
             check_opportunity(state, event.opportunity)
             won = Decision(outcome="renew", by=f"CRM opportunity {event.opportunity} won", on=today)
@@ -193,17 +209,17 @@ def decide(state: LifecycleState, decision: Decision) -> None:
         state.end_reason = decision.by
 
 
-def amend_early(state: LifecycleState, today: date, now: datetime) -> None:
+def amend_early(state: LifecycleState, today: date, now: datetime, vets: Vets = always) -> None:
     """Apply the upsells that were won before the activation; one that can't be applied is a case of its own."""
     for event in state.early:
         try:
-            amend(state, event, today)
+            amend(state, event, today, vets)
         except Refused as refused:
             outcomes.amendment_refused(state, event.deal, str(refused), now)
     state.early = []
 
 
-def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
+def amend(state: LifecycleState, event: AmendmentWon, today: date, vets: Vets = always) -> None:
     """Turn a won upsell into an amendment, and an extension where it moves the end, named by the deal: the same deal
     amends once. Either of them refused, neither is made.
     """
@@ -211,16 +227,24 @@ def amend(state: LifecycleState, event: AmendmentWon, today: date) -> None:
     made = {*state.effects, *state.doubts, *(step.key for step in state.queue)}
     if amendment in made or extension in made:
         return
-    if event.ends is None:
-        _amend_lines(state, event, today)
-        return
     tried = state.model_copy(deep=True)
     for each in (tried, state):
-        extend(each, Extend(ends=event.ends), event.deal, today)
-        if event.changes:
+        if event.ends is not None:
+            extend(each, Extend(ends=event.ends), event.deal, today)
+        if event.changes or event.ends is None:
             _amend_lines(each, event, today)
         if each is tried:
-            _can_go_on(tried, today)
+            if event.ends is not None:
+                _can_go_on(tried, today)
+            _vet(state, tried, amendment, vets)
+
+
+def _vet(state: LifecycleState, tried: LifecycleState, amendment: str, vets: Vets) -> None:
+    try:
+        check_won(state, tried, amendment)
+    except Refused:
+        if vets():
+            raise
 
 
 def _can_go_on(state: LifecycleState, today: date) -> None:
@@ -239,6 +263,9 @@ def _amend_lines(state: LifecycleState, event: AmendmentWon, today: date) -> Non
         for product, line in lines.items()
     }
     change_lines(state, Amend(quantities=targets, effective=event.effective), event.deal, today)
+    if event.effective is not None:
+        won = WonAmendment(on=event.effective, lines=tuple(targets))
+        state.won = {**state.won, keys.amendment(state.contract, event.deal): won}
 
 
 def decide_by_terms(state: LifecycleState, today: date) -> bool:

@@ -80,6 +80,13 @@ class Moved(Tolerant):
     effects: dict[str, str] = {}
 
 
+class WonAmendment(Tolerant):
+    """What a won deal amended, and from which day on: the day is the deal's own."""
+
+    on: date
+    lines: tuple[str, ...]
+
+
 class LifecycleState(Tolerant):
     """Argument and continue-as-new payload of the workflow. Every field added later needs a default.
 
@@ -115,6 +122,7 @@ class LifecycleState(Tolerant):
     milestones: dict[str, date] = {}
     early: list[AmendmentWon] = []
     quantities: dict[str, Decimal] = {}
+    won: dict[str, WonAmendment] = Field(default={}, exclude_if=lambda won: not won)
     billing: dict[str, date] = {}
 
     overdue_since: date | None = None

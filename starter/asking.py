@@ -84,10 +84,28 @@ async def make(office: Office, landscape: Landscape, life: LifecycleRow, wish: W
 
 
 async def _made_before(office: Office, life: LifecycleRow, wish: Wish, id: str) -> Change | None:
-    """What was made of a wish that writes a revision, where it was made already."""
+    """What was made of a wish that writes a revision, where it was made already. Raises Refusal where the id is of
+    something else."""
     if not isinstance(wish, ChangeLines | ChangeLinesAtRenewal | MoveTo):
         return None
-    return next((each.change for each in (await office.state(life)).changes if each.id == id), None)
+    made = next((each for each in (await office.state(life)).changes if each.id == id), None)
+    if made is not None and not _asks_for(wish, made.change):
+        raise Refusal(f"{id} is the id of another change, made on {made.on}")
+    return made.change if made else None
+
+
+def _asks_for(wish: ChangeLines | ChangeLinesAtRenewal | MoveTo, change: Change) -> bool:
+    """As far as a change says it: what added lines cost stands in the order alone."""
+    if isinstance(wish, MoveTo):
+        asked = (wish.selling_entity, wish.currency, wish.on)
+        return isinstance(change, Move) and asked == (change.selling_entity, change.currency, change.on)
+    if isinstance(wish, ChangeLines):
+        if not isinstance(change, Amend) or wish.effective != change.effective:
+            return False
+    elif not isinstance(change, AmendAtRenewal) or tuple(wish.keep) != change.keep:
+        return False
+    lines = (wish.quantities, tuple(wish.remove), [row.get("product") for row in wish.add])
+    return lines == (change.quantities, change.removed, [line.product for line in change.added])
 
 
 async def _resolved(

@@ -94,9 +94,9 @@ class Post:
         handle = lifecycle_handle(self.house.client, row.workflow_id)
         return Life(self.house, row.contract, handle, SqlOrders(self.house.database))
 
-    async def upsell(self, number: str, seats: float, *, to: str, product: str = "PLATFORM") -> str:
+    async def upsell(self, number: str, seats: float, *, to: str, product: str = "PLATFORM", **changes: str) -> str:
         """An upsell deal is won; returns its event's id."""
-        record = deal("salesforce_upsell", Id=number, AccountId=f"acc-{to}", Amends_Deal__c=to)["record"]
+        record = deal("salesforce_upsell", Id=number, AccountId=f"acc-{to}", Amends_Deal__c=to, **changes)["record"]
         record["OpportunityLineItems"]["records"][0].update(Quantity=seats, ProductCode=product)
         return await self.desk.receive("deal.closed_won", {"record": record})
 

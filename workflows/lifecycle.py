@@ -11,6 +11,7 @@ from workflows.finance import Finance
 from workflows.lanes import SYSTEMS, Lanes
 from workflows.moving import Relocation
 from workflows.reconciling import ReconcilingMessages
+from workflows.refusing import vets
 from workflows.renewal import Renewal
 from workflows.waiting import Due, until
 
@@ -102,7 +103,7 @@ class CustomerLifecycle(ReconcilingMessages):
         await self._do(lambda: plan.create_customer(s))
         await self._do(lambda: plan.create_subscription(s), on_credit=True)
         await self._do(lambda: plan.activate_order(s, self._today()), on_credit=True)
-        reactions.amend_early(s, self._today(), self._now())
+        reactions.amend_early(s, self._today(), self._now(), vets)
 
     async def _engage(self) -> None:
         """Customer success: the company, its onboarding, and for each renewal a playbook and a word to the CSM."""

@@ -10,7 +10,7 @@ from temporalio import workflow
 
 from workflows.finance import FinanceMessages
 from workflows.lanes import Lanes
-from workflows.refusing import refuse
+from workflows.refusing import refuse, vets
 from workflows.waiting import after_everybody
 
 with workflow.unsafe.imports_passed_through():
@@ -53,7 +53,7 @@ class LifecycleMessages(FinanceMessages):
     async def deliver(self, batch: EventBatch) -> BatchAnswer:
         """Mediated events, in order, with an answer for each. At least once: `seq` makes a repeat harmless."""
         making = self._lanes.busy("erp")
-        answer = BatchAnswer(answers=reactions.receive(self._state, batch, self._today(), making=making))
+        answer = BatchAnswer(answers=reactions.receive(self._state, batch, self._today(), making=making, vets=vets))
         if batch.keeps and self._state.thrifty:
             await after_everybody(thrifty=True)
             if self._lanes.quiet:
@@ -72,7 +72,7 @@ class LifecycleMessages(FinanceMessages):
         s = self._state
         try:
             commands.check_open(s)
-            reactions.receive_one(s, event, self._today(), making=self._lanes.busy("erp"))
+            reactions.receive_one(s, event, self._today(), making=self._lanes.busy("erp"), vets=vets)
         except (Refused, ValidationError) as error:
             outcomes.unusable_signal(s, error, self._now())
 

@@ -1,4 +1,4 @@
-"""How a validator refuses: the domain's reason, as what an Update may raise."""
+"""How a validator refuses: the domain's reason, as what an Update may raise; and what a handler refuses only newly."""
 
 from collections.abc import Callable
 
@@ -15,3 +15,8 @@ def refuse(check: Callable[[], None]) -> None:
         check()
     except Refused as refused:
         raise ApplicationError(str(refused), type="REFUSED", non_retryable=True) from None
+
+
+def vets() -> bool:
+    """Whether a won deal is vetted. Asked only where one is to be refused, so that no other run pays for the mark."""
+    return workflow.patched("won deals are vetted")

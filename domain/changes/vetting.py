@@ -4,13 +4,13 @@ A handler runs again on replay and must answer as it did; a validator does not. 
 here, and a history in which it was once accepted replays as it was.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
-from typing import NamedTuple
 
 from domain import calendar, commands, keys, projection
 from domain.changes import applying, endings
 from domain.changes.applying import ChangePreview
+from domain.changes.contradictions import check_nothing_new, check_order
 from domain.changes.expected import expected
 from domain.changes.kinds import (
     Amend,
@@ -33,7 +33,7 @@ from domain.changes.lines import line_named
 from domain.changes.undo_checks import check_not_ending, check_undo
 from domain.refused import Refused
 from domain.state import LifecycleState
-from domain.steps import AmendSubscription, ChangeTerm, Step
+from domain.steps import ChangeTerm
 
 FARTHEST_YEARS = 50
 """No change names a day that is farther away than this from the contract's first day, or from today."""
@@ -60,10 +60,7 @@ def check(state: LifecycleState, command: ChangeContract, now: datetime, perform
     if isinstance(command.change, Undo):
         _check_undo(state, after, command.change, today)
     if after.sheet is not None and after.activated_on is not None:
-        was = set(_contradictions(state))
-        for what in _contradictions(after):
-            if what not in was:
-                raise Refused(what)
+        check_nothing_new(state, after)
 
 
 def preview(
@@ -142,11 +139,7 @@ def _check_amendment(state: LifecycleState, change: Amend, effective: date) -> N
     for line in named.values():
         if line.starts is not None and effective < line.starts:
             raise Refused(f"line {line.id} begins on {line.starts}: name that day, or a later one")
-        for made in _amendments(state):
-            if line.id in made.lines and effective < made.on:
-                raise Refused(
-                    f"{made.name} changes line {line.id} from {made.on} on: name a day from then on{made.undone}"
-                )
+    check_order(state, {line.id for line in named.values()}, effective)
     same = all(quantity == state.quantities[named[name].id] for name, quantity in change.quantities.items())
     if same and not change.added and not change.removed:
         raise Refused("it changes nothing")
@@ -222,76 +215,3 @@ def _check_end_comes_back(
     moved = [each.id for each in later if each.undone_by is None and any("moved/" in path for path in each.after)]
     if moved:
         raise Refused(f"{', '.join(moved)} moved the term's end since: undo that first, or end it anew")
-
-
-# ── what can't be true at the same time ──────────────────────────────────────────────────────────────────────────
-
-
-class _Amendment(NamedTuple):
-    """One that stands: what changes which lines, from which day on. `undone`: how it could be gone."""
-
-    name: str
-    on: date
-    lines: frozenset[str]
-    undone: str = ""
-
-    @property
-    def effective(self) -> str:
-        return f"{self.name} is effective on {self.on}"
-
-
-def _amendments(state: LifecycleState) -> Iterator[_Amendment]:
-    """Those that were made as changes; of those that deals won, and of the renewal's, those that are on their way."""
-    ours = {step.key for record in state.changes for step in record.steps}
-    stands = [record for record in state.changes if record.undone_by is None and not isinstance(record.change, Undo)]
-    for record in stands:
-        yield from (_amendment(step, record.id, f", or undo {record.id} first") for step in _steps(record.steps))
-    for step in _steps((*state.queue, *state.doubts.values())):
-        if step.key not in ours:
-            yield _amendment(step, step.key)
-
-
-def _amendment(step: AmendSubscription, name: str, undone: str = "") -> _Amendment:
-    return _Amendment(name, step.effective, frozenset({*step.quantities, *step.added, *step.removed}), undone)
-
-
-def _steps(steps: Iterable[Step]) -> Iterator[AmendSubscription]:
-    return (step for step in steps if isinstance(step, AmendSubscription))
-
-
-def _contradictions(state: LifecycleState) -> Iterator[str]:
-    """In words, each with what to do first. An older contract may hold some: only what a change adds is refused."""
-    if state.sheet is None or state.activated_on is None:
-        return
-    term, moving = state.term_now(), state.moving
-    renewal = keys.renewal_amendment(state.contract, state.term + 1)
-    amendments = [made for made in _amendments(state) if made.name != renewal]
-    if moving is not None:
-        for made in amendments:
-            if made.on > moving.on:
-                yield f"{made.effective}, and it would move on {moving.on}: choose another day{made.undone}"
-    if term is None or term.ends is None:
-        return
-    for made in amendments:
-        if made.on >= term.ends:
-            yield f"{made.effective}, and the term would be over on {term.ends}: choose another day{made.undone}"
-    if moving is not None and moving.on >= term.ends:
-        yield f"it moves on {moving.on}, and the term would be over on {term.ends}: undo the move first"
-    yield from _at_renewal(state, term.ends)
-
-
-def _at_renewal(state: LifecycleState, ends: date) -> Iterator[str]:
-    """What changes with the next term must be there then."""
-    agreed, decided = state.at_renewal, state.decision.quantities if state.decision else {}
-    there = {line.id for line in state.known.lines if line.ends is None or line.ends > ends}
-    for line in dict.fromkeys((*agreed.quantities, *agreed.removed)):
-        if line not in there:
-            yield (
-                f"line {line} changes with the renewal on {ends}, and would be over by then: "
-                f"tenure amend --at-renewal --keep {line} first"
-            )
-    for line in decided:
-        if line not in there:
-            yield f"line {line} is renewed from {ends} on, and would be over by then"
-    if agreed.removed and not agreed.added and there <= set(agreed.removed):
-        yield f"no line would be left from the renewal on {ends}: end the contract instead"

@@ -86,6 +86,13 @@ async def test_a_line_is_added_once_though_the_answer_was_lost_and_a_preview_kee
         await house.database.write(lambda session: session.connection().execute(delete(CommandRow)))
         again = await experience.post(path, wish, key="added")
         assert (again.status_code, again.json()["message"]) == (200, first.json()["message"])
+        for other in (
+            {"kind": "amend", "quantities": {"PLATFORM": 60}},
+            {"kind": "amend_at_renewal", "add": [NEW_LINE]},
+        ):
+            await house.database.write(lambda session: session.connection().execute(delete(CommandRow)))
+            refused = await experience.post(path, other, key="added")
+            assert (refused.status_code, "is the id of another change" in refused.text) == (409, True)
         newest = await orders.newest(life.contract)
         assert (newest.revision, [line["product"] for line in newest.document["lines"]].count("ANALYTICS")) == (2, 1)
         wrong = await experience.post(path, {"kind": "amend", "add": [NEW_LINE], "remove": ["no-such-line"]})

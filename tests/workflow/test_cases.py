@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, update
 
+from domain.mapping import load_mapping
 from domain.messages import EndContract
 from starter.case_desk import CaseDesk
 from starter.case_list import Wanted
@@ -18,9 +19,9 @@ from store.inbox import mark_dead
 from store.tables import InboxRow, LifecycleRow, utc_now
 from store.views import SqlViews
 from tests.dispatch import CRM, Post
-from tests.house import House, Life
+from tests.house import EXAMPLES, House, Life
 from tests.intake import deal
-from tests.workflow.lives import eventually
+from tests.workflow.lives import eventually, today
 from workflows.lifecycle import CustomerLifecycle
 
 
@@ -140,6 +141,26 @@ async def test_a_refused_event_remembers_each_refusal_and_goes_through_when_it_i
         "edited data.completed_on",
         "retried",
     ]
+
+
+async def test_an_upsell_from_before_an_earlier_one_is_a_case_and_goes_through_with_another_day(
+    house: House, desk: CaseDesk
+) -> None:
+    text = (EXAMPLES / "mappings" / "salesforce.toml").read_text()
+    dated = text.replace('deal_id = "Id"', 'effective = "CloseDate"\ndeal_id = "Id"', 1)
+    post = Post(replace(house, mapping=load_mapping(dated)))
+    life = await post.win("006-co")
+    for number, day in (("006-co-a", 40), ("006-co-b", 20)):
+        await post.upsell(number, 5, to="006-co", CloseDate=str(today() + timedelta(days=day)))
+    await post.settle()
+    [case] = (await desk.list(Wanted(contract=life.contract))).cases
+    assert (case.kind, "006-co-a changes line" in case.reasons[0]) == ("refused_event", True)
+    await life.until(lambda view: view.lines[1].quantity == "55" and not view.pending)
+    await desk.edit(str(case.inbox_id), "ann", fixes={"data.record.CloseDate": str(today() + timedelta(days=40))})
+    await desk.retry(case.id, "ann")
+    await post.settle()
+    await life.until(lambda view: view.lines[1].quantity == "60" and not view.pending)
+    assert await listed(desk, contract=life.contract) == []
 
 
 async def test_a_corrected_deal_that_is_used_makes_the_broken_one_moot(post: Post, desk: CaseDesk) -> None:

@@ -15,7 +15,7 @@ PLAYS: tuple[Play, ...] = (
     *(whole.happy, whole.bad_order_fixed, whole.churn, whole.cancelled_early, whole.continued, whole.finance),
     *(whole.watched, whole.reviewed, whole.changed, whole.levels_last, whole.kept),
     *(troubles.retried, troubles.settled_by_hand, troubles.held, troubles.signalled, troubles.frozen),
-    troubles.ended_today,
+    *(troubles.ended_today, troubles.out_of_order),
     *(terms.resold, terms.delivered_once, terms.tried, terms.renewed_by_clause, terms.renewed_larger),
     *(terms.ended_in_its_window, terms.asked_in_vain, terms.paused_for_a_while),
     *(modes.shadowed, modes.observed, modes.regrouped, modes.redated, modes.continuing),

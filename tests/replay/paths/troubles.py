@@ -1,6 +1,6 @@
 """Orders and steps that do not go through at once: refused, tried again, taken as done, given up, held."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -106,6 +106,27 @@ async def held(house: House) -> Life:
     await life.until(rests)
     await end_soon(life)
     return life
+
+
+async def out_of_order(house: House) -> Life:
+    """Upsells that are effective before an earlier one: while the order waits, and of a live contract."""
+    life = await start(house, "out_of_order", HOOLI, **{"lines[1].quantity": 1000})
+    await life.until(lambda view: view.cases)
+    far, soon = (await clock(life)).date() + 90 * DAY, (await clock(life)).date() + 30 * DAY
+    await life.tell(_upsell("EARLY-1", far), _upsell("EARLY-2", soon))
+    approve = ApproveOrder(revision=1, by="fin")
+    await life.handle.execute_update(CustomerLifecycle.approve, approve)
+    await _retry(life, await _case(life, "refused-amendment:"))
+    await serve(life)
+    assert await life.tell(_upsell("UP-1", soon), _upsell("UP-2", far)) == ["refused", "applied"]
+    await life.until(rests)
+    await end_soon(life)
+    return life
+
+
+def _upsell(deal: str, effective: date) -> AmendmentWon:
+    changes = {"PLATFORM": Decimal(25)}
+    return AmendmentWon(deal=deal, mode="difference", changes=changes, effective=effective)
 
 
 async def signalled(house: House) -> Life:
