@@ -17,7 +17,7 @@ from tests.ports import free_port
 from workflows.desk import SEARCH_ATTRIBUTES
 
 __all__ = ["outbox_server", "outbox_url"]
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.failures", "tests.postgres"]
 
 COUNTED = "counted"
 """The namespace whose actions are counted."""
