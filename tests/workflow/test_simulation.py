@@ -1,7 +1,5 @@
 """A whole life in seconds on the real server: the same ledger every time, on whatever day it is looked at."""
 
-import os
-import time
 import tomllib
 import uuid
 from collections import Counter
@@ -139,10 +137,7 @@ async def test_ten_years_with_thirty_changes_are_one_run_under_4000_events(tempo
     """On a server with Temporal's own limits, which would have it continue as new at 4,096 events."""
     begun = signed(document("annual_saas"), company, Landscape(), "crm")
     script = read_script((EXAMPLES / "simulations" / "ten_years.toml").read_text(), begun.on)
-    began = time.monotonic()
     future = await simulate(temporal, wiring.open_simulation, company, Landscape(), begun, script, 10, name="ten-years")
-    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # whoever else is at work here takes his share
-    assert time.monotonic() - began < 30 * crowd
     changes = [line.what for line in future.lines if line.kind == "change"]
     assert len(changes) == 30
     assert not [what for what in changes if "refused" in what]
