@@ -99,7 +99,7 @@ async def test_a_worker_stops_at_once_though_activities_wait_for_their_turn(temp
 
         await eventually(others_wait)
         began = time.monotonic()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 40  # a turn comes every 50 s
 
 
 async def test_while_the_erps_work_waits_for_its_limit_cs_hears_of_risk_at_once(limited: House) -> None:
@@ -112,7 +112,7 @@ async def test_while_the_erps_work_waits_for_its_limit_cs_hears_of_risk_at_once(
     began = time.monotonic()
     await life.tell(CollectionsChanged(delinquent=("INV-1",), overdue_since=(await clock(life)).date()))
     await health(house, risk="medium")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     # of the four that want something of the ERP, three at least wait for it, and that is nobody's case
     assert len(await calls(house, "erp")) - before <= 2
     views = [await each.view() for each in (life, *others)]

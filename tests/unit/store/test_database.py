@@ -98,10 +98,8 @@ async def test_a_write_takes_the_lock_at_its_beginning(url: str, database: Datab
 
 
 async def test_the_loop_goes_on_while_the_database_works(database: Database) -> None:
-    slow = asyncio.ensure_future(database.write(lambda session: time.sleep(0.3)))
-    started = time.monotonic()
+    slow = asyncio.ensure_future(database.write(lambda session: time.sleep(1)))
     await asyncio.sleep(0.01)
-    assert time.monotonic() - started < 0.2
     assert not slow.done()
     await slow
 
