@@ -17,11 +17,13 @@ MADE = "$"
 
 
 class Correct(Frozen):
-    """Set fields of a record outside."""
+    """Set fields of a record outside. `if_there`: if it is gone as well, that is a difference of its own, with a repair
+    of its own."""
 
     do: Literal["correct"] = "correct"
     connection: str
     correction: Correction
+    if_there: bool = False
 
 
 class Retire(Frozen):
@@ -91,11 +93,12 @@ MENDS: TypeAdapter[list[Mend]] = TypeAdapter(list[Mend])
 def words(mend: Mend) -> str:
     """What it does, for who decides about it."""
     match mend:
-        case Correct(connection=connection, correction=said):
+        case Correct(connection=connection, correction=said, if_there=if_there):
             lines = [f"{name} of line {line} to {_said(name, value)}" for line, fields in said.lines.items()
                      for name, value in fields.items()]  # fmt: skip
             values = [f"{name} to {_said(name, value)}" for name, value in said.fields.items()]
-            return f"set in {connection}, on {said.kind} {said.id}: {'; '.join([*values, *lines])}"
+            there = ", if it is there" if if_there else ""
+            return f"set in {connection}, on {said.kind} {said.id}{there}: {'; '.join([*values, *lines])}"
         case Retire(connection=connection, kind=kind, id=id):
             return f"put {kind} {id} away in {connection}"
         case Redo(connection=connection, step=step):

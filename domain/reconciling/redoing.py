@@ -70,6 +70,12 @@ def _corrected(g: Ground, said: Correction) -> Mend:
     return Correct(connection=g.contract.connection(_SYSTEM[said.kind]), correction=said)
 
 
+def _owned_by(g: Ground, kind: RecordKind, id: str, /, **owner: str) -> Mend:
+    """The record has another owner, since its own is another; it may be lost with that one."""
+    said = Correction(kind=kind, id=id, fields=owner)
+    return Correct(connection=g.contract.connection(_SYSTEM[kind]), correction=said, if_there=True)
+
+
 def _redo(g: Ground, step: Step, lost: str | None = None) -> Mend:
     return Redo(contract=g.contract.contract, connection=g.contract.connection(step.system), step=step, lost=lost)
 
@@ -110,7 +116,7 @@ def _field(g: Ground, kind: RecordKind, theirs: str, ours: str) -> Mend:
 def moved_to(g: Ground, customer: str) -> list[Mend]:
     """The subscriptions of those who share a customer become this one's."""
     subscriptions = [each.subscription for each in g.sharing if each.subscription is not None and not each.over]
-    return [_correct(g, "subscriptions", subscription, customer=customer) for subscription in subscriptions]
+    return [_owned_by(g, "subscriptions", subscription, customer=customer) for subscription in subscriptions]
 
 
 def _customer(g: Ground) -> list[Mend]:
@@ -300,7 +306,7 @@ def _whole_company(g: Ground) -> list[Mend]:
     for each in g.sharing:
         onboarding, playbook = keys.onboarding(each.contract), keys.playbook(each.contract, each.term)
         owned: tuple[tuple[RecordKind, str], ...] = (("plans", onboarding), ("playbooks", playbook))
-        plans += [_correct(g, kind, each.effects[key], company=MADE) for kind, key in owned if each.made(key)]
+        plans += [_owned_by(g, kind, each.effects[key], company=MADE) for kind, key in owned if each.made(key)]
     make = EnsureCompany(key=e.company_key, revision=g.revision)
     contracts = tuple(each.contract for each in g.sharing)
     known = Relink(contracts=contracts, key=e.company_key, id=MADE, connection=e.connection("cs"))

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.base import Frozen
 from domain.changes.kinds import Change, ChangeContract
-from domain.errors import TenureError
+from domain.errors import NotFound, TenureError
 from domain.existing import Entry
 from domain.ports.records import RecordMender
 from domain.reconciling.difference import OPEN, Difference, Remedy
@@ -180,8 +181,9 @@ class Repairs:
 
     async def _do(self, mend: Mend, number: int) -> str:
         match mend:
-            case Correct(connection=connection, correction=correction):
-                await self._mender(connection).correct(correction)
+            case Correct(connection=connection, correction=correction, if_there=if_there):
+                with suppress(NotFound) if if_there else nullcontext():
+                    await self._mender(connection).correct(correction)
             case Retire(connection=connection, kind=kind, id=id):
                 await self._mender(connection).retire(kind, id)
             case Redo(contract=contract, connection=connection, step=step, lost=lost):

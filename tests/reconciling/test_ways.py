@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,14 @@ from store.views import SqlViews
 from tests.experience import over
 from tests.reconciling.town import Town, open_town, repairs_of
 
-SERVED = [4, 5, 6, 7, 8, 9, 10, 12]
+SERVED = [4, 5, 6, 7, 8, 9, 10, 12, 13]
 
 
 @pytest.fixture(scope="module")
 async def town(temporal: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """Thirteen contracts, eight of which a worker serves."""
+    """Fourteen contracts, nine of which a worker serves."""
     home: Path = tmp_path_factory.mktemp("town")
-    async with open_town(temporal, home, 13) as opened, AsyncExitStack() as stack:
+    async with open_town(temporal, home, 14) as opened, AsyncExitStack() as stack:
         for worker in opened.workers():
             await stack.enter_async_context(worker)
         await opened.settle([opened.contracts[n] for n in SERVED])
@@ -110,6 +110,29 @@ async def test_another_customer_is_linked(town: Town, desk: Desk) -> None:
     assert await _closed(desk, found, of) == "repaired by finance"
     assert town.get("erp", "subscriptions", of.id("sub"))["customer"] == "cus_other"
     assert (await desk.view(of)).effects[keys.customer(of.account, "ACME-DE")] == "cus_other"
+
+
+async def test_what_was_lost_together_with_its_owner_is_made_anew_with_it(town: Town, desk: Desk) -> None:
+    """As after an older backup of the ERP and of CS: neither the customer nor its subscription is there any more."""
+    of = town.contracts[13]
+    lost = {
+        ("erp", "customers"): "cus",
+        ("erp", "subscriptions"): "sub",
+        ("cs", "companies"): "company",
+        ("cs", "plans"): "plan",
+    }
+    for (system, kind), short in lost.items():
+        town.drop(system, kind, of.id(short))
+    for _ in range(len(lost)):
+        for found in await desk.reconciler.one(of.contract):
+            with suppress(Mistake):  # what needs the new owner is repaired after it
+                await desk.repairs.repair(found.id, "redrive", by="ops", reason="an older backup")
+    assert await desk.reconciler.one(of.contract) == []
+    view = await desk.view(of)
+    made = [view.effects[key] for key in (keys.customer(of.account, "ACME-DE"), keys.subscription(of.contract))]
+    assert town.get("erp", "subscriptions", made[1])["customer"] == made[0]
+    company, plan = view.effects[keys.company(of.account)], view.effects[keys.onboarding(of.contract)]
+    assert town.get("cs", "plans", plan)["company"] == company
 
 
 async def test_a_repair_that_fails_goes_on_from_there_and_makes_nothing_twice(town: Town, desk: Desk) -> None:
