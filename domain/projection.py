@@ -145,6 +145,7 @@ def view(state: LifecycleState, now: datetime) -> LifecycleView:
         selling_entity=state.selling_entity,
         leg=state.leg,
         renewed_as=state.renewed_as,
+        renewed_until=agreed.ends if state.renewed and (agreed := state.agreed_term()) else None,
         connections=state.connections,
         parent_account=state.sheet.parent_account if state.sheet else None,
         former=dict(state.former),

@@ -110,7 +110,7 @@ class LifecycleView(Tolerant):
     the last day of notice for the running term. `review`: the last yearly review of an evergreen contract,
     `review_opens` when the next one begins. `leg`: the number of the subscription that it has in the ERP; a move to
     another entity or currency begins the next. `renewed_as`: the subscription with which it goes on where a
-    renewal made another.
+    renewal made another. `renewed_until`: the end of the next term, once the ERP holds it and until it begins.
     """
 
     contract: str
@@ -124,6 +124,7 @@ class LifecycleView(Tolerant):
     selling_entity: str = ""
     leg: int = 1
     renewed_as: str | None = Field(default=None, exclude_if=lambda same: same is None)
+    renewed_until: date | None = Field(default=None, exclude_if=lambda until: until is None)
     connections: dict[str, str] = {}
     parent_account: str | None = None
     former: dict[str, str] = {}

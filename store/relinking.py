@@ -11,10 +11,13 @@ from store.tables import EffectRow
 
 
 def forget(session: Session, key: str, lost: str) -> bool:
-    """Let the effect be done once more, where the ledger still has the record that is lost. Said again after the effect
-    was begun anew it changes nothing: what is under way, or done since, stays."""
+    """Let the effect be done once more, where the ledger still has the record that is lost; or a refusal, since what an
+    earlier try was refused for may be mended. Said again after the effect was begun anew it changes nothing: what is
+    under way, or done since, stays."""
     row = session.get(EffectRow, key, with_for_update=True)
-    if row is None or row.state != "DONE" or (row.result or {}).get("id") != lost:
+    if row is None or row.state not in ("DONE", "REFUSED"):
+        return False
+    if row.state == "DONE" and (row.result or {}).get("id") != lost:
         return False
     row.state, row.result, row.lease_until, row.doubt_since = "RELEASED", None, 0.0, None
     row.reason, row.updated_at = f"{lost} is lost outside", now(session)

@@ -61,6 +61,7 @@ class Expected(Frozen):
     connections: Mapping[str, str]
     accounts: frozenset[str]
     closed: bool = False
+    renewed_until: date | None = None
 
     @property
     def activated(self) -> bool:
@@ -124,6 +125,7 @@ def expected(
         customer=_real(effects, customer_key),
         customer_key=customer_key,
         subscription=view.subscription,
+        renewed_until=view.renewed_until,
         company=_real(effects, company_key),
         company_key=company_key,
         opportunity=_real(effects, keys.renewal_opportunity(contract, view.term)),

@@ -192,7 +192,8 @@ def _line(g: Ground, it: str, line: ExpectedLine) -> list[Mend]:
 
 
 def _whole_subscription(g: Ground) -> list[Mend]:
-    """A new one as it should be by now: its lines, its term, and what is billed."""
+    """A new one as it should be by now: its lines, its term, and what is billed. One that was not activated yet is a
+    draft again, with which the lifecycle goes on."""
     e, at = g.contract, f"{g.key}:subscription"
     create = CreateSubscription(
         key=at,
@@ -205,7 +206,8 @@ def _whole_subscription(g: Ground) -> list[Mend]:
     )
     key = keys.subscription(e.leg)
     known = Relink(contracts=(e.contract,), key=key, id=MADE, connection=e.connection("erp"))
-    return [_redo(g, create), _redo(g, _activation(g, MADE)), *_billed(g, MADE, e.lines), known]
+    begun = [_redo(g, _activation(g, MADE)), *_billed(g, MADE, e.lines)] if e.activated else []
+    return [_redo(g, create), *begun, known]
 
 
 def _activation(g: Ground, it: str) -> Step:
@@ -239,9 +241,10 @@ def _term(g: Ground, it: str) -> Step:
 
 def _renewal(g: Ground, it: str) -> Step:
     e = g.contract
-    if e.renewed or e.starts is None:
+    term, starts, ends = (e.term + 1, e.ends, e.renewed_until) if e.renewed else (e.term, e.starts, e.ends)
+    if starts is None or (e.renewed and ends is None):
         raise Unrepairable("the next term is not known to the store; take the renewal over by hand in the ERP")
-    return RenewSubscription(key=g.key, subscription=it, term=e.term, starts=e.starts, ends=e.ends)
+    return RenewSubscription(key=g.key, subscription=it, term=term, starts=starts, ends=ends)
 
 
 # ── CRM ─────────────────────────────────────────────────────────────────────────────────────────────────────────

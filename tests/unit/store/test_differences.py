@@ -120,6 +120,12 @@ async def test_a_lost_record_is_forgotten_once_and_another_is_linked(database: D
     assert not await database.write(lambda session: forget(session, key, "another"))
     assert await database.write(lambda session: forget(session, key, "old"))
     assert not await database.write(lambda session: forget(session, key, "old"))
+
+    def refuse(session: Session) -> None:
+        session.get_one(EffectRow, key).state = "REFUSED"
+
+    await database.write(refuse)
+    assert await database.write(lambda session: forget(session, key, "old")), "what it was refused for may be mended"
     for _ in range(2):
         await database.write(lambda session: relink(session, "c/1/1", key, "new", "erp"))
     now = await database.read(lambda session: session.get_one(EffectRow, key))

@@ -1,5 +1,6 @@
 """What is no difference, though it looks like one; and what a repair can't do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -23,10 +24,11 @@ from domain.reconciling.difference import Difference, Found
 from domain.reconciling.expected import Expected, expected
 from domain.reconciling.ground import Ground, Unrepairable
 from domain.reconciling.kinds import KINDS
-from domain.reconciling.mends import MENDS, words
+from domain.reconciling.mends import MENDS, Redo, words
 from domain.reconciling.outside import Outside
 from domain.reconciling.repairing import repair
 from domain.reconciling.unseen import HIDDEN_BY, UNDER_WAY, unseen
+from domain.steps import RenewSubscription
 from domain.view import CaseView
 
 OF = Plain(4)
@@ -150,6 +152,27 @@ def test_mends_survive_being_kept_and_are_told_in_words() -> None:
     told = [words(each) for each in mends]
     assert told[0] == "in erp: create the subscription in the ERP"
     assert told[-1] == f"let {keys.subscription(OF.contract)} stand for what that makes"
+
+
+def test_a_subscription_lost_before_its_activation_is_a_draft_again() -> None:
+    view = OF.view()
+    draft = ours(effects={key: ref for key, ref in view.effects.items() if not key.startswith("activation:")})
+    told = [words(each) for each in repair(replace(_ground("erp_subscription_missing"), e=draft), "redrive")]
+    assert told == [
+        "in erp: create the subscription in the ERP",
+        f"let {keys.subscription(OF.contract)} stand for what that makes",
+    ]
+
+
+def test_a_renewal_into_a_term_that_has_not_begun_is_made_again() -> None:
+    until = ENDS.replace(year=ENDS.year + 1)
+    effects = {**OF.view().effects, keys.renewal(OF.contract, 2): "ren_1"}
+    [mend] = repair(replace(_ground("erp_renewal_missing"), e=ours(effects=effects, renewed_until=until)), "redrive")
+    assert isinstance(mend, Redo)
+    assert isinstance(mend.step, RenewSubscription)
+    assert (mend.step.term, mend.step.starts, mend.step.ends) == (2, ENDS, until)
+    with pytest.raises(Unrepairable, match="the next term is not known"):
+        repair(replace(_ground("erp_renewal_missing"), e=ours(effects=effects)), "redrive")
 
 
 def _ground(kind: str, theirs: str = "", choice: str | None = None) -> Ground:
