@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from domain.reconciling.difference import Found
 from store.database import Database
