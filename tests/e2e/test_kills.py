@@ -1,8 +1,16 @@
 """SIGKILL of every process with work in flight: nothing is lost, nothing is done twice, and lifecycles go on."""
 
+from datetime import timedelta
 from functools import partial
 
+from domain.changes.kinds import ChangeContract, Move
+from domain.document import apply_fixes
+from domain.keys import lifecycle_id
+from starter.handles import lifecycle_handle
+from starter.travel import fast_forward
+from store.orders import SqlOrders
 from tests.stack import RunningStack
+from workflows.lifecycle import CustomerLifecycle
 
 ACTIVE = {
     "customers": 1, "subscriptions": 1, "activations": 1, "billing_starts": 2, "companies": 1, "plans": 1,
@@ -11,6 +19,8 @@ ACTIVE = {
 LIVE = {**ACTIVE, "billing_starts": 3}
 RENEWING = {**LIVE, "playbooks": 1, "opportunities": 2}
 RENEWED = {**RENEWING, "renewals": 1}
+MOVE = ("create_subscription", "end_subscription", "activate_order", "start_billing")
+MOVED = {**ACTIVE, "subscriptions": 2, "activations": 2, "billing_starts": 4}
 
 
 async def quiet(town: RunningStack, *contracts: str) -> None:
@@ -104,14 +114,46 @@ async def test_temporal_killed_with_lifecycles_in_flight_goes_on_from_its_file(t
     await quiet(town, *contracts)
 
 
-async def test_the_whole_machine_goes_down_and_comes_up_again(town: RunningStack) -> None:
+async def move(town: RunningStack, contract: str) -> None:
+    """To another currency, today."""
+    orders, handle = SqlOrders(town.database), lifecycle_handle(await town.client(), lifecycle_id("acme", contract))
+    there = apply_fixes((await orders.newest(contract)).document, {"currency": "CHF"})
+    revision = await orders.add(contract, there, "finance")
+    change = Move(selling_entity="ACME-DE", currency="CHF", revision=revision)
+    await handle.execute_update(CustomerLifecycle.change, ChangeContract(id="m", by="finance", change=change))
+
+
+async def moving_at_each_write(town: RunningStack) -> list[str]:
+    """Two contracts at each write of a move: one of each two will be done without an answer, the other will not."""
+    contracts = await town.win(*(f"006KM{number}" for number in range(2 * len(MOVE))))
+    for contract in contracts:
+        await town.until_holds(contract, ACTIVE)
+        await fast_forward(await town.client(), lifecycle_id("acme", contract), timedelta(days=2))
+    for operation, *pair in zip(MOVE, contracts[::2], contracts[1::2], strict=True):
+        for kind in ("slow", "hang"):
+            await town.fault("erp", operation, kind, seconds=10, times=1)
+        for contract in pair:
+            await move(town, contract)
+        await town.until(partial(town.in_flight, operation), 2)
+    return contracts
+
+
+async def test_the_whole_machine_goes_down_inside_moves_and_orders_and_comes_up_again(town: RunningStack) -> None:
+    moving = await moving_at_each_write(town)
     await town.fault("erp", "create_subscription", "slow", seconds=2, times=2)
     contracts = await town.win("006KH", "006KI")
-    await town.until(partial(town.in_flight, "create_subscription"), 2)
+    await town.until(partial(town.in_flight, "create_subscription"), 2 + 2)
+    assert [await town.in_flight(operation) for operation in MOVE[1:]] == [2, 2, 2], "all of it is under way at once"
     names = [process.name for process in town.stack.status() if process.name != "sandbox"]
     await town.kill(*names)
     more = await town.win("006KJ")
     await town.start(*names)
     for contract in (*contracts, *more):
         await town.until_holds(contract, ACTIVE)
-    await quiet(town, *contracts, *more)
+    for contract in moving:
+        await town.until_holds(contract, MOVED)
+        assert await town.count(contract, "erp", "endings") == 1
+        here, there = await town.of(contract, "erp", "subscriptions")
+        assert (here["status"], there["status"], there["currency"]) == ("ended", "active", "CHF")
+        assert here["ends"] == there["starts"]
+    await quiet(town, *contracts, *more, *moving)
