@@ -12,8 +12,9 @@ from domain.state import LifecycleState
 from domain.steps import Performed, Step
 from domain.view import LifecycleView
 
-# moves with every event and every second; alone it is no news
-NO_NEWS = {"as_of", "last_seq"}
+# What moves with every event and every second is no news alone. Nor is what never moves alone: a history holds the face
+# of its time, and one with another field in it would have the view kept anew on replay.
+NO_NEWS = {"as_of", "last_seq", "renewed_until"}
 
 _DEFAULTS = LifecycleState(tenant="", contract="").model_dump(mode="json")
 
