@@ -121,6 +121,8 @@ class CaseDesk:
 
         def put(session: Session) -> None:
             row = unused(session, inbox_id)
+            if row is None and session.get(InboxRow, inbox_id) is None:
+                raise Mistake(f"there is no event {inbox_id}")
             if row is None:
                 raise Mistake(f"event {inbox_id} is neither dead, parked nor refused: there is nothing to repeat")
             if payload is not None:

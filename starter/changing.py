@@ -17,6 +17,7 @@ from domain.messages import CommandAnswer
 from domain.policies.validation import verdict
 from domain.routes import Landscape
 from domain.terms import LineTerms
+from starter.lengths import check_lengths
 from starter.mistakes import Mistake, Refusal, Unanswered
 from starter.office import ANSWER, Office
 from store.orders import SqlOrders
@@ -39,6 +40,7 @@ async def make(office: Office, life: LifecycleRow, command: ChangeContract) -> C
 
 async def foresee(office: Office, life: LifecycleRow, command: ChangeContract) -> ChangePreview:
     """What the change would do; nothing is written. Raises Refusal and Mistake as `make` would."""
+    check_lengths(command)
     try:
         seen = await office.handle(life).query(CustomerLifecycle.preview, command, rpc_timeout=ANSWER)
     except RPCError:

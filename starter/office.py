@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from sqlmodel import Session, select
 from temporalio.client import (
     Client,
@@ -27,6 +28,7 @@ from domain.view import LifecycleView
 from starter.case_desk import CaseDesk
 from starter.finding import find_life
 from starter.handles import LifecycleHandle, lifecycle_handle
+from starter.lengths import check_lengths
 from starter.mistakes import Mistake, Refusal, Unanswered, Unknown
 from starter.routing import begin_lifecycle
 from starter.settling import Outcome, outcome_of
@@ -40,7 +42,7 @@ from store.tables import InboxRow, LifecycleRow
 from store.views import SqlViews
 from workflows.lifecycle import CustomerLifecycle
 
-Command = TypeVar("Command")
+Command = TypeVar("Command", bound=BaseModel)
 
 
 ANSWER = timedelta(seconds=4)
@@ -172,6 +174,7 @@ class Office:
 
     async def command(self, life: LifecycleRow, update: Any, command: Command) -> CommandAnswer:
         """Give a running lifecycle a command. Raises Refusal with its reason, Mistake when nobody answers."""
+        check_lengths(command)
         try:
             async with asyncio.timeout(COMMANDED.total_seconds()):
                 answer: CommandAnswer = await self.handle(life).execute_update(update, command, id=self._update_id)

@@ -103,6 +103,11 @@ async def test_what_would_be_of_no_use_again_is_not_taken(
     assert len(await said(desk, f"event:{row.id}")) == 1
 
 
+async def test_a_number_that_is_no_event_is_told(desk: CaseDesk) -> None:
+    with pytest.raises(Mistake, match="there is no event 999"):
+        await desk.again(999, "ann")
+
+
 async def test_an_edit_keeps_texts_texts_and_takes_json_for_the_rest(intake: Desk, desk: CaseDesk) -> None:
     row = await intake.arrive("usage.reported", {"account": "007", "active": 1, "as_of": "2026-11-01"})
     fixes = {"data.account": "008", "data.entitled": "40", "data.extra": '{"a": [1]}'}
