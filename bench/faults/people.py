@@ -20,6 +20,7 @@ from domain.errors import InDoubt
 from domain.keys import lifecycle_id
 from domain.messages import RetryStep
 from domain.outcomes import ORDER_CASE
+from starter.leaking import LEAK
 from starter.mistakes import Mistake, Refusal
 from starter.office import Office
 from starter.reconciling.composing import repairs
@@ -52,10 +53,12 @@ class People:
         self.differences = 0
 
     async def open_cases(self) -> dict[str, list[CaseRow]]:
-        """By contract, those about promises (SLA) left out: they say that it is late, and it is."""
+        """By contract, those about promises (SLA) and leakage left out: they say that it is late, and it is."""
 
         def read(session: Session) -> Sequence[CaseRow]:
-            return session.exec(select(CaseRow).where(CaseRow.state == "open", CaseRow.kind != SLA)).all()
+            return session.exec(
+                select(CaseRow).where(CaseRow.state == "open", col(CaseRow.kind).not_in((SLA, LEAK)))
+            ).all()
 
         found: dict[str, list[CaseRow]] = defaultdict(list)
         for case in await self._town.database.read(read):
