@@ -44,6 +44,7 @@ class Group:
 class Listed:
     cases: Sequence[CaseRow]
     groups: Sequence[Group]
+    unheard: str | None = None
 
 
 def find_case(session: Session, name: str) -> CaseRow:
@@ -81,7 +82,28 @@ def listed(session: Session, wanted: Wanted, limit: int) -> Listed:
     cases = select(CaseRow).join(InboxRow, joined, isouter=True).where(*where)
     newest_first = cases.order_by(col(CaseRow.opened_at).desc(), col(CaseRow.id))
     found = session.execute(groups).all()
-    return Listed(session.exec(newest_first.limit(limit)).all(), [Group(*values) for values in found])
+    alike = [Group(*values) for values in found]
+    return Listed(session.exec(newest_first.limit(limit)).all(), alike, None if alike else unheard(session, wanted))
+
+
+def unheard(session: Session, wanted: Wanted) -> str | None:
+    """One line on the first word that no case ever had, with those that cases have: it may be mistyped."""
+    asked = {
+        "kind": (wanted.kind, CaseRow.kind), "problem": (wanted.problem, CaseRow.problem),
+        "source": (wanted.source, InboxRow.source), "assignee": (wanted.assignee, CaseRow.assignee),
+    }  # fmt: skip
+    for what, (word, column) in asked.items():
+        if word is None:
+            continue
+        had = (
+            columns(col(column))
+            .select_from(CaseRow)
+            .join(InboxRow, col(InboxRow.id) == col(CaseRow.inbox_id), isouter=True)
+        )
+        known = sorted({each for each in session.execute(had.distinct()).scalars() if each})
+        if word not in known:
+            return f"no case has the {what} {word!r}; cases have: {', '.join(known) or 'none'}"
+    return None
 
 
 def chosen(wanted: Wanted) -> list[Any]:

@@ -77,6 +77,16 @@ const busy = (region) =>
   region.querySelector("input[type=checkbox]:checked") !== null ||
   (region.contains(document.activeElement) && typing(document.activeElement));
 
+/* A region that changes is swapped whole: who goes through its rows by keys stays on theirs. */
+let stood = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  stood = document.activeElement.closest("[data-row] a")?.getAttribute("href") ?? null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (stood === null || document.activeElement !== document.body) return;
+  document.querySelector(`[data-row] a[href="${CSS.escape(stood)}"]`)?.focus({ preventScroll: true });
+});
+
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) htmx.trigger("#pulse", "again");
 });

@@ -292,7 +292,8 @@ def _public(case: "CaseRow") -> dict[str, Any]:
 def _print_list(listed: "Listed", teams: Mapping[str, str]) -> None:
     console = Console()
     if not listed.cases:
-        console.print("no case; see also --state all, and --snoozed")
+        line = listed.unheard or "no case; see also --state all, and --snoozed"
+        console.print(masked_text(line), markup=False, highlight=False, soft_wrap=True)
         return
     table = Table(Column("case", overflow="fold"), Column("since", no_wrap=True), "team", "who", "what")
     for case in listed.cases:

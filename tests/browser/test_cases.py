@@ -63,6 +63,9 @@ async def test_several_are_assigned_tagged_and_resolved_at_once_by_keys_alone(co
         await expect(page.locator("[data-row]")).to_have_count(1)
 
         await keys.press("j")
+        await page.evaluate("document.getElementById('queue').dataset.old = ''; htmx.trigger(document.body, 'changed')")
+        await expect(page.locator("#queue:not([data-old])")).to_be_visible()
+        await expect(page.locator("[data-row] a.title")).to_be_focused()
         await keys.press("Enter")
         await expect(page.get_by_role("heading", name="History")).to_be_visible()
         await keys.press("a")

@@ -81,7 +81,10 @@ def test_people_read_texts(tenure: Tenure) -> None:
     assert '"x[0]": 1' in shown, "brackets are no markup"
     assert "ann@hooli.example" not in shown
     assert "event:1 is nobody's now" in tenure("cases", "assign", "1", "--nobody", text=True)
-    assert "no case" in tenure("cases", "list", "--kind", "x", text=True)
+    assert "no case" in tenure("cases", "list", "--kind", "dead_letter", "--tag", "x", text=True)
+    for what, known in (("kind", "dead_letter"), ("problem", "unusable"), ("source", "cs"), ("assignee", "none")):
+        told = tenure("cases", "list", f"--{what}", "x", text=True)
+        assert told == f"no case has the {what} 'x'; cases have: {known}\n"
     assert "0 events of 0 contracts would be delivered again, 1 that were" in tenure("replay", "--dry-run", text=True)
 
 
