@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 from playwright.async_api import expect
 
 from store.differences import Differences
@@ -33,6 +34,26 @@ async def test_finance_finds_a_contract_whose_billing_was_forgotten_and_repairs_
     await console.reconciler.run()
     async with console.open(f"/console/reconciliation?contract={life.contract}") as page:
         await expect(page.locator("[data-row]")).to_have_count(0)
+
+
+async def test_a_program_repairs_it_once_by_its_key(console: Console) -> None:
+    life = await console.live("BR-FORGOT-HTTP")
+    seats = next(line for line in (await life.view()).lines if line.product == "PLATFORM")
+    before = await _line(console, life, seats.id)
+    await _forget(console, life, seats.id)
+    async with asyncio.timeout(SLOW):
+        await until(lambda: _found(console, life.contract))
+    [difference] = await Differences(console.house.database).list(status=("open",), contract=life.contract)
+
+    wanted = {"remedy": "redrive", "reason": "billing was forgotten"}
+    path, key = f"/api/v1/reconciliation/differences/{difference.id}/repair", {"Idempotency-Key": "forgotten"}
+    async with httpx.AsyncClient(base_url=console.url, timeout=SLOW) as http:
+        answers = [await http.post(path, json=wanted, headers=key) for _ in range(2)]
+        other = await http.post(path, json=wanted | {"reason": "another"}, headers=key)
+    assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+    assert [answer.json()["repeated"] for answer in answers] == [False, True]
+    assert (other.status_code, other.json()["detail"]) == (422, "this Idempotency-Key was given to another command")
+    assert await _line(console, life, seats.id) == before
 
 
 async def _found(console: Console, contract: str) -> bool:
