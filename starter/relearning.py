@@ -5,7 +5,7 @@ is in the ledger again and finds its contract, so that news of it, which waited,
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -14,11 +14,15 @@ from temporalio.service import RPCError
 
 from domain import keys
 from domain.books import VIEWS_PER_TASK, ViewRow
+from domain.policies.risk import Risk
+from domain.ports import Health
 from domain.ports.records import RunRecord
 from domain.standins import is_real
-from domain.view import LifecycleView
+from domain.state import LifecycleState
+from domain.view import LifecycleView, Stage
 from starter.handles import lifecycle_handle
 from starter.reconciling.runs import Runs
+from store.account_health import recall
 from store.database import Database, insert_once, now
 from store.relinking import RECORDS, relink
 from store.tables import EffectRow, LifecycleRow
@@ -63,14 +67,14 @@ async def relearn(database: Database, client: Client, tenant: str, homes: Mappin
                 sequence=told.history_length * VIEWS_PER_TASK,
                 view=view.model_dump(mode="json"),
             )
-            await database.write(lambda session: _learn(session, view, state.activated_on, row, homes))  # noqa: B023
+            await database.write(lambda session: _learn(session, view, state, row, homes))  # noqa: B023
             asked += 1
         if (cursor := page.cursor) is None:
             return Relearnt(asked, silent, unknown)
 
 
 def _learn(
-    session: Session, view: LifecycleView, activated_on: date | None, row: ViewRow, homes: Mapping[str, str]
+    session: Session, view: LifecycleView, state: LifecycleState, row: ViewRow, homes: Mapping[str, str]
 ) -> None:
     if view.mode == "live":
         for key, id in view.effects.items():
@@ -78,8 +82,8 @@ def _learn(
             if system is not None and is_real(id):
                 relink(session, view.contract, key, id, view.connections.get(system, homes.get(system, system)))
         key, clock = keys.activation(view.contract), now(session)
-        if activated_on is not None and is_real(view.effects.get(key)):  # figures count from that day
-            result = {"subscription": view.effects[key], "on": activated_on.isoformat()}
+        if state.activated_on is not None and is_real(view.effects.get(key)):  # figures count from that day
+            result = {"subscription": view.effects[key], "on": state.activated_on.isoformat()}
             operation = f"{view.connections.get('erp', homes.get('erp', 'erp'))}.activate_order"
             done = EffectRow(
                 key=key, contract=view.contract, operation=operation, state="DONE", fence=0, arguments="relearnt",
@@ -87,4 +91,18 @@ def _learn(
                 reason="relearnt", created_at=clock, updated_at=clock,
             )  # fmt: skip
             insert_once(session, done, keys=("key",))
+        if state.risk is not None and state.company is not None:
+            shown = view.connections.get("cs")
+            scope = "" if shown in (None, homes.get("cs", "cs")) else shown
+            recall(session, view.contract, _health(state.risk, state.company, view.stage), scope)
     publish_view(session, row)
+
+
+def _health(risk: Risk, company: str, stage: Stage) -> Health:
+    return Health(
+        company=company,
+        risk=risk.level,
+        renewal_priority=risk.renewal_priority,
+        lifecycle_stage=stage.value,
+        reasons=risk.reasons,
+    )

@@ -19,13 +19,11 @@ class SqlAccountHealth:
         self._scope = scope
 
     async def assess(self, contract: str, health: Health) -> RolledUp:
-        return await self._db.write(lambda session: _assess(session, contract, health, self._subject(health)))
+        return await self._db.write(lambda session: _assess(session, contract, health, _subject(self._scope, health)))
 
     async def shown(self, contract: str, rolled: RolledUp) -> RolledUp:
-        return await self._db.write(lambda session: _shown(session, contract, rolled, self._subject(rolled.health)))
-
-    def _subject(self, health: Health) -> str:
-        return f"{self._scope}/{health.company}" if self._scope else health.company
+        subject = _subject(self._scope, rolled.health)
+        return await self._db.write(lambda session: _shown(session, contract, rolled, subject))
 
 
 class _Shown(BaseModel):
@@ -35,7 +33,23 @@ class _Shown(BaseModel):
     under_way: list[str] = []
 
 
+def recall(session: Session, contract: str, health: Health, scope: str) -> None:
+    """What CS was shown of a contract, as its lifecycle remembers it: a store that was restored may have forgotten."""
+    row = _rolled_up(session, contract, health, _subject(scope, health))
+    others = [each for each in _seen(row).under_way if each != contract]
+    row.shown = _Shown(health=Health.model_validate(row.health), under_way=others).model_dump(mode="json")
+
+
+def _subject(scope: str, health: Health) -> str:
+    return f"{scope}/{health.company}" if scope else health.company
+
+
 def _assess(session: Session, contract: str, health: Health, subject: str) -> RolledUp:
+    row = _rolled_up(session, contract, health, subject)
+    return _what_to_show(session, row, contract, _seen(row))
+
+
+def _rolled_up(session: Session, contract: str, health: Health, subject: str) -> RolledUpRow:
     insert_once(session, RolledUpRow(subject=subject, health={}), keys=("subject",))
     row = _locked(session, subject)  # from here on nobody else reckons for this company
     risk = ContractRiskRow(contract=contract, subject=subject, health=health.model_dump(mode="json"))
@@ -46,7 +60,7 @@ def _assess(session: Session, contract: str, health: Health, subject: str) -> Ro
     amounts_to = roll_up({each.contract: Health.model_validate(each.health) for each in contracts})
     if (now := amounts_to.model_dump(mode="json")) != row.health:
         row.health, row.version = now, row.version + 1
-    return _what_to_show(session, row, contract, _seen(row))
+    return row
 
 
 def _shown(session: Session, contract: str, rolled: RolledUp, subject: str) -> RolledUp:

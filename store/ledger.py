@@ -236,10 +236,14 @@ def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> Non
         names = dict.fromkeys((connection, system, any_of(system)))
         unpark(session, *(f"{name}:{kind}:{made}" for name in names))
     if kind == "deal":
-        # it may have been decided before its own answer came: then it was taken for somebody else's
-        case = session.get(CaseRow, f"deal:{made}")
-        if case is not None and case.state == "open" and case.inbox_id is not None:
-            put_back(session, case.inbox_id)
+        hear_of_deal(session, made)
+
+
+def hear_of_deal(session: Session, deal: str) -> None:
+    """A deal that was decided before anybody knew whose it is was taken for somebody else's: it is heard again."""
+    case = session.get(CaseRow, f"deal:{deal}")
+    if case is not None and case.state == "open" and case.inbox_id is not None:
+        put_back(session, case.inbox_id)
 
 
 def _once_given(session: Session, row: EffectRow, connection: str, kind: str, given: str) -> None:

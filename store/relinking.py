@@ -5,7 +5,7 @@ from sqlmodel import Session
 from domain.routes import any_of
 from store.database import insert_once, now
 from store.inbox import unpark
-from store.ledger import FOUND_BY
+from store.ledger import FOUND_BY, hear_of_deal
 from store.lifecycles import link_new
 from store.tables import EffectRow
 
@@ -43,6 +43,8 @@ def relink(session: Session, contract: str, key: str, id: str, connection: str) 
         where = connection if system == "erp" else system
         if link_new(session, where, kind, id, contract):
             unpark(session, *(f"{name}:{kind}:{id}" for name in dict.fromkeys((where, system, any_of(system)))))
+        if kind == "deal":
+            hear_of_deal(session, id)
 
 
 RECORDS = {

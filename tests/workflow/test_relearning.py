@@ -1,11 +1,11 @@
 """A store that was restored asks the lifecycles what it has forgotten."""
 
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, select
 
 from starter.reconciling.reconciler import HOMES
 from starter.relearning import relearn
 from store.ledger import SqlLedger
-from store.tables import AliasRow, CaseRow, EffectRow, LifecycleViewRow
+from store.tables import AliasRow, CaseRow, ContractRiskRow, EffectRow, LifecycleViewRow, RolledUpRow
 from tests.dispatch import Post
 from tests.house import House
 from tests.workflow.lives import eventually
@@ -24,7 +24,19 @@ async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_he
     subscription = (before[f"subscription:{life.contract}"] or {})["id"]
     [case] = await post.cases.list(contract=waits.contract)
 
+    def health(session: Session) -> list[object]:
+        rows = session.exec(select(ContractRiskRow).where(ContractRiskRow.contract == life.contract)).all()
+        rolled = session.exec(select(RolledUpRow).where(col(RolledUpRow.subject).in_([each.subject for each in rows])))
+        return [*(each.health for each in rows), *((each.health, each.shown) for each in rolled.all())]
+
+    told = await house.database.read(health)
+    assert len(told) == 2
+
     def restored(session: Session) -> None:
+        risk = session.get_one(ContractRiskRow, life.contract)
+        older = {**risk.health, "risk": "high"}
+        session.get_one(RolledUpRow, risk.subject).sqlmodel_update({"health": older, "shown": {"health": older}})
+        risk.health = older
         session.exec(delete(AliasRow).where(col(AliasRow.foreign_id) == subscription))
         for table in (EffectRow, LifecycleViewRow, CaseRow):
             session.exec(delete(table).where(col(table.contract).in_([life.contract, waits.contract])))
@@ -41,6 +53,7 @@ async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_he
     assert after[f"subscription:{life.contract}"] == ("DONE", {"id": subscription})
     activation = f"activation:{life.contract}"
     assert (after[activation][1] or {})["on"] == (before[activation] or {})["on"], "leakage counts from that day"
+    assert await house.database.read(health) == told, "CS is compared with what it was shown last"
     view = await post.views.get(life.contract)
     assert view is not None
     assert view.effects[f"subscription:{life.contract}"] == subscription

@@ -3,16 +3,18 @@
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from domain.books import ViewRow
 from domain.view import LifecycleView, Stage
-from store.cases import Cases
+from store.cases import Cases, open_case
 from store.database import Database
 from store.inbox import Inbox, mark_parked, next_received
 from store.ledger import SqlLedger
 from store.lifecycles import Lifecycles
+from store.relinking import relink
 from store.subjects import open_of_account
-from store.tables import LifecycleRow, utc_now
+from store.tables import CaseRow, InboxRow, LifecycleRow, utc_now
 from store.views import SqlViews
 
 CONTRACT = "crm/d1/1"
@@ -58,6 +60,21 @@ async def test_an_id_that_a_restored_system_gives_twice_opens_a_case(database: D
     [case] = await Cases(database).list()
     assert (case.kind, case.contract) == ("reused_id", "crm/other/1")
     assert CONTRACT in case.title
+
+
+async def test_a_deal_that_was_decided_before_a_restored_store_knew_it_again_is_heard(database: Database) -> None:
+    await Inbox(database).accept("crm", "won", "deal.closed_won", "006R", "{}")
+    event = await database.read(next_received)
+    number = event[0].id or 0
+
+    def unlinked(session: Session) -> None:
+        session.get_one(InboxRow, number).state = "dead"
+        open_case(session, CaseRow(id="deal:006R", kind="unlinked_deal", title="whose?", inbox_id=number))
+
+    await database.write(unlinked)
+    assert await database.read(next_received) == []
+    await database.write(lambda session: relink(session, CONTRACT, f"renewal-opportunity:{CONTRACT}:1", "006R", "crm"))
+    assert [row.event_id for row in await database.read(next_received)] == ["won"]
 
 
 async def test_a_customer_may_be_that_of_several_contracts(database: Database) -> None:
