@@ -12,6 +12,8 @@ from domain.finance.approval import APPROVAL_CASE
 from domain.finance.commands import ApproveOrder, RejectOrder
 from domain.messages import CancelOrder, RetryStep
 from domain.view import Stage
+from tests.dispatch import Post
+from tests.experience import over
 from tests.house import House, Life, open_house
 from tests.workflow.lives import HOOLI, calls, counts, deal, done, eventually, records, refusal, rests
 from tests.workflow.test_orders import fix
@@ -54,6 +56,23 @@ async def test_the_erp_hears_of_the_order_only_after_its_approval(careful: House
     assert view.approval.approved_by == "fin"
     in_erp = await counts(careful, "erp")
     assert (in_erp["customers"], in_erp["subscriptions"], in_erp["activations"]) == (1, 1, 1)
+
+
+async def test_finance_approves_over_http_once(careful: House) -> None:
+    life = await Post(careful).win("api-approval")
+    assert [case.id for case in (await life.view()).cases] == [APPROVAL_CASE]
+    async with over(careful.database, client=careful.client) as experience:
+        path, meant = f"/activations/{life.contract}/approval", {"revision": 1}
+        stale = await experience.post(path, {"revision": 7}, key="stale")
+        assert (stale.status_code, stale.headers["content-type"]) == (409, "application/problem+json"), stale.text
+        first, again = [await experience.post(path, meant, key="approved") for _ in range(2)]
+        assert (first.status_code, again.json()["repeated"]) == (200, True), first.text
+        other = await experience.post(path, {"revision": 2}, key="approved")
+        assert other.status_code == 422, other.text
+    view = await life.until(lambda view: done(view, "onboarding") and rests(view))
+    assert view.approval is not None
+    assert view.approval.approved_by == "demo"
+    assert (await counts(careful, "erp"))["activations"] == 1
 
 
 async def test_an_approval_of_what_is_not_the_order_any_more_is_refused(careful: House) -> None:
