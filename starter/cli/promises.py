@@ -45,6 +45,9 @@ def sla(
 
     chosen_kind = _one_of("kind", kind, ClockKind)
     chosen_state = _one_of("state", state, ClockState)
+    company = wiring.read_company(load_settings())
+    if team is not None and company.team(team) is None:
+        raise Mistake(f"unknown team {team!r}; known: {', '.join(each.id for each in company.teams) or 'none'}")
 
     async def read(database: "Database") -> tuple["SlaAnswer", "Page[ClockLine]"]:
         life = await find_life(database, contract) if contract else None
@@ -57,7 +60,6 @@ def sla(
         page = await reading.clocks(database, wanted, cursor=None, limit=MOST)
         return await reading.sla(database), page
 
-    company = wiring.read_company(load_settings())
     answer, page = in_store(read)
     show(as_json, {"promises": answer, "clocks": page}, lambda: _print_sla(company, answer, page))
 

@@ -81,6 +81,7 @@ def test_what_a_channel_holds_is_told_again(database: Database) -> None:
     [
         (["sla", "--kind", "tea"], "unknown kind 'tea'"),
         (["sla", "--state", "late"], "unknown state 'late'"),
+        (["sla", "--team", "tea"], "unknown team 'tea'; known: "),
         (["notices", "retry", "pager"], "there is no channel 'pager'; known: ops"),
     ],
 )
