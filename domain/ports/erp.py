@@ -151,7 +151,7 @@ class Ref(Frozen):
 class Renewed(Ref):
     """`subscription`: the one with which the contract goes on, where a renewal makes another; None: with the same."""
 
-    subscription: str | None = None
+    subscription: str | None = Field(default=None, exclude_if=lambda same: same is None)
 
 
 class Activated(Frozen):

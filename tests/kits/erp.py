@@ -19,6 +19,7 @@ from domain.ports import (
     Erp,
     Ref,
     Renewal,
+    Renewed,
     TermChange,
 )  # fmt: skip
 from tests.kits.effects import Write
@@ -78,7 +79,9 @@ class ErpContract(ErpMeaning, ErpChanges):
                 other=lambda port: port.create_customer(other, key=key),
             )
         contract = f"crm/{uuid4().hex[:10]}/1"
-        answers: dict[str, type[Frozen]] = {"activate_order": Activated, "start_billing": BillingStarted}
+        answers: dict[str, type[Frozen]] = {
+            "activate_order": Activated, "start_billing": BillingStarted, "renew_subscription": Renewed,
+        }  # fmt: skip
         return Write(
             send=lambda port: send(port, sample, writing, before, key, contract=contract),
             standing=standing,
