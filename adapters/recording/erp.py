@@ -25,6 +25,7 @@ from domain.ports import (
     NewSubscription,
     Ref,
     Renewal,
+    Renewed,
     SubscriptionState,
     TermChange,
 )
@@ -113,13 +114,14 @@ class RecordingErp(RecordingSystem):
 
         return await self._changed("change_term", "term-change", change, key, move)
 
-    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Ref:
+    async def renew_subscription(self, renewal: Renewal, *, key: str) -> Renewed:
         def renew(found: Subscription) -> None:
             if renewal.ends is not None and renewal.ends <= renewal.starts:
                 raise Rejected("a term must end after its start")
             found.ends = renewal.ends
 
-        return await self._changed("renew_subscription", "renewal", renewal, key, renew)
+        made = await self._changed("renew_subscription", "renewal", renewal, key, renew)
+        return Renewed(id=made.id)
 
     async def end_subscription(self, ending: Ending, *, key: str) -> Ref:
         def end(found: Subscription) -> None:
