@@ -11,6 +11,7 @@ from domain.calendar import civil_date
 from domain.company import Company
 from domain.errors import InvalidInput
 from domain.intentions import CompanyOf
+from domain.policies.account_risk import health_of
 from domain.policies.risk import Risk, Signals, assess_risk
 from domain.policies.validation import parse_order
 from domain.ports import CustomerSuccess, Health, NewCompany, NewOnboarding, NewPlaybook, Ref
@@ -153,14 +154,7 @@ class CsActivities:
         """
         with temporal_failures():
             step, risk = step_of(request, SetHealth), assessed(request, self._company)
-            health = Health(
-                company=step.company,
-                risk=risk.level,
-                renewal_priority=risk.renewal_priority,
-                lifecycle_stage=step.stage,
-                reasons=risk.reasons,
-            )
-            await self._show(request.contract, health)
+            await self._show(request.contract, health_of(risk, step.company, step.stage))
             return Performed(id=step.company, risk=risk)
 
     async def _show(self, contract: str, health: Health) -> None:

@@ -14,12 +14,11 @@ from temporalio.service import RPCError
 
 from domain import keys
 from domain.books import VIEWS_PER_TASK, ViewRow
-from domain.policies.risk import Risk
-from domain.ports import Health
+from domain.policies.account_risk import health_of
 from domain.ports.records import RunRecord
 from domain.standins import is_real
 from domain.state import LifecycleState
-from domain.view import LifecycleView, Stage
+from domain.view import LifecycleView
 from starter.handles import lifecycle_handle
 from starter.reconciling.runs import Runs
 from store.account_health import recall
@@ -94,15 +93,5 @@ def _learn(
         if state.risk is not None and state.company is not None:
             shown = view.connections.get("cs")
             scope = "" if shown in (None, homes.get("cs", "cs")) else shown
-            recall(session, view.contract, _health(state.risk, state.company, view.stage), scope)
+            recall(session, view.contract, health_of(state.risk, state.company, view.stage.value), scope)
     publish_view(session, row)
-
-
-def _health(risk: Risk, company: str, stage: Stage) -> Health:
-    return Health(
-        company=company,
-        risk=risk.level,
-        renewal_priority=risk.renewal_priority,
-        lifecycle_stage=stage.value,
-        reasons=risk.reasons,
-    )

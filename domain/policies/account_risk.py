@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.policies.risk import Level, Priority
+from domain.policies.risk import Level, Priority, Risk
 from domain.ports import Health
 from domain.view import Stage
 
@@ -18,6 +18,17 @@ STAGES = tuple(
 """What of several contracts a CSM has to know first."""
 
 OVER = (Stage.ENDED.value, Stage.CANCELLED.value)
+
+
+def health_of(risk: Risk, company: str, stage: str) -> Health:
+    """What one contract's risk says of its company."""
+    return Health(
+        company=company,
+        risk=risk.level,
+        renewal_priority=risk.renewal_priority,
+        lifecycle_stage=stage,
+        reasons=risk.reasons,
+    )
 
 
 def roll_up(contracts: Mapping[str, Health]) -> Health:

@@ -13,23 +13,16 @@ from tests.workflow.lives import records
 
 
 async def test_finance_finds_a_contract_whose_billing_was_forgotten_and_repairs_it(console: Console) -> None:
-    life = await console.live("BR-FORGOT")
-    seats = next(line for line in (await life.view()).lines if line.product == "PLATFORM")
-    before = await _line(console, life, seats.id)
-    await _forget(console, life, seats.id)
-    async with asyncio.timeout(SLOW):
-        # a contract that has just moved is compared with the next run
-        await until(lambda: _found(console, life.contract))
-
+    life, seats, before = await _forgotten(console, "BR-FORGOT")
     async with console.open(f"/console/reconciliation?contract={life.contract}") as page:
         await page.locator("[data-row] a").first.click()
         await page.get_by_role("link", name="Repair it").click()
         await expect(page.get_by_role("region", name="What it will do")).to_contain_text("bill")
-        assert (await _line(console, life, seats.id))["billing_starts"] is None, "a preview repairs nothing"
+        assert (await _line(console, life, seats))["billing_starts"] is None, "a preview repairs nothing"
         await page.get_by_label("Reason").fill("the terms were met on the day of the go-live")
         await page.get_by_role("button", name="Repair it").click()
         await expect(page.get_by_role("status")).to_be_visible()
-    after = await _line(console, life, seats.id)
+    after = await _line(console, life, seats)
     assert (after["billing_starts"], after["accepted_on"]) == (before["billing_starts"], before["accepted_on"])
     await console.reconciler.run()
     async with console.open(f"/console/reconciliation?contract={life.contract}") as page:
@@ -37,12 +30,7 @@ async def test_finance_finds_a_contract_whose_billing_was_forgotten_and_repairs_
 
 
 async def test_a_program_repairs_it_once_by_its_key(console: Console) -> None:
-    life = await console.live("BR-FORGOT-HTTP")
-    seats = next(line for line in (await life.view()).lines if line.product == "PLATFORM")
-    before = await _line(console, life, seats.id)
-    await _forget(console, life, seats.id)
-    async with asyncio.timeout(SLOW):
-        await until(lambda: _found(console, life.contract))
+    life, seats, before = await _forgotten(console, "BR-FORGOT-HTTP")
     [difference] = await Differences(console.house.database).list(status=("open",), contract=life.contract)
 
     wanted = {"remedy": "redrive", "reason": "billing was forgotten"}
@@ -53,7 +41,19 @@ async def test_a_program_repairs_it_once_by_its_key(console: Console) -> None:
     assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
     assert [answer.json()["repeated"] for answer in answers] == [False, True]
     assert (other.status_code, other.json()["detail"]) == (422, "this Idempotency-Key was given to another command")
-    assert await _line(console, life, seats.id) == before
+    assert await _line(console, life, seats) == before
+
+
+async def _forgotten(console: Console, number: str) -> tuple[Life, str, dict[str, Any]]:
+    """A contract that lives, the line that the ERP does not bill any more, and how it was; a run has found it."""
+    life = await console.live(number)
+    seats = next(line.id for line in (await life.view()).lines if line.product == "PLATFORM")
+    before = await _line(console, life, seats)
+    await _forget(console, life, seats)
+    async with asyncio.timeout(SLOW):
+        # a contract that has just moved is compared with the next run
+        await until(lambda: _found(console, life.contract))
+    return life, seats, before
 
 
 async def _found(console: Console, contract: str) -> bool:

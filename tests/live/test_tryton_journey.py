@@ -76,6 +76,14 @@ def live(view: LifecycleView) -> bool:
     return all(line.billing_starts for line in view.lines) and rests(view)
 
 
+async def served(house: House) -> tuple[Life, LifecycleView]:
+    """A contract that has gone live."""
+    life = await house.start(an_order(house, "salesforce_new_hooli"))
+    await life.until(lambda view: done(view, "onboarding") and done(view, "billing-start") and rests(view), PATIENCE)
+    await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date()))
+    return life, await life.until(live, PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("payload", "entity", "currency"),
     [("salesforce_new_us", "ACME-US", "USD"), ("salesforce_new_hooli", "ACME-DE", "EUR")],
@@ -117,10 +125,7 @@ async def test_once_though_every_answer_is_lost(
 async def test_a_term_amended_and_renewed_once_though_every_answer_is_lost(home: tuple[House, TrytonWorld]) -> None:
     house, world = home
     world.proxy.lose_every_answer = True
-    life = await house.start(an_order(house, "salesforce_new_hooli"))
-    await life.until(lambda view: done(view, "onboarding") and done(view, "billing-start") and rests(view), PATIENCE)
-    await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date()))
-    view = await life.until(live, PATIENCE)
+    life, view = await served(house)
     activated = view.term_starts
     assert activated is not None
     assert view.window_opens is not None
@@ -153,10 +158,7 @@ async def test_what_is_renewed_as_a_new_subscription_goes_on_with_that_one(home:
     house, world = home
     world.port.renews_as_new = True
     world.proxy.lose_every_answer = True
-    life = await house.start(an_order(house, "salesforce_new_hooli"))
-    await life.until(lambda view: done(view, "onboarding") and done(view, "billing-start") and rests(view), PATIENCE)
-    await life.tell(MilestoneReached(milestone="go-live", on=(await clock(life)).date()))
-    view = await life.until(live, PATIENCE)
+    life, view = await served(house)
     former = view.subscription
     assert view.window_opens is not None
     await to_day(life, view.window_opens)
