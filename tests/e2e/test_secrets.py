@@ -32,6 +32,7 @@ from tests.ports import free_port
 from tests.postgres import Postgres
 from tests.stack import ROOT, RunningStack
 from tests.subscriber import open_subscriber
+from tests.workflow.lives import eventually
 
 US = "006US"
 TROUBLES = {"auth", "rejected", "contract_broken", "AUTH", "SOURCE_UNAVAILABLE"}
@@ -208,5 +209,9 @@ async def test_no_secret_is_to_be_found_anywhere(house: House) -> None:
     # the same search does find what is there
     client = await house.stack.client()
     leak = await client.start_workflow("Nobody", f"a {plant('box')}", id="leak", task_queue="nobody")
-    assert planted.found_in(b"\n".join([text async for text in histories(house)]))
+
+    async def leaks() -> list[str]:
+        return planted.found_in(b"\n".join([text async for text in histories(house)]))
+
+    await eventually(leaks)  # Temporal's list is a moment late
     await leak.terminate()
