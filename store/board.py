@@ -5,9 +5,10 @@ Written in the transaction that publishes the view, so the two never differ.
 
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Text, func, or_
+from sqlalchemy import BigInteger, ColumnElement, Index, Text, Update, bindparam, func, or_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from domain.view import LifecycleView
@@ -77,8 +78,7 @@ class BoardRow(SQLModel, table=True):
 def put_on_board(session: Session, view: LifecycleView) -> None:
     """Make a contract's row say what its view says."""
     values, ids = board_values(view), f"{view.contract} {view.account} {view.deal} ".lower()
-    row = update(BoardRow).where(col(BoardRow.contract) == view.contract)
-    if change(session, row.values(**values, sought=ids + col(BoardRow.called))) == 0:
+    if change(session, _follow(tuple(values)), {**values, "of": view.contract, "ids": ids}) == 0:
         orders = select(OrderRow).where(OrderRow.contract == view.contract)
         newest = session.exec(orders.order_by(col(OrderRow.revision).desc()).limit(1)).first()
         customer = customer_of(newest.document) if newest else ""
@@ -88,6 +88,14 @@ def put_on_board(session: Session, view: LifecycleView) -> None:
             "sought": ids + customer.casefold(),
         }
         insert_once(session, BoardRow(contract=view.contract, **named, **values), keys=("contract",))
+
+
+@cache
+def _follow(columns: tuple[str, ...]) -> Update:
+    """Made once: what every view changes."""
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    sought = bindparam("ids", type_=Text) + col(BoardRow.called)
+    return update(BoardRow).where(col(BoardRow.contract) == bindparam("of")).values(**values, sought=sought)
 
 
 def name_on_board(session: Session, contract: str, document: dict[str, Any]) -> None:

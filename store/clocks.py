@@ -130,6 +130,8 @@ def look_again(session: Session, contract: str) -> None:
 
 def keep_clocks(session: Session, before: LifecycleView | None, after: LifecycleView, at: datetime) -> None:
     """Make a contract's clocks follow its newest view, in the transaction of that view."""
+    if before is not None and before.as_of is not None and _tells(before, before.as_of) == _tells(after, at):
+        return
     life = session.get(LifecycleRow, after.contract)
     if life is None:
         return
@@ -194,6 +196,14 @@ def _hold(row: SlaClockRow, view: LifecycleView, at: datetime) -> None:
     elif not holds and row.held:
         over = [*row.holds[:-1], [row.holds[-1][0], at.isoformat()]]
         row.held, row.holds, row.next_at = False, over, AT_ONCE
+
+
+def _tells(view: LifecycleView, at: datetime) -> tuple[Any, ...]:
+    """Everything of a view that a clock can follow. An occasion that starts now is the same one a moment later."""
+    said = [
+        (each.kind, each.subject, each.starts if each.starts != at else None, each.met) for each in occasions(view, at)
+    ]
+    return said, _news(view), view.hold is None, view.account
 
 
 def _news(view: LifecycleView) -> tuple[Any, ...]:

@@ -113,9 +113,9 @@ def share_turn(session: Session, name: str) -> None:
         )
 
 
-def change(session: Session, statement: Update) -> int:
-    """Run an UPDATE past the identity map and return how many rows it changed."""
-    return _rowcount(session.connection().execute(statement))
+def change(session: Session, statement: Update, values: Mapping[str, Any] | None = None) -> int:
+    """Run an UPDATE past the identity map and return how many rows it changed. `values`: of its bound parameters."""
+    return _rowcount(session.connection().execute(statement, values))
 
 
 def _rowcount(result: CursorResult[Any]) -> int:

@@ -1,6 +1,8 @@
 """Fences around accounts: while one is merged or split, the ledger gives no claim to an effect of it."""
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, delete, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from domain import keys
 from domain.errors import AccountFenced
@@ -11,6 +13,15 @@ from store.transit import AccountFenceRow
 FENCES = "fences"
 
 
+def _fences() -> SelectOfScalar[AccountFenceRow]:
+    of_contract = select(LifecycleRow.account).where(LifecycleRow.contract == bindparam("of")).scalar_subquery()
+    account = col(AccountFenceRow.account)
+    return select(AccountFenceRow).where(or_(account == of_contract, account.in_(bindparam("named", expanding=True))))
+
+
+_FENCES = _fences()  # made once: every effect passes here
+
+
 def check_fence(session: Session, key: str, contract: str, *, settles: bool) -> None:
     """Raises AccountFenced for an effect of a fenced account, and for a key of one that is part of another by now.
 
@@ -18,10 +29,7 @@ def check_fence(session: Session, key: str, contract: str, *, settles: bool) -> 
     """
     share_turn(session, FENCES)  # who fences waits for the claims that have not seen it
     named = keys.accounts_in(key)
-    of_contract = select(LifecycleRow.account).where(LifecycleRow.contract == contract).scalar_subquery()
-    account = col(AccountFenceRow.account)
-    found = session.exec(select(AccountFenceRow).where(or_(account == of_contract, account.in_(named)))).all()
-    for fence in found:
+    for fence in session.exec(_FENCES, params={"of": contract, "named": list(named)}).all():
         if fence.into is not None and fence.account in named:
             raise AccountFenced(f"the account {fence.account} is part of {fence.into} now, and so is what {key} names")
         if fence.into is None and not settles:

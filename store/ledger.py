@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import BindParameter, Update, bindparam
 from sqlmodel import Session, col, select, update
 
 from domain.books import Claim, ViewRow
@@ -50,12 +50,12 @@ class SqlLedger:
                 contract=contract,
                 operation=operation,
                 state="CLAIMED",
-                fence=0,
+                fence=1,
                 arguments=arguments,
                 generation=generation,
                 asked_arguments=arguments,
                 asked_generation=generation,
-                lease_until=0.0,
+                lease_until=clock + lease,
                 created_at=clock,
                 updated_at=clock,
             )
@@ -64,19 +64,8 @@ class SqlLedger:
         return await self._db.write(claim)
 
     async def mark_sent(self, key: str, *, fence: int, deadline: float, absent: bool = False) -> bool:
-        statement = (
-            update(EffectRow)
-            .where(*_ours(key, fence), col(EffectRow.lease_until) > db_now() + deadline)
-            .values(
-                state="SENT",
-                sent_at=db_now(),
-                doubt_since=None if absent else EffectRow.doubt_since,
-                arguments=EffectRow.asked_arguments,
-                generation=EffectRow.asked_generation,
-                updated_at=db_now(),
-            )
-        )
-        return await self._db.write(lambda session: change(session, statement)) == 1
+        values = {"of": key, "by": fence, "deadline": deadline}
+        return await self._db.write(lambda session: change(session, _SENT[absent], values)) == 1
 
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: ViewRow | None = None) -> bool:
         def done(session: Session) -> bool:
@@ -141,11 +130,27 @@ class SqlLedger:
         await self._db.write(lambda session: change(session, statement))
 
 
-def _ours(key: str, fence: int) -> tuple[Any, ...]:
+def _ours(key: str | BindParameter[Any], fence: int | BindParameter[Any]) -> tuple[Any, ...]:
     open_states = col(EffectRow.state).in_(("CLAIMED", "SENT"))
     return col(EffectRow.key) == key, col(EffectRow.fence) == fence, open_states
 
 
+def _sent(absent: bool) -> Update:
+    return (
+        update(EffectRow)
+        .where(*_ours(bindparam("of"), bindparam("by")), col(EffectRow.lease_until) > db_now() + bindparam("deadline"))
+        .values(
+            state="SENT",
+            sent_at=db_now(),
+            doubt_since=None if absent else EffectRow.doubt_since,
+            arguments=EffectRow.asked_arguments,
+            generation=EffectRow.asked_generation,
+            updated_at=db_now(),
+        )
+    )
+
+
+_SENT = {absent: _sent(absent) for absent in (False, True)}  # made once: every effect passes here
 _BY_KEY = select(EffectRow).where(col(EffectRow.key) == bindparam("key")).with_for_update()
 
 
@@ -176,7 +181,11 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     if epoch.missing_in_doubt:
         # This key may be one that the restored database has forgotten.
         asked.state, asked.sent_at, asked.doubt_since = "SENT", epoch.began, epoch.remembers_until
-    insert_once(session, asked, keys=("key",))
+        asked.fence, asked.lease_until = 0, 0.0
+    if insert_once(session, asked, keys=("key",)) and not epoch.missing_in_doubt:  # nobody had it before
+        check_fence(session, asked.key, asked.contract, settles=False)
+        _permit(session, asked.operation)
+        return Claim(state="send", fence=asked.fence, generation=asked.generation)
     row = _locked(session, asked.key)
     under_epoch(row, epoch)
     clock = now(session)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, delete, select
 
 from store.database import insert_once
@@ -13,10 +14,13 @@ def setting(session: Session, name: str, default: str = "") -> str:
     return default if row is None else row.value
 
 
+_NAMED = select(SettingRow.name, SettingRow.value).where(col(SettingRow.name).in_(bindparam("names", expanding=True)))
+
+
 def settings_of(session: Session, names: Collection[str]) -> dict[str, str]:
     """Those of `names` that are set, in one question."""
-    rows = session.exec(select(SettingRow.name, SettingRow.value).where(col(SettingRow.name).in_(names)))
-    return dict(rows.all())
+    rows = session.connection().execute(_NAMED, {"names": list(names)})
+    return dict(rows.tuples().all())
 
 
 def set_setting(session: Session, name: str, value: str) -> None:

@@ -84,9 +84,10 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         needs_attention=bool(cases),
         view=row.view,
     )
-    before = None
-    if not insert_once(session, published, keys=("contract",)):
-        old = session.get_one(LifecycleViewRow, row.contract, with_for_update=True, populate_existing=True)
+    before, old = None, _locked(session, row.contract)
+    if old is None and not insert_once(session, published, keys=("contract",)):
+        old = _locked(session, row.contract)  # somebody else's, who was first by a moment
+    if old is not None:
         if (row.run_started, row.sequence) <= (old.run_started, old.sequence):
             return False
         before = LifecycleView.model_validate(old.view)
@@ -95,7 +96,8 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         old.sqlmodel_update(published.model_dump(exclude={"contract"}))
     put_on_board(session, view)
     keep_clocks(session, before, view, view.as_of)  # before the cases: the sweep takes both in this order too
-    project_cases(session, row.contract, view.account, cases, utc_now())
+    if cases or before is None or before.cases:
+        project_cases(session, row.contract, view.account, cases, utc_now())
     if view.stage in OVER:
         close_lifecycle(session, row.contract)
     append(session, row, announce(before, view), view.as_of)
@@ -111,3 +113,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
             ref=f"stage:{row.run_started.timestamp():.3f}:{row.sequence}",
         )
     return True
+
+
+def _locked(session: Session, contract: str) -> LifecycleViewRow | None:
+    return session.get(LifecycleViewRow, contract, with_for_update=True, populate_existing=True)
