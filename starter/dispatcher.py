@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -12,6 +13,7 @@ from domain.company import Company
 from domain.errors import TenureError
 from starter.delivery import Deliverer, Unreachable
 from starter.delivery_cases import undeliverable
+from starter.erp_reading import BATCH as READ_AT_ONCE
 from starter.erp_reading import ErpReading
 from starter.hints import Hints
 from starter.logs import where
@@ -22,6 +24,7 @@ from starter.publishing import Publisher
 from starter.ready import announce_ready
 from starter.routing import Router
 from starter.settings import Settings
+from starter.sla.sweep import BATCH as CLOCKS_AT_ONCE
 from starter.sla.sweep import ClockSweep
 from starter.sources.reading import Sources
 from starter.sweep import sweep
@@ -30,17 +33,20 @@ from starter.unserved import check_served
 from starter.watchdog import Watchdog
 from store.cases import open_case
 from store.database import Database
-from store.inbox import any_received
+from store.inbox import RECEIVED
 from store.streams import Streams
 
 log = structlog.get_logger()
 
 AT_ONCE = 16
 ROUND = 0.2
+GLANCE = 0.02  # between two glances at the inbox: a deal that was won waits for nothing else
 SWEEP_EVERY = 1.0
 CALL_AGAIN_AFTER = 2.0
 AFTER_FAILURE = 0.2
 CASE_AFTER = 5  # failures in a row
+REST = timedelta(seconds=3)
+"""A lifecycle that has changed later than this is likely to be in the middle of something: figures can wait for it."""
 
 
 class Dispatcher:
@@ -75,7 +81,7 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; deliveries under way are finished."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(self.route_and_deliver, self._poll, stop))
+            tasks.create_task(self._repeat(partial(self._round, stop), 0.0, stop))
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
             if self._thawing is not None:
                 tasks.create_task(self._repeat(self._thawing.tell, SWEEP_EVERY, stop))
@@ -87,10 +93,20 @@ class Dispatcher:
                 task.cancel()
         await self.finish()
 
+    async def _round(self, stop: asyncio.Event) -> int:
+        """After a round that moved nothing, wait for the next event, and at most until the next round is due."""
+        moved = await self.route_and_deliver()
+        due = asyncio.get_running_loop().time() + self._poll
+        while not moved and not stop.is_set() and asyncio.get_running_loop().time() < due:
+            await pause(stop, GLANCE)
+            if await self._db.any(RECEIVED):
+                break
+        return moved
+
     async def route_and_deliver(self) -> int:
         """One round over everything that waits; returns how many rows moved. What is not answered within the round
         stays under way: a lifecycle that hangs holds up its own events alone."""
-        routed = await self._db.write(self._router.route) if await self._db.read(any_received) else 0
+        routed = await self._db.write(self._router.route) if await self._db.any(RECEIVED) else 0
         for stream in await self._ready():
             self._under_way[stream] = asyncio.create_task(self._deliver(stream))
         return routed + await self._settled(ROUND)
@@ -153,6 +169,16 @@ class Dispatcher:
                 await pause(stop, wait)
 
 
+def _in_batches(work: Callable[[], Awaitable[int]], size: int) -> Callable[[], Awaitable[int]]:
+    """Goes on at once only after a full batch: what has come meanwhile has time until the next second."""
+
+    async def done() -> int:
+        count = await work()
+        return count if count >= size else 0
+
+    return done
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """The dispatcher process."""
     import wiring
@@ -188,11 +214,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             hints = Hints(database, readers)
             thawing = Thawing(database, client, settings.landscape)
             asked = {name: system.port for name, system in erps.items()}
-            reading = ErpReading(database, asked, every=timedelta(seconds=settings.figures.every))
+            reading = ErpReading(database, asked, every=timedelta(seconds=settings.figures.every), rest=REST)
 
             async def measured() -> int:
                 """With a breath after each batch: when a day begins, every contract of a zone is due at once."""
-                await measure(database, company)
+                await measure(database, company, rest=REST)
                 return 0
 
             dispatcher = Dispatcher(
@@ -204,9 +230,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 hints=hints,
                 thawing=thawing,
                 beside=[
-                    reading.read,
+                    _in_batches(reading.read, READ_AT_ONCE),
                     measured,
-                    ClockSweep(database, company).look,
+                    _in_batches(ClockSweep(database, company).look, CLOCKS_AT_ONCE),
                     notifier.look,
                     Watchdog(database, client).look,
                 ],

@@ -47,7 +47,7 @@ class Read(NamedTuple):
 
 class ErpReading:
     """`erps`: the adapters by connection. `every`: how long what was read is good, where nothing is known to have
-    changed. Any number may run.
+    changed. `rest`: for so long a lifecycle must not have changed. Any number may run.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class ErpReading:
         erps: Mapping[str, Any],
         *,
         every: timedelta,
+        rest: timedelta = timedelta(),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._db = database
         self._erps = erps
         self._every = every
+        self._rest = rest
         self._clock = clock
 
     async def read(self) -> int:
@@ -69,7 +71,7 @@ class ErpReading:
 
     async def _states(self) -> int:
         moment = self._clock()
-        due = await self._claimed(lambda session: claim_states(session, moment, self._every, BATCH))
+        due = await self._claimed(lambda session: claim_states(session, moment, self._every, BATCH, self._rest))
         read = await _together(due, self._state)
 
         def keep(session: Session) -> None:

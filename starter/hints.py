@@ -22,7 +22,7 @@ from starter.sources.reading import READ_BACK
 from starter.tracing import span, traceparent
 from store.cases import open_case, resolve_case
 from store.database import Database, insert_once
-from store.hints import Hinted, add_hints, any_hints, last_heard, lease_hints, postpone_hints, settle_hints
+from store.hints import HINTS, Hinted, add_hints, last_heard, lease_hints, postpone_hints, settle_hints
 from store.inbox import mark_dead
 from store.lifecycles import find_contract, link_new
 from store.tables import CaseRow, InboxRow
@@ -54,7 +54,7 @@ class Hints:
         What can't be read now is tried again, ever more seldom and with a case for a person, but for as long as it
         takes. Raises SourceUnavailable when the store does not answer; the hints are due again when their lease ends.
         """
-        if not await self._db.read(any_hints):
+        if not await self._db.any(HINTS):
             return 0
         due = await self._db.write(lambda session: lease_hints(session, limit, LEASE))
         rounds = await asyncio.gather(*(self._read(hinted) for hinted in due), return_exceptions=True)

@@ -66,18 +66,19 @@ class Measured(NamedTuple):
     leaks: tuple[Leak, ...] | None = None
 
 
-async def measure(database: Database, company: Company) -> int:
+async def measure(database: Database, company: Company, *, rest: timedelta = timedelta()) -> int:
     """Measure a batch of the contracts that have news, or a new day; returns how many. It is reckoned before anything
-    is written: nobody waits for the store meanwhile."""
-    found = await database.read(lambda session: measure_due(session, company, utc_now()))
+    is written: nobody waits for the store meanwhile. `rest`: for so long a contract must not have changed; between two
+    steps it would look as if something were missing."""
+    found = await database.read(lambda session: measure_due(session, company, utc_now(), rest))
     if found:
         await database.write(lambda session: keep_measured(session, found, company))
     return len(found)
 
 
-def measure_due(session: Session, company: Company, moment: datetime) -> list[Measured]:
+def measure_due(session: Session, company: Company, moment: datetime, rest: timedelta = timedelta()) -> list[Measured]:
     """Of a batch; nothing is written."""
-    return [measure_one(session, contract, company, moment) for contract in to_measure(session, moment, BATCH)]
+    return [measure_one(session, contract, company, moment) for contract in to_measure(session, moment, rest, BATCH)]
 
 
 def measure_one(session: Session, contract: str, company: Company, moment: datetime) -> Measured:

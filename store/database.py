@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
 from sqlite3 import Connection as SqliteConnection
@@ -153,6 +154,10 @@ class Database:
         """
         return await asyncio.get_running_loop().run_in_executor(self._writers, _with_context(self.write_sync, fn))
 
+    async def any(self, query: Executable) -> bool:
+        """Whether a question has an answer: for what is asked many times a second, and takes no session."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._any, query)
+
     def read_sync(self, fn: Callable[[Session], T]) -> T:
         return self._in_session(self.engine, fn, commit=False)
 
@@ -165,18 +170,28 @@ class Database:
         self._writers.shutdown()
         self.engine.dispose()
 
+    def _any(self, query: Executable) -> bool:
+        with _answering(), self.engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
     def _in_session(self, engine: Engine, fn: Callable[[Session], T], *, commit: bool) -> T:
-        try:
-            with Session(engine, expire_on_commit=False, info=self.session_info) as session:
-                result = fn(session)
-                if commit:
-                    session.commit()
-                return result
-        except DBAPIError as error:
-            if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
-                raise
-            reason = str(error.orig).partition("\n")[0]
-            raise SourceUnavailable(f"the store does not answer: {reason}") from error
+        with _answering(), Session(engine, expire_on_commit=False, info=self.session_info) as session:
+            result = fn(session)
+            if commit:
+                session.commit()
+            return result
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raises SourceUnavailable where the database does not answer."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
+            raise
+        reason = str(error.orig).partition("\n")[0]
+        raise SourceUnavailable(f"the store does not answer: {reason}") from error
 
 
 def _with_context(work: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> Callable[[], T]:

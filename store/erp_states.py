@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Text
+from sqlalchemy import ColumnElement, Text
 from sqlmodel import Field, Session, SQLModel, and_, col, func, or_, select
 
 from domain import keys
@@ -96,21 +96,29 @@ class DueCustomer(NamedTuple):
     customer: str
 
 
-def claim_states(session: Session, moment: datetime, every: timedelta, limit: int) -> list[Due]:
+def rested(moment: datetime, rest: timedelta) -> list[ColumnElement[bool]]:
+    """That a view has not changed for so long."""
+    return [col(LifecycleViewRow.updated_at) <= moment - rest] if rest else []
+
+
+def claim_states(
+    session: Session, moment: datetime, every: timedelta, limit: int, rest: timedelta = timedelta()
+) -> list[Due]:
     """Subscriptions to be read now, which nobody else reads for a minute: those whose lifecycle has changed since they
-    were read, and those that were last read `every` ago."""
+    were read, and not within `rest`, and those that were last read `every` ago."""
     view, erp = LifecycleViewRow, ErpStateRow
     again = or_(
         col(erp.tried_at) <= moment - AFTER_A_PROBLEM,
         and_(erp.problem == "", col(erp.tried_at) <= moment - TRY_AGAIN),
     )
+    rests = rested(moment, rest)
     changed = or_(
         col(erp.run_started).is_distinct_from(col(view.run_started)),
         col(erp.sequence).is_distinct_from(col(view.sequence)),
     )
     due = or_(
-        col(erp.contract).is_(None),
-        and_(again, changed),
+        and_(col(erp.contract).is_(None), *rests),
+        and_(again, changed, *rests),
         and_(~col(erp.settled), col(erp.tried_at) <= moment - every),
     )
     query = (

@@ -24,9 +24,8 @@ class Hinted(NamedTuple):
     trace: str = ""
 
 
-def any_hints(session: Session) -> bool:
-    """Whether any wait, due or not: a look that takes no lock."""
-    return session.exec(select(InboxRow.id).where(InboxRow.state == "hint").limit(1)).first() is not None
+HINTS = select(InboxRow.id).where(InboxRow.state == "hint").limit(1)
+"""Whether any wait, due or not: a look that takes no lock."""
 
 
 def lease_hints(session: Session, limit: int, seconds: float) -> list[Hinted]:

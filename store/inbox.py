@@ -60,9 +60,8 @@ LATELY = 100_000  # events
 ROUTING = "routing"  # the turn of whatever decides what an event is about, or makes an alias that events wait for
 
 
-def any_received(session: Session) -> bool:
-    """Whether there is anything to route: a look that takes no lock."""
-    return session.exec(select(InboxRow.id).where(InboxRow.state == "received").limit(1)).first() is not None
+RECEIVED = select(InboxRow.id).where(InboxRow.state == "received").limit(1)
+"""Whether there is anything to route: a look that takes no lock."""
 
 
 def next_received(session: Session, limit: int = 100) -> Sequence[InboxRow]:

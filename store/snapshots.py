@@ -4,7 +4,7 @@ A snapshot is written where it differs from the one before: where a contract sto
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,7 +15,7 @@ from domain.measures.delays import Beginning
 from domain.measures.forecasts import Snapshot
 from store.board import price_on_board
 from store.columns import Json, Moment
-from store.erp_states import ErpStateRow
+from store.erp_states import ErpStateRow, rested
 from store.tables import LifecycleRow, LifecycleViewRow
 
 AT_ONCE = 500
@@ -60,8 +60,9 @@ class MeasuredRow(SQLModel, table=True):
     again_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-def to_measure(session: Session, moment: datetime, limit: int) -> list[str]:
-    """The contracts of which there is something new to measure, or for which a new day has begun."""
+def to_measure(session: Session, moment: datetime, rest: timedelta, limit: int) -> list[str]:
+    """The contracts of which there is something new to measure, or for which a new day has begun, and whose view has
+    not changed for so long."""
     view, measured, erp, life = LifecycleViewRow, MeasuredRow, ErpStateRow, LifecycleRow
     news = or_(
         col(measured.contract).is_(None),
@@ -76,7 +77,7 @@ def to_measure(session: Session, moment: datetime, limit: int) -> list[str]:
         .join(life, col(life.contract) == col(view.contract))
         .outerjoin(measured, col(measured.contract) == col(view.contract))
         .outerjoin(erp, col(erp.contract) == col(view.contract))
-        .where(news)
+        .where(news, *rested(moment, rest))
     )
     return list(session.exec(query.order_by(col(view.contract)).limit(limit)))
 

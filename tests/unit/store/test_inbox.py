@@ -7,9 +7,9 @@ from sqlmodel import Session
 
 from store.database import Database
 from store.inbox import (
+    RECEIVED,
     Inbox,
     add_delivery,
-    any_received,
     mark_dead,
     mark_ignored,
     mark_parked,
@@ -53,11 +53,11 @@ async def test_an_event_is_accepted_once(inbox: Inbox) -> None:
 
 
 async def test_a_look_says_whether_anything_is_to_be_routed(inbox: Inbox, database: Database) -> None:
-    assert not await database.read(any_received)
+    assert not await database.any(RECEIVED)
     await inbox.accept("crm", "e1", "deal.won", "d1", "{}")
-    assert await database.read(any_received)
+    assert await database.any(RECEIVED)
     await fill(inbox, database, events=1)
-    assert not await database.read(any_received)
+    assert not await database.any(RECEIVED)
 
 
 async def test_a_dead_letter_can_be_mended_and_replayed(inbox: Inbox, database: Database) -> None:
