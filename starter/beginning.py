@@ -227,9 +227,14 @@ def withdrawn(contract: str, deal: Deal) -> CaseRow:
     )
 
 
+def differs_id(contract: str) -> str:
+    """Of the case that a deal was changed after its order was activated."""
+    return f"deal-differs:{contract}"
+
+
 def differs(contract: str, deal: Deal, reasons: list[str]) -> CaseRow:
     return CaseRow(
-        id=f"deal-differs:{contract}",
+        id=differs_id(contract),
         contract=contract,
         account=deal.account,
         kind="deal_differs",

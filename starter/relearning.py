@@ -1,7 +1,8 @@
 """After the store was restored beside a current Temporal: what it has forgotten, the lifecycles still know.
 
 Each is asked where it stands. Its view is published, so that cases and board are as they are; what it has made outside
-is in the ledger again and finds its contract, so that news of it, which waited, is heard.
+is in the ledger again and finds its contract, so that news of it, which waited, is heard. An order that was corrected
+since the backup is what its deal is in the CRM by now.
 """
 
 from collections.abc import Mapping
@@ -14,17 +15,23 @@ from temporalio.service import RPCError
 
 from domain import keys
 from domain.books import VIEWS_PER_TASK, ViewRow
+from domain.facts import DEAL
 from domain.policies.account_risk import health_of
 from domain.ports.records import RunRecord
 from domain.standins import is_real
 from domain.state import LifecycleState
 from domain.view import LifecycleView
+from starter.beginning import differs_id
 from starter.handles import lifecycle_handle
 from starter.reconciling.runs import Runs
 from store.account_health import recall
+from store.board import name_on_board
+from store.cases import resolve_case
 from store.database import Database, insert_once, now
+from store.facts import known_fact
+from store.orders import newest_order
 from store.relinking import RECORDS, relink
-from store.tables import EffectRow, LifecycleRow
+from store.tables import EffectRow, LifecycleRow, OrderRow
 from store.views import publish_view
 from workflows.lifecycle import CustomerLifecycle
 
@@ -94,4 +101,22 @@ def _learn(
             shown = view.connections.get("cs")
             scope = "" if shown in (None, homes.get("cs", "cs")) else shown
             recall(session, view.contract, health_of(state.risk, state.company, view.stage.value), scope)
+    _recall_order(session, view, state.order_revision)
     publish_view(session, row)
+
+
+def _recall_order(session: Session, view: LifecycleView, revision: int) -> None:
+    """The revision by which the lifecycle goes, where the store has only older ones: as the deal was last heard of.
+    What people had corrected here since the backup is lost with it."""
+    newest = newest_order(session, view.contract)
+    if newest is None or newest.revision >= revision:
+        return
+    deal = known_fact(session, view.contract, DEAL, view.deal)
+    document = (deal.data["order"] if deal else None) or newest.document
+    insert_once(
+        session,
+        OrderRow(contract=view.contract, revision=revision, document=document, author="relearnt"),
+        keys=("contract", "revision"),
+    )
+    name_on_board(session, view.contract, document)
+    resolve_case(session, differs_id(view.contract))

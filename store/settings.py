@@ -19,8 +19,8 @@ _NAMED = select(SettingRow.name, SettingRow.value).where(col(SettingRow.name).in
 
 def settings_of(session: Session, names: Collection[str]) -> dict[str, str]:
     """Those of `names` that are set, in one question."""
-    rows = session.connection().execute(_NAMED, {"names": list(names)})
-    return dict(rows.tuples().all())
+    rows = session.connection().execute(_NAMED, {"names": list(names)}).all()
+    return {row.name: row.value for row in rows}
 
 
 def set_setting(session: Session, name: str, value: str) -> None:

@@ -4,13 +4,23 @@ from sqlmodel import Session, col, delete, select
 
 from starter.reconciling.reconciler import HOMES
 from starter.relearning import relearn
+from store.cases import open_case
 from store.ledger import SqlLedger
-from store.tables import AliasRow, CaseRow, ContractRiskRow, EffectRow, LifecycleViewRow, RolledUpRow
+from store.tables import AliasRow, CaseRow, ContractRiskRow, EffectRow, LifecycleViewRow, OrderRow, RolledUpRow
 from tests.dispatch import Post
 from tests.house import House
+from tests.intake import deal
 from tests.workflow.lives import eventually
 
-DEAL, WAITS = "006RELEARN1", "006RELEARN2"
+DEAL, WAITS, CORRECTED = "006RELEARN1", "006RELEARN2", "006RELEARN3"
+
+
+async def _relearn(post: Post, lives: int) -> None:
+    async def asked() -> bool:
+        """Temporal's list is a moment late."""
+        return (await relearn(post.house.database, post.house.client, post.house.company.tenant, HOMES)).asked >= lives
+
+    await eventually(asked)
 
 
 async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_heard(house: House) -> None:
@@ -43,11 +53,7 @@ async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_he
 
     await house.database.write(restored)
 
-    async def asked() -> bool:
-        """Temporal's list is a moment late."""
-        return (await relearn(house.database, house.client, row.tenant, HOMES)).asked >= 2
-
-    await eventually(asked)
+    await _relearn(post, 2)
     assert await post.lifecycles.find("erp", "subscription", subscription) == life.contract
     after = {each.key: (each.state, each.result) for each in await ledger.rows(life.contract)}
     assert after[f"subscription:{life.contract}"] == ("DONE", {"id": subscription})
@@ -58,3 +64,26 @@ async def test_what_the_store_forgot_is_there_again_and_what_waited_for_it_is_he
     assert view is not None
     assert view.effects[f"subscription:{life.contract}"] == subscription
     assert [each.id for each in await post.cases.list(contract=waits.contract)] == [case.id]
+
+
+async def test_an_order_that_was_corrected_since_the_backup_is_what_its_deal_is_by_now(house: House) -> None:
+    post = Post(house)
+    life = await post.win(CORRECTED, Selling_Entity__c="ACME-NOWHERE")
+    mended = deal(Id=CORRECTED, AccountId=f"acc-{CORRECTED}", SystemModstamp="2026-11-30T10:00:00.000+0000")
+    await post.desk.receive("deal.corrected", mended)
+    await post.settle()
+    await life.until(lambda view: "onboarding" in str(view.effects) and not view.pending)
+    right = await life.orders.read(life.contract, 2)
+    differing = CaseRow(
+        id=f"deal-differs:{life.contract}", contract=life.contract, kind="deal_differs", title="heard again", reasons=[]
+    )
+
+    def restored(session: Session) -> None:
+        """The backup was taken before the correction; the CRM has sent it again since, to an activated order."""
+        session.exec(delete(OrderRow).where(col(OrderRow.contract) == life.contract, col(OrderRow.revision) == 2))
+        open_case(session, differing)
+
+    await house.database.write(restored)
+    await _relearn(post, 1)
+    assert await life.orders.read(life.contract, 2) == right
+    assert [each.kind for each in await post.cases.list(contract=life.contract)] == []
