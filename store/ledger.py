@@ -10,14 +10,16 @@ from domain.books import Claim, ViewRow
 from domain.errors import Busy, ConnectionFrozen, Rejected
 from domain.routes import any_of
 from store.cases import open_case
+from store.clocks import business_now
 from store.database import Database, change, db_now, insert_once, now, take_turn
 from store.dead_letters import put_back
-from store.epoch import begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.epoch import Epoch, begin_epoch, read_epoch, settle_epoch, under_epoch
 from store.fences import check_fence
 from store.freezing import EVERYTHING, freeze, frozen, thaw, why_frozen
 from store.inbox import ROUTING, unpark
 from store.lifecycles import find_contract, link_new
-from store.tables import CaseRow, EffectRow
+from store.tables import CaseRow, EffectRow, LifecycleRow
+from store.timeline import add_line
 from store.views import publish_view
 
 # What these make outside has news of its own, which find their contract by its id: (kind of system, kind of record).
@@ -194,7 +196,7 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
         raise Rejected(f"{row.key} was given to {where}, and {here} is another system: it would be there twice")
     check_fence(session, row.key, asked.contract, settles=row.state in ("SENT", "DONE"))
     if row.state == "DONE":
-        if row.arguments != asked.arguments:
+        if row.arguments != asked.arguments and not _before_restore(session, row, epoch):
             raise Rejected(f"{row.key} is done with other arguments; a new intention needs a new key")
         return Claim(state="done", fence=row.fence, generation=row.generation, result=row.result)
     _permit(session, asked.operation)
@@ -205,6 +207,23 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     if row.state == "REFUSED" and row.contract == asked.contract and row.generation >= asked.generation:
         raise Rejected(row.reason)
     return _take(row, asked, clock, lease)
+
+
+def _before_restore(session: Session, row: EffectRow, epoch: Epoch) -> bool:
+    """Whether a lifecycle that was restored asks for what it has forgotten to have done. It may ask otherwise now, with
+    a picture that was taken anew, say: what was done counts, and the comparison with the outside tells what differs."""
+    if not epoch.missing_in_doubt or row.created_at >= epoch.began:
+        return False
+    life = session.get_one(LifecycleRow, row.contract)
+    add_line(
+        session,
+        row.contract,
+        business_at=business_now(life),
+        kind="restored",
+        summary=f"{row.operation} was done before the restore, and would be done otherwise now: what was done counts",
+        ref=f"restored:{epoch.number}:{row.key}",
+    )
+    return True
 
 
 def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim:

@@ -20,6 +20,8 @@ from domain.ports import Ref
 from domain.view import LifecycleView, Stage
 from store.database import Database
 from store.ledger import SqlLedger
+from store.tables import LifecycleRow
+from store.timeline import Timeline
 from store.views import SqlViews
 from tests.postgres import ON_SQLITE
 
@@ -156,6 +158,33 @@ async def test_after_a_restore_a_forgotten_key_may_be_older_than_the_epoch(
     repeating = call(outside, "k2")
     await retry(repeating.effect(key_life=100.0, look=True))
     assert repeating.looks == 0
+
+
+async def test_what_was_done_before_the_restore_counts_however_it_is_asked_for(
+    once: Once, retry: Once, vendor: Vendors, call: Any, ledger: SqlLedger, database: Database
+) -> None:
+    """A lifecycle that was restored takes its picture anew, and would write another note than it has written."""
+    outside = vendor(NONE)
+    life = LifecycleRow(
+        contract="crm/d1/1", tenant="acme", account="acc", deal="d1", selling_entity="ACME-DE", workflow_id="w"
+    )
+    await database.write(lambda session: session.add(life))
+    await once(call(outside).effect())
+    await ledger.new_epoch()
+    other = call(outside, product="add-on")
+    for _ in range(2):
+        assert await once(other.effect()) == Ref(id="r1")
+    assert (other.calls, outside.products()) == (0, ["platform"])
+    said = await Timeline(database).of("crm/d1/1")
+    assert [line.kind for line in said] == ["restored"]
+
+    since = vendor(LOOKUP)
+    await retry(call(since, "since").effect())
+    with pytest.raises(Rejected, match="other arguments"):
+        await once(call(since, "since", "add-on").effect())
+    await ledger.settle_epoch()
+    with pytest.raises(Rejected, match="other arguments"):
+        await once(other.effect())
 
 
 async def test_nothing_is_sent_when_the_lease_would_not_outlive_the_call(ledger: SqlLedger) -> None:
