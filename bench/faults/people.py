@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 import wiring
 from bench.faults.outside import read_outside
 from bench.town import Town
-from domain.errors import InDoubt
+from domain.errors import InDoubt, TenureError
 from domain.keys import lifecycle_id
 from domain.messages import RetryStep
 from domain.outcomes import ORDER_CASE
@@ -29,12 +29,15 @@ from starter.reconciling.reconciler import Reconciler
 from starter.reconciling.runs import CONNECTION, Runs
 from starter.sla.telling import SLA
 from starter.sources.reading import Sources
+from store.cases import REFUSED
+from store.dead_letters import put_back
 from store.differences import Differences
 from store.tables import CaseRow, DeliveryRow, InboxRow, LifecycleViewRow, utc_now
 from workflows.lifecycle import CustomerLifecycle
 
 WHO = "campaign"
 DOUBT = InDoubt.kind.lower()
+TELLS = 3
 STILL_COMES = timedelta(seconds=10)
 """Who looks sooner whether it was done may look too soon."""
 BAD_TASKS = {
@@ -49,6 +52,7 @@ class People:
     def __init__(self, town: Town, office: Office) -> None:
         self._town = town
         self._office = office
+        self._told = Counter[str]()
         self.retried = 0
         self.differences = 0
 
@@ -77,14 +81,21 @@ class People:
         return await self._town.database.read(count)
 
     async def retry(self) -> int:
-        """Everything that waits for a second try; how much was tried."""
+        """Everything that waits for a second try; how much was tried. An event that was refused is told again, some
+        times: its lifecycle may not have been as far."""
         tried = 0
         for contract, cases in (await self.open_cases()).items():
             for case in cases:
                 if contract and case.projected and case.id.rpartition("/")[2] != ORDER_CASE:
                     tried += await self._retry(contract, case)
+                elif case.kind == REFUSED and case.inbox_id and self._told[case.id] < TELLS:
+                    self._told[case.id] += 1
+                    tried += await self._tell_again(case.inbox_id)
         self.retried += tried
         return tried
+
+    async def _tell_again(self, inbox_id: int) -> int:
+        return int(await self._town.database.write(lambda session: put_back(session, inbox_id)))
 
     async def _retry(self, contract: str, case: CaseRow) -> int:
         if case.kind == DOUBT and utc_now() - case.opened_at < STILL_COMES:
@@ -137,7 +148,7 @@ class People:
                     try:
                         await mending.repair(each.id, each.remedies[0], by=WHO, reason="restored")
                         self.differences += 1
-                    except (Mistake, Refusal) as error:
+                    except (Mistake, Refusal, TenureError, RPCError) as error:
                         left.append(f"{each.kind} of {each.contract}: {error}")
         return left
 

@@ -262,13 +262,15 @@ class _Round:
             await asyncio.sleep(RECONCILE_EVERY)
             if not self._open.is_set():
                 continue  # a backup is put back
-            with contextlib.suppress(Exception):  # something is down just now: they look again later
+            try:
                 async with people_of(self._town) as people:
                     if self._drills.lost:
                         await people.reconcile(rounds=1)
                     if not rested():
                         rested = within(CASES_EVERY)
                         self._played.retried += await people.retry()
+            except Exception as error:  # something is down just now: they look again later
+                self._say(f"people were interrupted: {type(error).__name__}: {error}")
 
     async def _do(self, fault: Fault) -> None:
         match fault.do:
