@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from datetime import UTC, datetime
 from functools import cache, partial
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
@@ -76,6 +77,11 @@ def now(session: Session) -> float:
     """The database's clock, read in this transaction."""
     # past the session: to look at the clock is no reason to write what is changed
     return session.connection().execute(_NOW).scalar_one()
+
+
+def moment(session: Session) -> datetime:
+    """The database's clock as an instant: what several machines compare must not depend on theirs."""
+    return datetime.fromtimestamp(now(session), UTC)
 
 
 def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from domain.ports import Invoice
 from domain.standins import is_real
 from domain.view import LifecycleView, Stage
 from store.columns import Json, Moment
-from store.database import insert_once
+from store.database import insert_once, moment
 from store.tables import LifecycleRow, LifecycleViewRow
 
 TRY_AGAIN, AFTER_A_PROBLEM = timedelta(minutes=1), timedelta(minutes=10)
@@ -96,22 +96,22 @@ class DueCustomer(NamedTuple):
     customer: str
 
 
-def rested(moment: datetime, rest: timedelta) -> list[ColumnElement[bool]]:
+def rested(session: Session, rest: timedelta) -> list[ColumnElement[bool]]:
     """That a view has not changed for so long."""
-    return [col(LifecycleViewRow.updated_at) <= moment - rest] if rest else []
+    return [col(LifecycleViewRow.updated_at) <= moment(session) - rest] if rest else []
 
 
 def claim_states(
-    session: Session, moment: datetime, every: timedelta, limit: int, rest: timedelta = timedelta()
+    session: Session, at: datetime, every: timedelta, limit: int, rest: timedelta = timedelta()
 ) -> list[Due]:
     """Subscriptions to be read now, which nobody else reads for a minute: those whose lifecycle has changed since they
     were read, and not within `rest`, and those that were last read `every` ago."""
     view, erp = LifecycleViewRow, ErpStateRow
     again = or_(
-        col(erp.tried_at) <= moment - AFTER_A_PROBLEM,
-        and_(erp.problem == "", col(erp.tried_at) <= moment - TRY_AGAIN),
+        col(erp.tried_at) <= at - AFTER_A_PROBLEM,
+        and_(erp.problem == "", col(erp.tried_at) <= at - TRY_AGAIN),
     )
-    rests = rested(moment, rest)
+    rests = rested(session, rest)
     changed = or_(
         col(erp.run_started).is_distinct_from(col(view.run_started)),
         col(erp.sequence).is_distinct_from(col(view.sequence)),
@@ -119,7 +119,7 @@ def claim_states(
     due = or_(
         and_(col(erp.contract).is_(None), *rests),
         and_(again, changed, *rests),
-        and_(~col(erp.settled), col(erp.tried_at) <= moment - every),
+        and_(~col(erp.settled), col(erp.tried_at) <= at - every),
     )
     query = (
         select(view, erp)
@@ -128,7 +128,7 @@ def claim_states(
         .order_by(col(erp.tried_at).nulls_first(), col(view.contract))
         .limit(limit)
     )
-    return [_claimed(session, shown, row, moment) for shown, row in session.exec(query).all()]
+    return [_claimed(session, shown, row, at) for shown, row in session.exec(query).all()]
 
 
 def _claimed(session: Session, shown: LifecycleViewRow, row: ErpStateRow | None, moment: datetime) -> Due:

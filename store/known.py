@@ -2,26 +2,27 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, func, select
 
 from domain.ports import Health
 from domain.view import LifecycleView
+from store.database import moment
 from store.tables import AliasRow, EffectRow, LifecycleRow, LifecycleViewRow, OrderRow, RolledUpRow
 
 
 @dataclass(frozen=True)
 class KnownContract:
-    """`view` None: the lifecycle has shown nothing yet. `changed_at`: when view or ledger changed last. `shown`: by the
-    company's id, what CS was shown, where that is settled."""
+    """`view` None: the lifecycle has shown nothing yet. `rests`: since when neither view nor ledger has changed, by the
+    store's clock. `shown`: by the company's id, what CS was shown, where that is settled."""
 
     life: LifecycleRow
     view: LifecycleView | None
     document: Mapping[str, Any]
     ledger: Mapping[str, str]
-    changed_at: datetime | None
+    rests: timedelta | None
     sole: bool
     shown: Mapping[str, Health]
 
@@ -74,7 +75,7 @@ def _known(session: Session, lives: Sequence[LifecycleRow]) -> Sequence[KnownCon
     deals = [life.deal for life in lives]
     parts = select(LifecycleRow.deal, func.count()).where(col(LifecycleRow.deal).in_(deals))
     of_deal = dict(session.exec(parts.group_by(LifecycleRow.deal)).all())
-    shown = _shown(session, views.values())
+    shown, clock = _shown(session, views.values()), moment(session)
 
     def known(life: LifecycleRow) -> KnownContract:
         row = views.get(life.contract)
@@ -86,7 +87,7 @@ def _known(session: Session, lives: Sequence[LifecycleRow]) -> Sequence[KnownCon
             view=LifecycleView.model_validate(row.view) if row else None,
             document=documents.get(life.contract, {}),
             ledger=ledgers[life.contract],
-            changed_at=max(moments, default=None),
+            rests=clock - max(moments) if moments else None,
             sole=of_deal.get(life.deal, 1) == 1,
             shown=shown,
         )

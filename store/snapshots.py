@@ -77,7 +77,7 @@ def to_measure(session: Session, moment: datetime, rest: timedelta, limit: int) 
         .join(life, col(life.contract) == col(view.contract))
         .outerjoin(measured, col(measured.contract) == col(view.contract))
         .outerjoin(erp, col(erp.contract) == col(view.contract))
-        .where(news, *rested(moment, rest))
+        .where(news, *rested(session, rest))
     )
     return list(session.exec(query.order_by(col(view.contract)).limit(limit)))
 

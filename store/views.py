@@ -12,7 +12,7 @@ from domain.view import LifecycleView, Stage
 from store.board import put_on_board
 from store.cases import project_cases
 from store.clocks import keep_clocks
-from store.database import Database, insert_once
+from store.database import Database, insert_once, moment
 from store.lifecycles import close_lifecycle
 from store.outgoing import append
 from store.succession import tell_former
@@ -83,6 +83,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         renewal_date=view.renewal_date,
         needs_attention=bool(cases),
         view=row.view,
+        updated_at=moment(session),
     )
     before, old = None, _locked(session, row.contract)
     if old is None and not insert_once(session, published, keys=("contract",)):

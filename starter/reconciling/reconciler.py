@@ -145,10 +145,9 @@ class Reconciler:
 
     def _expected(self, contracts: Iterable[KnownContract], *, at_once: bool = False) -> dict[str, Expected]:
         """What the outside should hold of those that act on it, and rest; `at_once`: whether they do or not."""
-        at = utc_now()
         found = {}
         for each in contracts:
-            moving = each.changed_at is not None and each.changed_at > at - self._settle and not at_once
+            moving = each.rests is not None and each.rests < self._settle and not at_once
             if each.view is None or each.view.mode != "live" or moving:
                 continue
             company = next((ref for key, ref in each.view.effects.items() if key.startswith("company:")), "")

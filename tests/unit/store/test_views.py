@@ -6,9 +6,12 @@ import pytest
 
 from domain.books import ViewRow
 from domain.view import CaseView, LifecycleView, Stage
+from store import board, tables
+from store import views as published
 from store.cases import Cases
 from store.database import Database
-from store.tables import CaseRow
+from store.known import page
+from store.tables import CaseRow, LifecycleRow
 from store.timeline import Timeline
 from store.views import SqlViews
 
@@ -124,3 +127,20 @@ async def test_a_fact_is_told_once_and_in_business_order(database: Database) -> 
     assert not await add("c", "paid", 2)
     assert await add("other", "paid", 2)
     assert [line.summary for line in await timeline.of("c")] == ["overdue", "paid"]
+
+
+async def test_when_a_view_changed_is_told_by_the_stores_clock(
+    views: SqlViews, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is ahead must not make a contract look as if it were changing for minutes."""
+    life = LifecycleRow(
+        contract="crm/d1/1", tenant="acme", account="acme", deal="d1", selling_entity="ACME-DE", workflow_id="w"
+    )
+    await database.write(lambda session: session.add(life))
+    ahead = datetime.now(UTC) + timedelta(minutes=4)
+    for module in (tables, board, published):
+        monkeypatch.setattr(module, "utc_now", lambda: ahead)
+    await views.publish(row(1))
+    [known] = await database.read(lambda session: page(session))
+    assert known.rests is not None
+    assert timedelta() <= known.rests < timedelta(minutes=1)
