@@ -42,6 +42,7 @@ AT_ONCE = 16
 ROUND = 0.2
 GLANCE = 0.02  # between two glances at the inbox: a deal that was won waits for nothing else
 SWEEP_EVERY = 1.0
+BESIDE_EVERY = 2.0
 CALL_AGAIN_AFTER = 2.0
 AFTER_FAILURE = 0.2
 CASE_AFTER = 5  # failures in a row
@@ -51,7 +52,7 @@ REST = timedelta(seconds=3)
 
 class Dispatcher:
     """Routes, delivers, sweeps and reads hints back, until told to stop. A failure of Temporal or the store is waited
-    out, never lost. `beside`: what else is done every second, and returns how much of it there was."""
+    out, never lost. `beside`: what else is done every other second, and returns how much of it there was."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Dispatcher:
             tasks.create_task(self._repeat(self._sweep, SWEEP_EVERY, stop))
             if self._thawing is not None:
                 tasks.create_task(self._repeat(self._thawing.tell, SWEEP_EVERY, stop))
-            asking = [tasks.create_task(self._repeat(work, SWEEP_EVERY, stop)) for work in self._beside]
+            asking = [tasks.create_task(self._repeat(work, BESIDE_EVERY, stop)) for work in self._beside]
             if self._hints is not None:
                 asking.append(tasks.create_task(self._repeat(self._hints.read_back, self._poll, stop)))
             await stop.wait()
@@ -170,7 +171,7 @@ class Dispatcher:
 
 
 def _in_batches(work: Callable[[], Awaitable[int]], size: int) -> Callable[[], Awaitable[int]]:
-    """Goes on at once only after a full batch: what has come meanwhile has time until the next second."""
+    """Goes on at once only after a full batch: what has come meanwhile has time until the next look."""
 
     async def done() -> int:
         count = await work()
