@@ -15,8 +15,8 @@ from store.tables import AliasRow, EffectRow, LifecycleRow, LifecycleViewRow, Or
 
 @dataclass(frozen=True)
 class KnownContract:
-    """`view` None: the lifecycle has shown nothing yet. `rests`: for how long neither view nor ledger has changed, by the
-    store's clock. `shown`: by the company's id, what CS was shown, where that is settled."""
+    """`view` None: the lifecycle has shown nothing yet. `rests`: for how long neither view nor ledger has changed, by
+    the store's clock. `shown`: by the company's id, what CS was shown, where that is settled."""
 
     life: LifecycleRow
     view: LifecycleView | None

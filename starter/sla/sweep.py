@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class ClockSweep:
-    """Looks every other second. The first look reckons every clock anew where something else is promised since the last."""
+    """The first look reckons every clock anew where something else is promised since the last."""
 
     def __init__(self, database: Database, company: Company) -> None:
         self._db = database
