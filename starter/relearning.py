@@ -25,11 +25,10 @@ from starter.beginning import differs_id
 from starter.handles import lifecycle_handle
 from starter.reconciling.runs import Runs
 from store.account_health import recall
-from store.board import name_on_board
 from store.cases import resolve_case
 from store.database import Database, insert_once, now
 from store.facts import known_fact
-from store.orders import newest_order
+from store.orders import keep_revision, newest_order
 from store.relinking import RECORDS, relink
 from store.tables import EffectRow, LifecycleRow, OrderRow
 from store.views import publish_view
@@ -113,10 +112,5 @@ def _recall_order(session: Session, view: LifecycleView, revision: int) -> None:
         return
     deal = known_fact(session, view.contract, DEAL, view.deal)
     document = (deal.data["order"] if deal else None) or newest.document
-    insert_once(
-        session,
-        OrderRow(contract=view.contract, revision=revision, document=document, author="relearnt"),
-        keys=("contract", "revision"),
-    )
-    name_on_board(session, view.contract, document)
+    keep_revision(session, OrderRow(contract=view.contract, revision=revision, document=document, author="relearnt"))
     resolve_case(session, differs_id(view.contract))

@@ -52,10 +52,17 @@ def add_order(session: Session, contract: str, document: dict[str, Any], author:
     while True:
         revision = (session.exec(newest).one() or 0) + 1
         row = OrderRow(contract=contract, revision=revision, document=document, author=author)
-        if insert_once(session, row, keys=("contract", "revision")):
-            name_on_board(session, contract, document)
+        if keep_revision(session, row):
             return revision
         # On PostgreSQL another author took this revision in the meantime: take the next.
+
+
+def keep_revision(session: Session, row: OrderRow) -> bool:
+    """False where the contract has this revision."""
+    if not insert_once(session, row, keys=("contract", "revision")):
+        return False
+    name_on_board(session, row.contract, row.document)
+    return True
 
 
 def newest_order(session: Session, contract: str) -> OrderRow | None:

@@ -9,6 +9,8 @@ import pytest
 
 from domain.ports import Amendment
 from domain.view import Stage
+from starter.erp_reading import ErpReading
+from starter.measuring import measure
 from store.cases import Cases
 from store.database import Database
 from store.erp_states import freshness
@@ -238,3 +240,15 @@ async def test_a_snapshot_is_written_where_something_is_other_than_before(books:
         [found] = await books.database.read(partial(snapshots_on, day=after(day)))
         assert (found.day, found.decision, found.annual) == (after(taken), decision, Decimal("3650.00"))
     assert await books.database.read(lambda session: snapshots_on(session, after(-1))) == []
+
+
+async def test_what_has_changed_a_moment_ago_is_neither_read_nor_measured(books: Books) -> None:
+    """In the middle of its steps a contract would look as if something were missing."""
+    await books.win("MOVING", [platform(billing_start=GO_LIVE)], billed={})
+    a_while = timedelta(hours=1)
+    reading = ErpReading(books.database, {"erp": books.erp}, every=timedelta(days=9), rest=a_while)
+    assert await reading.read() == 0
+    assert await measure(books.database, books.company, rest=a_while) == 0
+    reading = ErpReading(books.database, {"erp": books.erp}, every=timedelta(days=9))
+    assert await reading.read() > 0
+    assert await measure(books.database, books.company) == 1
