@@ -43,6 +43,7 @@ from domain.mapping import load_mapping
 from domain.ports import ChangeFeed, CrmReader
 from domain.routes import Landscape, foreign_words
 from starter.reaching import Reaching
+from starter.runner import runner_for
 from starter.sections import KINDS, Kind
 from starter.settings import Settings, SettingsError
 from starter.telling import Telling
@@ -263,6 +264,7 @@ def workers(
         client,
         task_queue=task_queue,
         workflows=[CustomerLifecycle],
+        workflow_runner=runner_for(client.data_converter),
         activities=activities_of(DeskActivities(views, company)),
         interceptors=[CarriesTraces(), Observed(), *beside],
         deployment_config=deployment,

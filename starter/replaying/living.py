@@ -26,6 +26,7 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from starter.replaying.commands import ATTRIBUTES, Command, given
+from starter.runner import ContextFree
 from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
@@ -114,36 +115,24 @@ class RecordingRunner(SandboxedWorkflowRunner):
         return _Instance(super().create_instance(det), self.commands)
 
 
-class _Instance(WorkflowInstance):
+class _Instance(ContextFree):
     def __init__(self, inner: WorkflowInstance, commands: list[Command]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._commands = commands
         self._attributes = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         _here.lives_again = True
         try:
-            completion = self._inner.activate(act)
+            completion = super().activate(act)
         finally:
             _here.lives_again = False
         for each in completion.successful.commands:
-            command = given(each, self._attributes + 1, self._inner.get_info().task_queue)
+            command = given(each, self._attributes + 1, self.get_info().task_queue)
             if command is not None:
                 self._attributes += command.name == ATTRIBUTES
                 self._commands.append(command)
         return completion
-
-    def get_serialization_context(self, command_info: Any) -> Any:
-        return self._inner.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:
-        return self._inner.get_external_store_context(command_info)
-
-    def get_info(self) -> Any:
-        return self._inner.get_info()
-
-    def get_thread_id(self) -> int | None:
-        return self._inner.get_thread_id()
 
 
 class StateKeeper(Interceptor):
