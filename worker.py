@@ -10,6 +10,7 @@ from temporalio.worker import Interceptor
 
 import wiring
 from starter.deploying.build import this_version
+from starter.interpreter import settle_interpreter
 from starter.process import connected, run_process
 from starter.ready import announce_ready
 from starter.reconciling.composing import reconciler
@@ -66,6 +67,7 @@ async def serve(settings: Settings, stop: asyncio.Event, *, beside: Sequence[Int
                 compared = reconciler(settings, database, client, systems)
                 task = asyncio.create_task(reconcile_by_schedule(compared, timedelta(seconds=every), stop))
                 stack.push_async_callback(_broken_off, task)
+            settle_interpreter()
             announce_ready()
             log.info("working", task_queue=settings.temporal.task_queue_prefix)
             await stop.wait()

@@ -16,6 +16,7 @@ from starter.delivery_cases import undeliverable
 from starter.erp_reading import BATCH as READ_AT_ONCE
 from starter.erp_reading import ErpReading
 from starter.hints import Hints
+from starter.interpreter import settle_interpreter
 from starter.logs import where
 from starter.measuring import measure
 from starter.notifying.notifier import Notifier
@@ -238,6 +239,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     Watchdog(database, client).look,
                 ],
             )
+            settle_interpreter()
             announce_ready()
             loops.create_task(publisher.run(stop))
             loops.create_task(dispatcher.run(stop))

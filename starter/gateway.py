@@ -19,6 +19,7 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
 from domain.errors import SourceUnavailable
+from starter.interpreter import settle_interpreter
 from starter.logs import configure_logging, where
 from starter.openapi import (
     METRICS,
@@ -272,6 +273,7 @@ def main() -> int:
                 timeout_graceful_shutdown=int(settings.tuning.grace),
             )
         )
+        settle_interpreter()
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
     finally:
