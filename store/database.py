@@ -89,9 +89,15 @@ def insert_once(session: Session, row: SQLModel, *, keys: tuple[str, ...]) -> bo
 
     The row itself stays outside the session, and columns whose value is None are left to their default.
     """
-    values = {name: value for name, value in row.model_dump().items() if value is not None}
-    statement = _insert_once(type(row), session.get_bind().dialect.name, keys)
-    return _rowcount(session.connection().execute(statement, values)) == 1
+    return insert_values(session, type(row), row.model_dump(), keys=keys)
+
+
+def insert_values(session: Session, table: type[SQLModel], values: Mapping[str, Any], *, keys: tuple[str, ...]) -> bool:
+    """The same for a row's values, every column's that has no default in the database: a row that nobody looks at need
+    not be made."""
+    given = {name: value for name, value in values.items() if value is not None}
+    statement = _insert_once(table, session.get_bind().dialect.name, keys)
+    return _rowcount(session.connection().execute(statement, given)) == 1
 
 
 @cache

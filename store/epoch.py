@@ -1,5 +1,6 @@
 """After a restore the ledger has forgotten its last minutes: an epoch marks what it can't know any more."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlmodel import Session, func, select, update
@@ -10,7 +11,7 @@ from store.tables import EffectRow, StreamRow
 
 SEQ_GAP = 1_000_000
 """More events than any contract has had since a backup."""
-_NAMES = ("epoch", "epoch_began", "epoch_remembers_until", "epoch_missing_in_doubt")
+EPOCH = ("epoch", "epoch_began", "epoch_remembers_until", "epoch_missing_in_doubt")
 
 
 class Epoch(NamedTuple):
@@ -26,7 +27,11 @@ class Epoch(NamedTuple):
 
 
 def read_epoch(session: Session) -> Epoch:
-    found = settings_of(session, _NAMES)
+    return epoch_of(settings_of(session, EPOCH))
+
+
+def epoch_of(found: Mapping[str, str]) -> Epoch:
+    """What the settings named `EPOCH` say."""
     return Epoch(
         number=int(found.get("epoch", "0")),
         began=float(found.get("epoch_began", "0")),

@@ -1,8 +1,7 @@
 """Fences around accounts: while one is merged or split, the ledger gives no claim to an effect of it."""
 
-from sqlalchemy import bindparam
+from sqlalchemy import Executable, bindparam
 from sqlmodel import Session, col, delete, or_, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from domain import keys
 from domain.errors import AccountFenced
@@ -13,10 +12,11 @@ from store.transit import AccountFenceRow
 FENCES = "fences"
 
 
-def _fences() -> SelectOfScalar[AccountFenceRow]:
+def _fences() -> Executable:
     of_contract = select(LifecycleRow.account).where(LifecycleRow.contract == bindparam("of")).scalar_subquery()
     account = col(AccountFenceRow.account)
-    return select(AccountFenceRow).where(or_(account == of_contract, account.in_(bindparam("named", expanding=True))))
+    concerned = or_(account == of_contract, account.in_(bindparam("named", expanding=True)))
+    return select(AccountFenceRow.account, AccountFenceRow.into).where(concerned)
 
 
 _FENCES = _fences()  # made once: every effect passes here
@@ -29,7 +29,7 @@ def check_fence(session: Session, key: str, contract: str, *, settles: bool) -> 
     """
     share_turn(session, FENCES)  # who fences waits for the claims that have not seen it
     named = keys.accounts_in(key)
-    for fence in session.exec(_FENCES, params={"of": contract, "named": list(named)}).all():
+    for fence in session.connection().execute(_FENCES, {"of": contract, "named": list(named)}).all():
         if fence.into is not None and fence.account in named:
             raise AccountFenced(f"the account {fence.account} is part of {fence.into} now, and so is what {key} names")
         if fence.into is None and not settles:

@@ -1,8 +1,10 @@
 """The kill switch: which connections are frozen, and why."""
 
+from collections.abc import Mapping
+
 from sqlmodel import Session, col, select
 
-from store.settings import drop_setting, set_setting, setting, settings_of
+from store.settings import drop_setting, set_setting, setting
 from store.tables import SettingRow
 
 EVERYTHING = "all"
@@ -29,10 +31,14 @@ def frozen(session: Session) -> dict[str, str]:
     return {row.name.removeprefix(FREEZE): "" if row.value == NO_REASON else row.value for row in rows}
 
 
-def why_frozen(session: Session, connection: str) -> tuple[str, str] | None:
-    """What is frozen of which this connection is a part, and why; None when it is not."""
-    switched = settings_of(session, [f"{FREEZE}{name}" for name in (EVERYTHING, connection)])
+def freezing(connection: str) -> list[str]:
+    """The settings by which a connection is frozen."""
+    return [f"{FREEZE}{name}" for name in (EVERYTHING, connection)]
+
+
+def why_frozen(connection: str, switches: Mapping[str, str]) -> tuple[str, str] | None:
+    """What is frozen of which this connection is a part, and why, by its settings; None when it is not."""
     for name in (EVERYTHING, connection):
-        if reason := switched.get(f"{FREEZE}{name}"):
+        if reason := switches.get(f"{FREEZE}{name}"):
             return name, "" if reason == NO_REASON else reason
     return None

@@ -1,7 +1,8 @@
 """The effect ledger over SQL: one row per key, decided inside one write transaction, timed by the database's clock."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Update, bindparam
 from sqlmodel import Session, col, select, update
@@ -11,13 +12,15 @@ from domain.errors import Busy, ConnectionFrozen, Rejected
 from domain.routes import any_of
 from store.cases import open_case
 from store.clocks import business_now
-from store.database import Database, change, db_now, insert_once, now, take_turn
+from store.columns import Json
+from store.database import Database, change, db_now, insert_values, now, take_turn
 from store.dead_letters import put_back
-from store.epoch import Epoch, begin_epoch, read_epoch, settle_epoch, under_epoch
+from store.epoch import EPOCH, Epoch, begin_epoch, epoch_of, settle_epoch, under_epoch
 from store.fences import check_fence
-from store.freezing import EVERYTHING, freeze, frozen, thaw, why_frozen
+from store.freezing import EVERYTHING, freeze, freezing, frozen, thaw, why_frozen
 from store.inbox import ROUTING, unpark
 from store.lifecycles import find_contract, link_new
+from store.settings import settings_of
 from store.tables import CaseRow, EffectRow, LifecycleRow
 from store.timeline import add_line
 from store.views import publish_view
@@ -33,6 +36,24 @@ KINDS = ("crm", "erp", "cs")
 """What stands for the connection in an operation from before connections were named in it."""
 
 
+class _Asked(NamedTuple):
+    """What a claim asks for."""
+
+    key: str
+    contract: str
+    operation: str
+    arguments: str
+    generation: int
+
+
+class _Standing(NamedTuple):
+    """An effect, as its end has to know it."""
+
+    contract: str
+    operation: str
+    state: str
+
+
 class SqlLedger:
     """domain.books.EffectLedger; and the switches of operations: freeze, thaw, epochs."""
 
@@ -40,30 +61,14 @@ class SqlLedger:
         self._db = database
 
     async def permit(self, operation: str) -> None:
-        await self._db.read(lambda session: _permit(session, operation))
+        names = freezing(_connection(operation))
+        _permit(operation, await self._db.read(lambda session: settings_of(session, names)))
 
     async def claim(
         self, key: str, *, contract: str, operation: str, arguments: str, lease: float, generation: int
     ) -> Claim:
-        def claim(session: Session) -> Claim:
-            clock = now(session)
-            asked = EffectRow(
-                key=key,
-                contract=contract,
-                operation=operation,
-                state="CLAIMED",
-                fence=1,
-                arguments=arguments,
-                generation=generation,
-                asked_arguments=arguments,
-                asked_generation=generation,
-                lease_until=clock + lease,
-                created_at=clock,
-                updated_at=clock,
-            )
-            return _claim(session, asked, lease)
-
-        return await self._db.write(claim)
+        asked = _Asked(key, contract, operation, arguments, generation)
+        return await self._db.write(lambda session: _claim(session, asked, lease))
 
     async def mark_sent(self, key: str, *, fence: int, deadline: float, absent: bool = False) -> bool:
         values = {"of": key, "by": fence, "deadline": deadline}
@@ -71,16 +76,15 @@ class SqlLedger:
 
     async def done(self, key: str, *, fence: int, result: dict[str, Any], view: ViewRow | None = None) -> bool:
         def done(session: Session) -> bool:
-            row = _locked(session, key)
-            if _method(row.operation) in FOUND_BY:
+            effect = _Standing(*session.connection().execute(_STANDING, {"key": key}).one())
+            if _method(effect.operation) in FOUND_BY:
                 take_turn(session, ROUTING)  # an event that is being parked just now must not be missed
             if view is not None:
                 publish_view(session, view)
-            if row.state == "DONE":
-                return not _is_duplicate(session, row, result)
-            row.updated_at = now(session)  # first: asking would write what is changed already
-            row.state, row.result, row.reason, row.doubt_since = "DONE", result, "", None
-            _make_known(session, row, result)
+            if effect.state == "DONE":
+                return not _is_duplicate(session, _locked(session, key), result)
+            change(session, _DONE, {"of": key, "answer": result})
+            _make_known(session, effect, result)
             return True
 
         return await self._db.write(done)
@@ -153,6 +157,16 @@ def _sent(absent: bool) -> Update:
 
 
 _SENT = {absent: _sent(absent) for absent in (False, True)}  # made once: every effect passes here
+_DONE = (
+    update(EffectRow)
+    .where(col(EffectRow.key) == bindparam("of"))
+    .values(state="DONE", result=bindparam("answer", type_=Json), reason="", doubt_since=None, updated_at=db_now())
+)
+_STANDING = (
+    select(EffectRow.contract, EffectRow.operation, EffectRow.state)
+    .where(col(EffectRow.key) == bindparam("key"))
+    .with_for_update()
+)
 _BY_KEY = select(EffectRow).where(col(EffectRow.key) == bindparam("key")).with_for_update()
 
 
@@ -160,9 +174,9 @@ def _locked(session: Session, key: str) -> EffectRow:
     return session.exec(_BY_KEY, params={"key": key}).one()
 
 
-def _permit(session: Session, operation: str) -> None:
+def _permit(operation: str, switches: Mapping[str, str]) -> None:
     connection = _connection(operation)
-    if found := why_frozen(session, connection):
+    if found := why_frozen(connection, switches):
         name, reason = found
         why = f" ({reason})" if reason else ""
         thaw_it = f"tenure thaw {name}" if name == connection else "tenure thaw"
@@ -177,17 +191,14 @@ def _method(operation: str) -> str:
     return operation.partition(".")[2]
 
 
-def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
-    epoch = read_epoch(session)
-    asked.epoch = epoch.number
-    if epoch.missing_in_doubt:
-        # This key may be one that the restored database has forgotten.
-        asked.state, asked.sent_at, asked.doubt_since = "SENT", epoch.began, epoch.remembers_until
-        asked.fence, asked.lease_until = 0, 0.0
-    if insert_once(session, asked, keys=("key",)) and not epoch.missing_in_doubt:  # nobody had it before
+def _claim(session: Session, asked: _Asked, lease: float) -> Claim:
+    switches = settings_of(session, [*EPOCH, *freezing(_connection(asked.operation))])
+    epoch = epoch_of(switches)
+    new = insert_values(session, EffectRow, _first(asked, epoch, now(session), lease), keys=("key",))
+    if new and not epoch.missing_in_doubt:  # nobody had it before
         check_fence(session, asked.key, asked.contract, settles=False)
-        _permit(session, asked.operation)
-        return Claim(state="send", fence=asked.fence, generation=asked.generation)
+        _permit(asked.operation, switches)
+        return Claim(state="send", fence=1, generation=asked.generation)
     row = _locked(session, asked.key)
     under_epoch(row, epoch)
     clock = now(session)
@@ -199,7 +210,7 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
         if row.arguments != asked.arguments and not _before_restore(session, row, epoch):
             raise Rejected(f"{row.key} is done with other arguments; a new intention needs a new key")
         return Claim(state="done", fence=row.fence, generation=row.generation, result=row.result)
-    _permit(session, asked.operation)
+    _permit(asked.operation, switches)
     if row.state in ("CLAIMED", "SENT") and row.lease_until > clock:
         left = row.lease_until - clock
         raise Busy(f"{row.key} is under way elsewhere", retry_after=timedelta(seconds=left))
@@ -207,6 +218,24 @@ def _claim(session: Session, asked: EffectRow, lease: float) -> Claim:
     if row.state == "REFUSED" and row.contract == asked.contract and row.generation >= asked.generation:
         raise Rejected(row.reason)
     return _take(row, asked, clock, lease)
+
+
+def _first(asked: _Asked, epoch: Epoch, clock: float, lease: float) -> dict[str, Any]:
+    """The row of a key that nobody has had."""
+    row = {
+        **asked._asdict(),
+        "asked_arguments": asked.arguments,
+        "asked_generation": asked.generation,
+        "reason": "",
+        "epoch": epoch.number,
+        "created_at": clock,
+        "updated_at": clock,
+    }
+    if not epoch.missing_in_doubt:
+        return {**row, "state": "CLAIMED", "fence": 1, "lease_until": clock + lease}
+    # this key may be one that the restored database has forgotten
+    doubt = {"sent_at": epoch.began, "doubt_since": epoch.remembers_until}
+    return {**row, **doubt, "state": "SENT", "fence": 0, "lease_until": 0.0}
 
 
 def _before_restore(session: Session, row: EffectRow, epoch: Epoch) -> bool:
@@ -226,7 +255,7 @@ def _before_restore(session: Session, row: EffectRow, epoch: Epoch) -> bool:
     return True
 
 
-def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim:
+def _take(row: EffectRow, asked: _Asked, clock: float, lease: float) -> Claim:
     row.fence += 1
     row.lease_until = clock + lease
     row.updated_at = clock
@@ -248,18 +277,18 @@ def _take(row: EffectRow, asked: EffectRow, clock: float, lease: float) -> Claim
     )
 
 
-def _make_known(session: Session, row: EffectRow, result: dict[str, Any]) -> None:
+def _make_known(session: Session, effect: _Standing, result: dict[str, Any]) -> None:
     """The new record is an alias of its contract, and what came in before we knew of it goes on."""
-    method = _method(row.operation)
+    method = _method(effect.operation)
     # a renewal is a record of its own, and may also make another subscription
     made = result.get("subscription" if method == "renew_subscription" else "id")
     if method not in FOUND_BY or made is None:
         return
     system, kind = FOUND_BY[method]
     # of two ERPs each may have a customer 5; deals are those of the one CRM
-    connection = _connection(row.operation) if system == "erp" else system
-    if not link_new(session, connection, kind, made, row.contract):
-        _once_given(session, row, connection, kind, made)
+    connection = _connection(effect.operation) if system == "erp" else system
+    if not link_new(session, connection, kind, made, effect.contract):
+        _once_given(session, effect.contract, connection, kind, made)
     else:
         names = dict.fromkeys((connection, system, any_of(system)))
         unpark(session, *(f"{name}:{kind}:{made}" for name in names))
@@ -274,17 +303,17 @@ def hear_of_deal(session: Session, deal: str) -> None:
         put_back(session, case.inbox_id)
 
 
-def _once_given(session: Session, row: EffectRow, connection: str, kind: str, given: str) -> None:
+def _once_given(session: Session, contract: str, connection: str, kind: str, given: str) -> None:
     """An id that is another contract's already: a system that was restored from a backup counts again from there, and
     what it tells of that id from now on would reach the wrong contract. A customer may be shared."""
     other = find_contract(session, connection, kind, given)
-    if kind == "customer" or other is None or other == row.contract:
+    if kind == "customer" or other is None or other == contract:
         return
     case = CaseRow(
         id=f"reused:{connection}:{kind}:{given}",
-        contract=row.contract,
+        contract=contract,
         kind="reused_id",
-        title=f"{connection} has given the {kind} {given} to {row.contract}, and it is {other}'s",
+        title=f"{connection} has given the {kind} {given} to {contract}, and it is {other}'s",
         reasons=[f"was {connection} restored from a backup? Then it gives numbers again that it has given before"],
         mend=f"tenure freeze {connection}; have its numbers moved on; tenure reconcile; then resolve the case",
     )
