@@ -13,7 +13,7 @@ from domain.sla import Occasion, SlaClock, occasions
 from domain.targets import ClockKind
 from domain.view import LifecycleView
 from store.columns import Json, Moment
-from store.database import change, insert_once
+from store.database import change, insert_once, insert_values
 from store.tables import ContractRiskRow, LifecycleRow, SettingRow, utc_now
 
 AT_ONCE = 0.0
@@ -63,6 +63,10 @@ class SlaClockRow(SQLModel, table=True):
     next_at: float | None = Field(default=AT_ONCE, index=True)
 
 
+_AT_FIRST = SlaClockRow(id="", kind="", since=utc_now()).model_dump()
+"""What a clock's columns hold when it begins, where nobody says otherwise."""
+
+
 def clock_of(row: SlaClockRow) -> SlaClock:
     return SlaClock.model_validate(row.model_dump(include=set(SlaClock.model_fields)))
 
@@ -87,18 +91,19 @@ def start_clock(
     planned: datetime | None = None,
 ) -> bool:
     """False when this occasion has had its clock."""
-    row = SlaClockRow(
-        id=clock_id(kind, life.contract, subject),
-        kind=kind.value,
-        contract=life.contract,
-        account=life.account,
-        subject=subject,
-        about=subject if kind in (ClockKind.MILESTONE_REACHED, ClockKind.BILLING_STARTED) else "",
-        since=at,
-        started=starts,
-        planned=planned,
-    )
-    return insert_once(session, row, keys=("id",))
+    row = {
+        **_AT_FIRST,
+        "id": clock_id(kind, life.contract, subject),
+        "kind": kind.value,
+        "contract": life.contract,
+        "account": life.account,
+        "subject": subject,
+        "about": subject if kind in (ClockKind.MILESTONE_REACHED, ClockKind.BILLING_STARTED) else "",
+        "since": at,
+        "started": starts,
+        "planned": planned,
+    }
+    return insert_values(session, SlaClockRow, row, keys=("id",))
 
 
 def stop_clock(row: SlaClockRow, at: datetime, *, void: bool = False) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import JSON, type_coerce
+from sqlalchemy import JSON, bindparam, type_coerce
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from domain import keys
@@ -18,7 +18,7 @@ from domain.books import ViewRow
 from domain.counting import many
 from domain.events import LifecycleSaid
 from store.cases import open_case, resolve_case
-from store.database import change, db_now, insert_once, now
+from store.database import change, db_now, insert_once, insert_values, now
 from store.tables import CaseRow, LifecycleRow, LifecycleViewRow, OutgoingDeliveryRow, OutgoingRow, StreamRow
 from store.tracing import traceparent
 
@@ -64,20 +64,23 @@ def append(session: Session, row: ViewRow, turns: Sequence[LifecycleSaid], at: d
     """Write what a view tells into the outbox, in the transaction of the view; what is there stays as it is."""
     if not turns:
         return
-    life = session.get(LifecycleRow, row.contract)
+    tenant = session.connection().execute(_TENANT, {"of": row.contract}).scalar_one_or_none()
     moment = now(session)
     for n, said in enumerate(turns):
-        body = cloud_event(said, row, n, tenant=life.tenant if life else None, at=at)
-        event = OutgoingRow(
-            event_id=body["id"],
-            contract=row.contract,
-            type=said.type,
-            body=body,
-            created_at=moment,
-            relayed=False,
-            trace=traceparent(),
-        )
-        insert_once(session, event, keys=("event_id",))
+        body = cloud_event(said, row, n, tenant=tenant, at=at)
+        event = {
+            "event_id": body["id"],
+            "contract": row.contract,
+            "type": said.type,
+            "body": body,
+            "created_at": moment,
+            "relayed": False,
+            "trace": traceparent(),
+        }
+        insert_values(session, OutgoingRow, event, keys=("event_id",))
+
+
+_TENANT = select(LifecycleRow.tenant).where(col(LifecycleRow.contract) == bindparam("of"))
 
 
 def say(session: Session, said: LifecycleSaid, at: datetime, event_id: str) -> bool:

@@ -2,9 +2,11 @@
 subscribers are told."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, type_coerce
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import JSON, bindparam, type_coerce
+from sqlmodel import Session, col, func, or_, select, update
 
 from domain.announcements import announce
 from domain.books import ViewRow
@@ -12,7 +14,7 @@ from domain.view import LifecycleView, Stage
 from store.board import put_on_board
 from store.cases import project_cases
 from store.clocks import keep_clocks
-from store.database import Database, insert_once, moment
+from store.database import Database, change, insert_values, moment
 from store.lifecycles import close_lifecycle
 from store.outgoing import append
 from store.succession import tell_former
@@ -74,19 +76,20 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     view = LifecycleView.model_validate(row.view)
     view.as_of = view.as_of or utc_now()
     cases = [] if view.mode == "shadow" else view.cases  # what a shadow stumbles over is for its report
-    published = LifecycleViewRow(
-        contract=row.contract,
-        run_started=row.run_started,
-        sequence=row.sequence,
-        stage=view.stage.value,
-        account=view.account,
-        renewal_date=view.renewal_date,
-        needs_attention=bool(cases),
-        view=row.view,
-        updated_at=moment(session),
-    )
+    published = {
+        "run_started": row.run_started,
+        "sequence": row.sequence,
+        "stage": view.stage.value,
+        "account": view.account,
+        "renewal_date": view.renewal_date,
+        "needs_attention": bool(cases),
+        "view": row.view,
+        "updated_at": moment(session),
+    }
     before, old = None, _locked(session, row.contract)
-    if old is None and not insert_once(session, published, keys=("contract",)):
+    if old is None and not insert_values(
+        session, LifecycleViewRow, {"contract": row.contract, **published}, keys=("contract",)
+    ):
         old = _locked(session, row.contract)  # somebody else's, who was first by a moment
     if old is not None:
         if (row.run_started, row.sequence) <= (old.run_started, old.sequence):
@@ -94,7 +97,7 @@ def publish_view(session: Session, row: ViewRow) -> bool:
         before = LifecycleView.model_validate(old.view)
         if before.selling_entity != view.selling_entity:  # it has moved: facts of the customer there are its own now
             session.get_one(LifecycleRow, row.contract).selling_entity = view.selling_entity
-        old.sqlmodel_update(published.model_dump(exclude={"contract"}))
+        change(session, _FOLLOW, {"of": row.contract, **published})
     put_on_board(session, view)
     keep_clocks(session, before, view, view.as_of)  # before the cases: the sweep takes both in this order too
     if cases or before is None or before.cases:
@@ -116,5 +119,25 @@ def publish_view(session: Session, row: ViewRow) -> bool:
     return True
 
 
-def _locked(session: Session, contract: str) -> LifecycleViewRow | None:
-    return session.get(LifecycleViewRow, contract, with_for_update=True, populate_existing=True)
+class _Shown(NamedTuple):
+    run_started: datetime
+    sequence: int
+    view: dict[str, Any]
+
+
+# made once: every view passes here, and past the session, which keeps nothing of it
+_SHOWN = (
+    select(LifecycleViewRow.run_started, LifecycleViewRow.sequence, LifecycleViewRow.view)
+    .where(col(LifecycleViewRow.contract) == bindparam("of"))
+    .with_for_update()
+)
+_FOLLOW = (
+    update(LifecycleViewRow)
+    .where(col(LifecycleViewRow.contract) == bindparam("of"))
+    .values({name: bindparam(name) for name in set(LifecycleViewRow.model_fields) - {"contract"}})
+)
+
+
+def _locked(session: Session, contract: str) -> _Shown | None:
+    found = session.connection().execute(_SHOWN, {"of": contract}).one_or_none()
+    return None if found is None else _Shown(*found)
