@@ -66,8 +66,13 @@ def sweep_clocks(session: Session, company: Company, *, contract: str | None = N
     # one that is just being told of is looked at when that is done
     query = due.order_by(col(SlaClockRow.next_at), col(SlaClockRow.id)).limit(BATCH).with_for_update(skip_locked=True)
     rows = session.exec(query, execution_options={"populate_existing": True}).all()
+    contracts = {row.contract for row in rows if row.contract}
+    shown = session.exec(select(LifecycleViewRow).where(col(LifecycleViewRow.contract).in_(contracts))).all()
+    lives = session.exec(select(LifecycleRow).where(col(LifecycleRow.contract).in_(contracts))).all()
+    by_contract = {life.contract: life for life in lives}
     for row in rows:
-        _move_on(session, row, company, moment)
+        _move_on(session, row, company, moment, by_contract.get(row.contract or ""))
+    del shown  # held until here: the session forgets what nobody holds, and would ask for each again
     note_sweep(session, moment)
     return len(rows)
 
@@ -86,9 +91,8 @@ def _fingerprint(company: Company) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _move_on(session: Session, row: SlaClockRow, company: Company, moment: datetime) -> None:
+def _move_on(session: Session, row: SlaClockRow, company: Company, moment: datetime, life: LifecycleRow | None) -> None:
     """One clock's absurd dates must not keep the sweep from the others."""
-    life = session.get(LifecycleRow, row.contract) if row.contract else None
     case = session.get(CaseRow, row.subject) if row.kind == ClockKind.CASE_ANSWERED else None
     shifted = life is not None and (case is None or case.projected)
     shift = timedelta(seconds=life.clock_shift if life is not None and shifted else 0.0)
@@ -98,7 +102,6 @@ def _move_on(session: Session, row: SlaClockRow, company: Company, moment: datet
         log.error("an SLA clock can't be reckoned with", clock=row.id, error=str(error))
         following = moment + shift + LATER
     row.next_at = None if following is None else (following - shift).timestamp()
-    session.flush()
 
 
 def _look(

@@ -70,7 +70,9 @@ def case_of(row: SlaClockRow) -> str:
 
 
 def settle(session: Session, row: SlaClockRow) -> None:
-    """It has stopped: its case goes."""
+    """It has stopped: its case goes, where it had one."""
+    if row.warned is None and row.breached is None:
+        return
     how = {"met": "it was in time", "void": "there is nothing to wait for any more"}.get(row.outcome, "it was late")
     resolve_case(session, case_id(row), how)
 
