@@ -25,6 +25,7 @@ from domain.errors import (
     TenureError,
 )
 from domain.intentions import fingerprint
+from domain.urgency import FIRST, OF_TASK
 
 R = TypeVar("R", bound=BaseModel)
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class Effects:
         claim = await self._claim(effect)
         if claim.state == "done":
             return effect.answer.model_validate(claim.result)
+        OF_TASK.set(FIRST)  # the lease runs: who is in the middle of something must not wait for those who begin
         absent = False
         try:
             if claim.state == "in_doubt" and not _may_repeat(effect, claim):

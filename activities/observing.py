@@ -15,6 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from domain.call_times import ABOUT
 from domain.keys import LIFE_HEADER, TRACE_HEADER
+from domain.urgency import OF_TASK, USUAL
 
 _TRACER = trace.get_tracer("tenure")
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -34,6 +35,7 @@ class _Observed(ActivityInboundInterceptor):
         lifecycle = _LIFECYCLE.fullmatch(info.workflow_id or "")
         contract = {"contract": lifecycle[1]} if lifecycle else {}
         ABOUT.set(contract.get("contract", ""))
+        OF_TASK.set(info.priority.priority_key or USUAL)
         # The activity has a task of its own: what is bound goes with it, and the SDK's last word on it is in there.
         structlog.contextvars.bind_contextvars(
             activity=info.activity_type, attempt=info.attempt, run=info.workflow_run_id, **contract

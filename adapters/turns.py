@@ -15,7 +15,7 @@ from typing import Literal
 from adapters.seen import Timekeeper
 from domain.errors import RateLimited, SourceUnavailable, TenureError
 from domain.limits import STALE, Ended, Limit, LimitBook, Standing, in_spare_time
-from domain.urgency import SPARE, USUAL
+from domain.urgency import FIRST, OF_TASK, SPARE, USUAL
 
 FRESH = 2.0  # seconds that a process goes by what it knows of the limits, where none holds
 RENEW = 5.0  # a call that lasts says so this often
@@ -213,6 +213,7 @@ class Limiter:
             self._task = asyncio.get_running_loop().create_task(self._serve(), context=Context())
 
     async def _serve(self) -> None:
+        OF_TASK.set(FIRST)  # turns must not come as slowly as the store's writes of all who have had theirs
         # Nothing may be awaited between the last look and the end: nobody starts a second task while this one lives.
         while self._places() or self._ended or self._under_way:
             if not self._places():

@@ -1,9 +1,15 @@
-"""Who goes first where many wait: at a system that takes only so many calls, and in the engine's queues."""
+"""Who goes first where many wait: at a system that takes only so many calls, in the engine's queues, at the store."""
+
+from contextvars import ContextVar
 
 from domain.state import LifecycleState
 
-NEW, AT_RISK, USUAL, LATER, SPARE = 1, 2, 3, 4, 5
-"""1 goes first. What names none is `USUAL`; `SPARE` is for calls that nobody waits for (domain.limits)."""
+FIRST, NEW, AT_RISK, USUAL, LATER, SPARE = 0, 1, 2, 3, 4, 5
+"""The smaller goes first. What names none is `USUAL`; `SPARE` is for calls that nobody waits for (domain.limits),
+`FIRST` for what all the others wait for."""
+
+OF_TASK: ContextVar[int] = ContextVar("urgency", default=USUAL)
+"""Of what this task does."""
 
 
 def urgency(state: LifecycleState) -> int:

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import cache, partial
+from itertools import count
+from queue import PriorityQueue
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
 from typing import Any, TypeVar
@@ -36,6 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, SQLModel, select
 
 from domain.errors import SourceUnavailable
+from domain.urgency import OF_TASK
 
 T = TypeVar("T")
 
@@ -154,17 +157,23 @@ class Database:
         self.session_info: dict[str, Any] = {}
         self._readers = ThreadPoolExecutor(readers, "store-read")
         self._writers = ThreadPoolExecutor(1 if _is_sqlite(url) else readers, "store-write")
+        self._line: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
+        self._came = count()
 
     async def read(self, fn: Callable[[Session], T]) -> T:
         """`fn` in a transaction that is rolled back: what it writes is lost."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, _with_context(self.read_sync, fn))
 
     async def write(self, fn: Callable[[Session], T]) -> T:
-        """`fn` in a transaction that commits when it returns and rolls back when it raises.
+        """`fn` in a transaction that commits when it returns and rolls back when it raises. Of those that wait, that of
+        the most urgent task goes first (domain/urgency.py).
 
         A cancelled caller does not take the write back: it may commit a moment later.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writers, _with_context(self.write_sync, fn))
+        done: Future[T] = Future()
+        self._line.put((OF_TASK.get(), next(self._came), partial(_settle, done, _with_context(self.write_sync, fn))))
+        self._writers.submit(self._write_next)
+        return await asyncio.wrap_future(done)
 
     async def any(self, query: Executable) -> bool:
         """Whether a question has an answer: for what is asked many times a second, and takes no session."""
@@ -181,6 +190,10 @@ class Database:
         self._readers.shutdown()
         self._writers.shutdown()
         self.engine.dispose()
+
+    def _write_next(self) -> None:
+        _, _, work = self._line.get_nowait()
+        work()
 
     def _any(self, query: Executable) -> bool:
         with _answering(), self.engine.connect() as connection:
@@ -209,6 +222,15 @@ def _answering() -> Iterator[None]:
 def _with_context(work: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> Callable[[], T]:
     """For a thread of a pool: what is logged and written there belongs to the trace of whoever asked."""
     return partial(copy_context().run, work, fn)
+
+
+def _settle(done: "Future[T]", work: Callable[[], T]) -> None:
+    if not done.set_running_or_notify_cancel():  # whoever asked has gone, before it began
+        return
+    try:
+        done.set_result(work())
+    except BaseException as error:  # it belongs to whoever waits
+        done.set_exception(error)
 
 
 def _is_sqlite(url: str) -> bool:

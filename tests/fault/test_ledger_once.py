@@ -1,7 +1,9 @@
 """One effect, every way in which its call can go wrong, on a real SQLite file."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -63,6 +65,22 @@ async def test_two_processes_at_once(
         assert results != ("BUSY", "BUSY")
         await retry(call(outside, key).effect())
         assert outside.commits(key) == 1
+
+
+async def test_whoever_has_a_lease_does_not_wait_for_those_who_begin(
+    once: Once, vendor: Vendors, call: Any, database: Database
+) -> None:
+    begins: list[asyncio.Task[None]] = []
+
+    async def many_begin() -> None:
+        for _ in range(60):
+            writing = database.write(lambda _: time.sleep(0.02))
+            begins.append(asyncio.create_task(writing, context=Context()))  # whoever begins has a task of its own
+        await asyncio.sleep(0.05)
+
+    assert await once(call(vendor(KEY), before=many_begin).effect()) == Ref(id="r1")
+    assert sum(each.done() for each in begins) < 30
+    await asyncio.gather(*begins)
 
 
 async def test_the_answer_is_lost_and_the_key_is_sent_again_at_once(once: Once, vendor: Vendors, call: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,6 +20,7 @@ import store.limits
 import store.tables
 import store.transit  # noqa: F401 (fills the metadata)
 from domain.errors import SourceUnavailable
+from domain.urgency import FIRST, LATER, OF_TASK, USUAL
 from store.database import Database, db_now, insert_once, now
 from store.migrate import MIGRATIONS, head, migrate
 from store.settings import set_setting, setting
@@ -95,6 +97,34 @@ async def test_a_write_takes_the_lock_at_its_beginning(url: str, database: Datab
     finally:
         other.close()
     assert await database.read(lambda session: setting(session, "n")) == "20"
+
+
+async def test_of_the_writes_that_wait_the_most_urgent_goes_first(url: str, database: Database) -> None:
+    narrow, begun, go_on = Database(url, readers=1), threading.Event(), threading.Event()
+    order: list[str] = []
+
+    async def write(name: str, urgency: int) -> None:
+        OF_TASK.set(urgency)
+        await narrow.write(lambda _: order.append(name))
+
+    def hold(_: Session) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    try:
+        holding = asyncio.create_task(narrow.write(hold))
+        assert await asyncio.to_thread(begun.wait, 10)
+        names = {"later": LATER, "usual": USUAL, "usual too": USUAL, "taken back": USUAL, "first": FIRST}
+        waiting = {name: asyncio.create_task(write(name, urgency)) for name, urgency in names.items()}
+        await asyncio.sleep(0.05)
+        waiting["taken back"].cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(holding, *waiting.values(), return_exceptions=True)
+    finally:
+        go_on.set()
+        narrow.close()
+    assert order == ["first", "usual", "usual too", "later"]
 
 
 async def test_the_loop_goes_on_while_the_database_works(database: Database) -> None:
