@@ -134,7 +134,7 @@ _SHOWN = (
 _FOLLOW = (
     update(LifecycleViewRow)
     .where(col(LifecycleViewRow.contract) == bindparam("of"))
-    .values({name: bindparam(name) for name in set(LifecycleViewRow.model_fields) - {"contract"}})
+    .values({name: bindparam(name) for name in LifecycleViewRow.model_fields if name != "contract"})
 )
 
 
