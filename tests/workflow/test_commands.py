@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from decimal import Decimal
@@ -263,7 +264,8 @@ async def test_no_personal_data_is_in_the_history(house: House) -> None:
     customer = (await records(house, "erp", "customers"))[0]
     assert customer["name"] == "Hooli GmbH"
     private = ("ap@hooli.example", "Beispielstrasse", "Hooli", "DE123456788", "10117")
-    assert [word for word in private if word in payloads] == []
+    as_words = {word: rf"(?<![\w.]){re.escape(word)}(?![\w.])" for word in private}  # not as a part of an instant's digits
+    assert [word for word, pattern in as_words.items() if re.search(pattern, payloads)] == []
     assert life.contract in payloads
 
 
