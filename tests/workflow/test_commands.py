@@ -264,8 +264,8 @@ async def test_no_personal_data_is_in_the_history(house: House) -> None:
     customer = (await records(house, "erp", "customers"))[0]
     assert customer["name"] == "Hooli GmbH"
     private = ("ap@hooli.example", "Beispielstrasse", "Hooli", "DE123456788", "10117")
-    as_words = {word: rf"(?<![\w.]){re.escape(word)}(?![\w.])" for word in private}  # not as a part of an instant's digits
-    assert [word for word, pattern in as_words.items() if re.search(pattern, payloads)] == []
+    # as a whole word: a postal code may be among the digits of an instant
+    assert [word for word in private if re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", payloads)] == []
     assert life.contract in payloads
 
 
