@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import count
-from queue import PriorityQueue
+from queue import Empty, PriorityQueue
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteBusy
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg.errors import ProgramLimitExceeded
 from pydantic_core import to_json
@@ -43,6 +43,7 @@ from domain.urgency import OF_TASK
 T = TypeVar("T")
 
 BUSY_TIMEOUT = 30.0  # seconds that a transaction waits for another's lock
+TOGETHER = 8  # writes that share a commit of SQLite: each waits for all of them
 
 # A server that is gone without a word is noticed within half a minute, and a process that hangs in the middle of a
 # transaction loses it: the others wait for its locks.
@@ -142,10 +143,11 @@ class Database:
     """One database, used off the event loop.
 
     A write is `BEGIN IMMEDIATE` on SQLite (facts: a deferred read-then-write answers "database is locked" at once) and
-    has one thread there, so that writers of this process queue up instead of polling for the lock. On PostgreSQL it is
-    READ COMMITTED: what is read and then written needs a locked row, or `take_turn`. A write that has returned is
-    durable. Rows stay readable after their transaction. Raises SourceUnavailable when the database does not
-    answer; then nothing was written, or, when the connection broke during the commit, nobody knows.
+    has one thread there, so that writers of this process queue up instead of polling for the lock; those that stand in
+    line share a commit, each in a savepoint of its own. On PostgreSQL it is READ COMMITTED: what is read and then
+    written needs a locked row, or `take_turn`. A write that has returned is durable. Rows stay readable after their
+    transaction. Raises SourceUnavailable when the database does not answer; then nothing was written, or, when the
+    connection broke during the commit, nobody knows.
 
     Without `lasting` a write to SQLite doesn't wait for the disk: for a database that nobody needs after a crash.
     """
@@ -157,7 +159,8 @@ class Database:
         self.session_info: dict[str, Any] = {}
         self._readers = ThreadPoolExecutor(readers, "store-read")
         self._writers = ThreadPoolExecutor(1 if _is_sqlite(url) else readers, "store-write")
-        self._line: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
+        self._most_at_once = TOGETHER if _is_sqlite(url) else 1
+        self._line: PriorityQueue[tuple[int, int, _Write]] = PriorityQueue()
         self._came = count()
 
     async def read(self, fn: Callable[[Session], T]) -> T:
@@ -171,7 +174,8 @@ class Database:
         A cancelled caller does not take the write back: it may commit a moment later.
         """
         done: Future[T] = Future()
-        self._line.put((OF_TASK.get(), next(self._came), partial(_settle, done, _with_context(self.write_sync, fn))))
+        in_context = partial(copy_context().run, self._in_session, fn=fn, commit=True)
+        self._line.put((OF_TASK.get(), next(self._came), _Write(done, in_context)))
         self._writers.submit(self._write_next)
         return await asyncio.wrap_future(done)
 
@@ -180,10 +184,12 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._any, query)
 
     def read_sync(self, fn: Callable[[Session], T]) -> T:
-        return self._in_session(self.engine, fn, commit=False)
+        with _answering():
+            return self._in_session(self.engine, fn, commit=False)
 
     def write_sync(self, fn: Callable[[Session], T]) -> T:
-        return self._in_session(self._for_writes, fn, commit=True)
+        with _answering():
+            return self._in_session(self._for_writes, fn, commit=True)
 
     def close(self) -> None:
         """Wait for what is under way and close every connection."""
@@ -192,15 +198,25 @@ class Database:
         self.engine.dispose()
 
     def _write_next(self) -> None:
-        _, _, work = self._line.get_nowait()
-        work()
+        """The first of the line, and on SQLite who stands behind it and is as urgent."""
+        try:
+            urgency, _, first = self._line.get_nowait()
+        except Empty:  # written already, with one before it
+            return
+        writes = [first]
+        while len(writes) < self._most_at_once and self._line.queue and self._line.queue[0][0] == urgency:
+            writes.append(self._line.get_nowait()[2])
+        _write_together(self._for_writes, writes)
 
     def _any(self, query: Executable) -> bool:
         with _answering(), self.engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def _in_session(self, engine: Engine, fn: Callable[[Session], T], *, commit: bool) -> T:
-        with _answering(), Session(engine, expire_on_commit=False, info=self.session_info) as session:
+    def _in_session(self, bind: Engine | Connection, fn: Callable[[Session], T], *, commit: bool) -> T:
+        """Within a connection's transaction it is a savepoint."""
+        with Session(
+            bind, expire_on_commit=False, info=self.session_info, join_transaction_mode="create_savepoint"
+        ) as session:
             result = fn(session)
             if commit:
                 session.commit()
@@ -219,18 +235,48 @@ def _answering() -> Iterator[None]:
         raise SourceUnavailable(f"the store does not answer: {reason}") from error
 
 
+class _Write(NamedTuple):
+    """One that waits: whom to tell, and what it does with the engine, or within a transaction."""
+
+    done: Future[Any]
+    work: Callable[[Engine | Connection], Any]
+
+
+def _write_together(engine: Engine, writes: Sequence[_Write]) -> None:
+    """One transaction for all of them. One that raises leaves the others alone; where the database does not answer,
+    none is written. Everybody is told after the commit."""
+    left = [write for write in writes if write.done.set_running_or_notify_cancel()]  # who has not given up
+    written: list[tuple[_Write, Any]] = []
+    try:
+        with _answering():
+            if len(left) == 1:
+                written.append((left[0], left[0].work(engine)))
+            elif left:
+                with engine.begin() as connection:
+                    written.extend(_written(connection, left))
+    except BaseException as error:  # it belongs to whoever waits
+        for write in left:
+            if not write.done.done():
+                write.done.set_exception(error)
+    else:
+        for write, result in written:
+            write.done.set_result(result)
+
+
+def _written(connection: Connection, writes: Sequence[_Write]) -> Iterator[tuple[_Write, Any]]:
+    """Those that did not raise, and what they return."""
+    for write in writes:
+        try:
+            yield write, write.work(connection)
+        except (OperationalError, InterfaceError):  # the transaction may be gone with it
+            raise
+        except BaseException as error:
+            write.done.set_exception(error)
+
+
 def _with_context(work: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> Callable[[], T]:
     """For a thread of a pool: what is logged and written there belongs to the trace of whoever asked."""
     return partial(copy_context().run, work, fn)
-
-
-def _settle(done: "Future[T]", work: Callable[[], T]) -> None:
-    if not done.set_running_or_notify_cancel():  # whoever asked has gone, before it began
-        return
-    try:
-        done.set_result(work())
-    except BaseException as error:  # it belongs to whoever waits
-        done.set_exception(error)
 
 
 def _is_sqlite(url: str) -> bool:

@@ -23,10 +23,9 @@ from temporalio.worker import (
     WorkflowInstance,
     WorkflowInterceptorClassInput,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from starter.replaying.commands import ATTRIBUTES, Command, given
-from starter.runner import ContextFree
+from starter.runner import ContextFree, OneSandboxRunner
 from workflows.carrying import CarriesTraces
 from workflows.change_feed import ReadChangeFeed
 from workflows.lifecycle import CustomerLifecycle
@@ -102,7 +101,7 @@ def _is_of_no_replay(record: logging.LogRecord) -> bool:
     return not (getattr(_here, "lives_again", False) or (record.threadName or "").startswith(THREAD))
 
 
-class RecordingRunner(SandboxedWorkflowRunner):
+class RecordingRunner(OneSandboxRunner):
     """The production sandbox, reading along what the code in it commands."""
 
     commands: list[Command]

@@ -18,9 +18,8 @@ from temporalio.converter import (
     WithSerializationContext,
 )
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from starter.runner import ContextFreeRunner, runner_for
+from starter.runner import ContextFreeRunner, OneSandboxRunner, runner_for
 
 
 @activity.defn(name="runner.echo")
@@ -90,7 +89,7 @@ async def test_the_code_of_a_lifecycle_stays_in_the_sandbox(temporal: Client) ->
 async def test_a_codec_is_told_what_it_encodes_for(temporal: Client) -> None:
     codec = Signing()
     converter = dataclasses.replace(temporal.data_converter, payload_codec=codec)
-    assert type(runner_for(converter)) is SandboxedWorkflowRunner
+    assert type(runner_for(converter)) is OneSandboxRunner
     client = Client(temporal.service_client, data_converter=converter)
     assert await lived(client, "a word") == "a word"
     assert codec.seen == {"", "runner.echo"}
