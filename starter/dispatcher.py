@@ -100,7 +100,7 @@ class Dispatcher:
         moved = await self.route_and_deliver()
         due = asyncio.get_running_loop().time() + self._poll
         while not moved and not stop.is_set() and asyncio.get_running_loop().time() < due:
-            await pause(stop, GLANCE)
+            await asyncio.sleep(GLANCE)
             if await self._db.any(RECEIVED):
                 break
         return moved

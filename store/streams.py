@@ -10,6 +10,16 @@ from store.epoch import first_seq
 from store.tables import DeliveryRow, StreamRow
 
 
+_PENDING = select(DeliveryRow.id).where(DeliveryRow.state == "pending").limit(1)
+_LIVE = select(StreamRow.stream).where(col(StreamRow.lease_until) > db_now())
+_READY = (
+    select(DeliveryRow.stream)
+    .where(DeliveryRow.state == "pending", col(DeliveryRow.stream).not_in(_LIVE))
+    .group_by(DeliveryRow.stream)
+    .order_by(func.min(col(DeliveryRow.id)))
+)
+
+
 class Answer(NamedTuple):
     """What became of one delivery. `recorded`: it woke nobody; `refused`: `text` says why."""
 
@@ -23,16 +33,9 @@ class Streams:
 
     async def ready(self, limit: int = 50) -> Sequence[str]:
         """Streams with pending deliveries and no live lease, the longest waiting first."""
-        oldest = col(DeliveryRow.id)
-        live = select(StreamRow.stream).where(col(StreamRow.lease_until) > db_now())
-        query = (
-            select(DeliveryRow.stream)
-            .where(DeliveryRow.state == "pending", col(DeliveryRow.stream).not_in(live))
-            .group_by(DeliveryRow.stream)
-            .order_by(func.min(oldest))
-            .limit(limit)
-        )
-        return await self._db.read(lambda session: session.exec(query).all())
+        if not await self._db.any(_PENDING):
+            return []
+        return await self._db.read(lambda session: session.exec(_READY.limit(limit)).all())
 
     async def lease(self, stream: str, owner: str, seconds: float) -> int | None:
         """The fence of a new lease, or None while any lease lives, be it the owner's own."""
