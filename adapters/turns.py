@@ -10,6 +10,7 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from operator import attrgetter
 from typing import Literal
 
 from adapters.seen import Timekeeper
@@ -29,14 +30,15 @@ How = Literal["answered", "given up", "not made"]
 
 @dataclass
 class Turn:
-    """The right to make one call, now. `asked`: this machine's monotonic clock just before the store's was read."""
+    """The right to make one call, from `begins` until `ends` by this machine's monotonic clock."""
 
     id: int
-    asked: float
+    begins: float
+    ends: float
 
     @property
     def stale(self) -> bool:
-        return time.monotonic() > self.asked + STALE
+        return time.monotonic() > self.ends
 
 
 @dataclass
@@ -89,8 +91,8 @@ class Limits:
 
 class Limiter:
     """The turns of one connection in this process (domain.limits.Turns). They are asked for together, by one task, and
-    given in order: first to those who are in the middle of something, then by urgency, 1 before 2. Where no limit
-    holds, it costs a look at the book every other second, by whoever comes by."""
+    given, when they may be used, in order: first to those who are in the middle of something, then by urgency, 1 before
+    2. Where no limit holds, it costs a look at the book every other second, by whoever comes by."""
 
     def __init__(
         self,
@@ -107,6 +109,7 @@ class Limiter:
         self._then: list[tuple[int, int, asyncio.Future[Turn]]] = []  # by urgency, then in order
         self._came = count()
         self._ended: list[tuple[int, float, How]] = []
+        self._taken: list[Turn] = []  # not begun, or not given yet
         self._under_way: dict[int, float] = {}
         self._closed_until = 0.0  # monotonic; no turn before
         self._news = asyncio.Event()
@@ -193,6 +196,8 @@ class Limiter:
 
     async def close(self) -> None:
         self._under_way.clear()
+        self._ended += [(turn.id, time.monotonic(), "not made") for turn in self._taken]
+        self._taken.clear()
         self._news.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE)  # a store that is away does not hold up the end
@@ -215,31 +220,45 @@ class Limiter:
     async def _serve(self) -> None:
         OF_TASK.set(FIRST)  # turns must not come as slowly as the store's writes of all who have had theirs
         # Nothing may be awaited between the last look and the end: nobody starts a second task while this one lives.
-        while self._places() or self._ended or self._under_way:
-            if not self._places():
+        while self._places() or self._taken or self._ended or self._under_way:
+            if not self._hand_out():
                 await self._sleep(GATHER if self._ended else RENEW)
-            places, ended, began = self._places(), self._endings(), time.monotonic()
+            missing, ended, began = self._hand_out(), self._endings(), time.monotonic()
             spare = not self._first and all(urgency == SPARE for urgency, _, _ in self._then)
             held = [turn for turn, told in self._under_way.items() if told < began - RENEW]
-            if not (places or ended or held):
-                continue
             self._news.clear()
+            if not (missing or ended or held):
+                continue
             try:
                 taken = await self._book.take(
-                    self.connection, self._configured, len(places), ended=ended, held=held, spare=spare
+                    self.connection, self._configured, missing, ended=ended, held=held, spare=spare
                 )
             except TenureError as error:
-                for place in places:
-                    if not place.done():
-                        place.set_exception(error)
+                for place in self._places():
+                    place.set_exception(error)
                 continue
             self._limit = taken.limit
             self._under_way |= dict.fromkeys((turn for turn in held if turn in self._under_way), began)
-            for number, turn in enumerate(taken.turns):
-                self._give(Turn(turn, taken.asked), places[number], began)
+            given = zip(taken.turns, taken.after, strict=True)
+            self._taken += [Turn(turn, taken.seen + after, taken.asked + after + STALE) for turn, after in given]
+            self._taken.sort(key=attrgetter("begins"))
             self._closed_until = taken.asked + taken.wait if taken.paused else 0.0
-            if self._places():
+            if self._hand_out():
                 await self._sleep(min(taken.asked + taken.wait - time.monotonic(), LOOK))
+
+    def _hand_out(self) -> int:
+        """Give the turns that may be used now, and give back those that nobody waits for. Returns how many of those who
+        wait have none taken for them."""
+        places, now = self._places(), time.monotonic()
+        good = [turn for turn in self._taken if not turn.stale][: len(places)]
+        self._ended += [(turn.id, now, "not made") for turn in self._taken if turn not in good]
+        self._taken = good
+        due = sum(turn.begins <= now for turn in self._taken)
+        for turn, place in zip(self._taken[:due], places, strict=False):
+            self._under_way[turn.id] = now
+            place.set_result(turn)
+        del self._taken[:due]
+        return len(places) - due - len(self._taken)
 
     def _places(self) -> list[asyncio.Future[Turn]]:
         """Who waits, in the order of being served."""
@@ -247,19 +266,14 @@ class Limiter:
         self._then = [each for each in self._then if not each[2].done()]
         return [*self._first, *(place for _, _, place in self._then)]
 
-    def _give(self, turn: Turn, place: asyncio.Future[Turn], now: float) -> None:
-        if place.done():  # it has given up meanwhile
-            self.over(turn, "not made")
-        else:
-            self._under_way[turn.id] = now
-            place.set_result(turn)
-
     def _endings(self) -> list[Ended]:
         ended, self._ended = self._ended, []
         now = time.monotonic()
         return [Ended(turn=turn, age=now - at, how=how) for turn, at, how in ended]
 
     async def _sleep(self, seconds: float) -> None:
-        """Until there is news, or for so long."""
+        """Until there is news or a turn begins, or for so long."""
+        if self._taken:
+            seconds = min(seconds, self._taken[0].begins - time.monotonic())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))

@@ -16,6 +16,8 @@ SECOND = 1.01
 TRANSIT = 1.0
 # A turn that was not used by then is void: its holder stood still, or waited for something else.
 STALE = 1.0
+# So long before it may be used a turn can be taken: what delays the asking must not be lost of the limit.
+AHEAD = 0.4
 
 
 class Limit(Frozen):
@@ -67,14 +69,17 @@ class Ended(Frozen):
 
 
 class Taken(Frozen):
-    """The turns that were given, and after how many seconds asking for more makes sense. `limit`: what holds now.
-    `asked`: the machine's own monotonic clock when the book looked at its."""
+    """The turns that were given, and after how many seconds asking for more makes sense. `after`: of each, how many
+    seconds after `seen` it begins. `limit`: what holds now. `asked` and `seen`: the machine's own monotonic clock
+    before and after the book looked at its."""
 
     turns: tuple[int, ...]
     wait: float
     limit: Limit
     paused: bool
     asked: float
+    seen: float
+    after: tuple[float, ...] = ()
 
 
 class LimitBook(Protocol):
@@ -98,8 +103,8 @@ class LimitBook(Protocol):
         held: Iterable[int] = (),
         spare: bool = False,
     ) -> Taken:
-        """At most `wanted` turns, as many as the limit allows now; `ended` tells which are over, `held` which are not,
-        though they began a while ago. `spare`: only those that nobody else has come for."""
+        """At most `wanted` turns, as many as the limit allows now or within AHEAD; `ended` tells which are over, `held`
+        which are not, though they began a while ago. `spare`: only those of now that nobody else has come for."""
         ...
 
     async def pause(self, connection: str, seconds: float) -> None:
@@ -148,10 +153,32 @@ def room(
         return Room(turns=max(turns, 0), earliest=clock)
     turns = min(turns, max(limit.in_a_second - left, 1) - counted)
     interval = 1 / limit.per_second
-    earliest = min(earliest, clock + interval)
+    earliest = min(earliest, clock + AHEAD + interval)
     # a bucket that is not full fills up by one each interval, to `burst`
     begins = max(earliest, clock - (limit.burst - 1 + left) * interval)
     turns = max(min(turns, math.floor((clock - begins) / interval + 1 + 1e-6) - left), 0)
     if turns:
         begins = max(earliest, clock - (limit.burst - 1) * interval)
     return Room(turns=turns, earliest=begins + turns * interval)
+
+
+def soon(
+    limit: Limit, *, wanted: int, clock: float, earliest: float, counted: Sequence[float]
+) -> tuple[tuple[float, ...], float]:
+    """The instants within AHEAD at which `wanted` further calls may leave, those that may; and `earliest` after them.
+
+    `counted`: until when each call may count at their door that was allowed so far, `inf` for those of just now.
+    """
+    leaves: list[float] = []
+    if limit.per_second is None or limit.in_a_second is None:
+        return (), earliest
+    interval, until = 1 / limit.per_second, sorted(counted)
+    while len(leaves) < wanted:
+        free = until[-limit.in_a_second] if len(until) >= limit.in_a_second else clock
+        at = max(clock, earliest, free)
+        if at > clock + AHEAD:
+            break
+        leaves.append(at)
+        until.append(math.inf)
+        earliest = max(earliest, at - (limit.burst - 1) * interval) + interval
+    return tuple(leaves), earliest

@@ -1,12 +1,13 @@
 """Limits over SQL: a token bucket for each connection, decided in one transaction, timed by the database's clock."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
-from domain.limits import SECOND, STALE, TRANSIT, Ended, Limit, Standing, Taken, room
+from domain.limits import AHEAD, SECOND, STALE, TRANSIT, Ended, Limit, Standing, Taken, room, soon
 from store.columns import Json, Serial
 from store.database import Database, change, insert_once, now
 
@@ -110,13 +111,14 @@ def _take(
     row = _locked(session, connection)
     asked = time.monotonic()  # before the clock is read: a turn is not used later than it counts
     clock = now(session)
+    seen = time.monotonic()  # and after it: nor sooner than it may be
     limit = Standing(given=row.given).limit(configured)
     given_back = _settle(session, ended, held, clock)
     if limit.per_second is not None:
         row.earliest -= given_back / limit.per_second
     _forget(session, connection, clock)
     if row.paused_until > clock:
-        return Taken(turns=(), wait=row.paused_until - clock, limit=limit, paused=True, asked=asked)
+        return Taken(turns=(), wait=row.paused_until - clock, limit=limit, paused=True, asked=asked, seen=seen)
     columns = select(TurnRow.counts_until, TurnRow.lease_until).where(TurnRow.connection == connection)
     turns = session.exec(columns).all()
     counted = sorted(until for until, _ in turns if until > clock)
@@ -130,30 +132,39 @@ def _take(
         active=active,
         spare=spare,
     )
-    row.earliest = left.earliest
+    at_once = wanted if limit.concurrent is None else min(wanted, limit.concurrent - active)
+    later, row.earliest = soon(
+        limit,
+        wanted=0 if spare else at_once - left.turns,
+        clock=clock,
+        earliest=left.earliest,
+        counted=[*counted, *[math.inf] * left.turns],
+    )
+    leaves = (*[clock] * left.turns, *later)
     given = [
-        TurnRow(connection=connection, counts_until=clock + _LONGEST, lease_until=clock + LEASE)
-        for _ in range(left.turns)
+        TurnRow(connection=connection, counts_until=leave + _LONGEST, lease_until=leave + LEASE) for leave in leaves
     ]
     session.add_all(given)
     session.flush()
-    rate = left.earliest - clock + (1 / limit.per_second if spare and limit.per_second else 0.0)
-    wait = _wait(limit, rate, [until - clock for until in counted], active, left.turns)
+    rate = row.earliest - clock + (1 / limit.per_second if spare and limit.per_second else 0.0)
+    wait = _wait(limit, rate, [until - clock for until in counted], active, len(given))
     return Taken(
         turns=tuple(turn.id for turn in given if turn.id is not None),
-        wait=0.0 if left.turns == wanted else wait,
+        wait=0.0 if len(given) == wanted else wait,
         limit=limit,
         paused=False,
         asked=asked,
+        seen=seen,
+        after=tuple(leave - clock for leave in leaves),
     )
 
 
 def _wait(limit: Limit, rate: float, counted: Sequence[float], active: int, given: int) -> float:
-    """After how many seconds the next turn may be there."""
-    waits = [rate]
+    """After how many seconds the next turn may be taken."""
+    waits = [rate - AHEAD]
     if limit.in_a_second is not None and (over := len(counted) + given - limit.in_a_second) >= 0:
         # told to be over sooner, most of them: a turn that was just given is not among them
-        waits.append(min(counted[over], LOOK_AGAIN) if over < len(counted) else LOOK_AGAIN)
+        waits.append(min(counted[over] - AHEAD, LOOK_AGAIN) if over < len(counted) else LOOK_AGAIN)
     if limit.concurrent is not None and active + given >= limit.concurrent:
         waits.append(LOOK_AGAIN)
     return max(*waits, 0.001)

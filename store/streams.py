@@ -9,7 +9,6 @@ from store.database import Database, change, db_now, insert_once
 from store.epoch import first_seq
 from store.tables import DeliveryRow, StreamRow
 
-
 _PENDING = select(DeliveryRow.id).where(DeliveryRow.state == "pending").limit(1)
 _LIVE = select(StreamRow.stream).where(col(StreamRow.lease_until) > db_now())
 _READY = (

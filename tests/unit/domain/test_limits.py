@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.limits import Limit, Standing, room
+from domain.limits import AHEAD, Limit, Standing, room, soon
 
 RATES = st.sampled_from([0.2, 1.0, 3.0, 5.0, 7.5, 100.0])
 
@@ -12,18 +12,21 @@ RATES = st.sampled_from([0.2, 1.0, 3.0, 5.0, 7.5, 100.0])
     rate=RATES,
     burst=st.integers(1, 20),
     asked=st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60),
+    ahead=st.integers(0, 5),
 )
 @settings(deadline=None)
 def test_however_it_is_asked_no_stretch_of_time_sees_more_than_a_bucket_holds(
-    rate: float, burst: int, asked: list[tuple[float, bool]]
+    rate: float, burst: int, asked: list[tuple[float, bool]], ahead: int
 ) -> None:
     limit = Limit(per_second=rate, burst=burst)
     clock, earliest, given_at = 1_000.0, 0.0, []
     for pause, spare in asked:
         clock += pause
         left = room(limit, wanted=50, clock=clock, earliest=earliest, counted=0, active=0, spare=spare)
-        earliest = left.earliest
-        given_at += [clock] * left.turns
+        later, earliest = soon(limit, wanted=0 if spare else ahead, clock=clock, earliest=left.earliest, counted=[])
+        assert all(clock <= at <= clock + AHEAD for at in later)
+        given_at += [*[clock] * left.turns, *later]
+    given_at.sort()
     for n, begin in enumerate(given_at):
         for m, end in enumerate(given_at[n:], 1):
             assert m <= burst + rate * (end - begin) + 1e-3
@@ -75,10 +78,20 @@ def test_what_counts_in_a_second_and_what_is_under_way_take_room() -> None:
     assert (room_with(0, 2), room_with(0, 4), room_with(0, 6)) == (2, 0, 0)
 
 
+def test_a_turn_that_is_taken_ahead_waits_for_the_rate_and_for_the_second_to_be_over() -> None:
+    limit = Limit(per_second=10, burst=2)  # eleven in a second
+    at_the_rate, earliest = soon(limit, wanted=9, clock=50.0, earliest=50.05, counted=[50.9] * 3)
+    assert [round(at, 6) for at in at_the_rate] == [50.05, 50.15, 50.25, 50.35]
+    assert round(earliest, 6) == 50.45
+    full, _ = soon(limit, wanted=9, clock=50.0, earliest=50.0, counted=[50.2, 50.3, *[50.9] * 9])
+    assert [round(at, 6) for at in full] == [50.2, 50.3], "the third would be the twelfth"
+    assert soon(Limit(concurrent=2), wanted=9, clock=50.0, earliest=50.0, counted=[]) == ((), 50.0)
+
+
 def test_a_clock_that_was_set_back_or_a_limit_that_was_raised_holds_nobody_up() -> None:
     limit = Limit(per_second=10, burst=1)
     left = room(limit, wanted=1, clock=50.0, earliest=5_000.0, counted=0, active=0)
-    assert (left.turns, left.earliest) == (0, 50.1)
+    assert (left.turns, left.earliest) == (0, 50.1 + AHEAD)
 
 
 def test_without_a_rate_only_the_calls_at_once_are_counted() -> None:

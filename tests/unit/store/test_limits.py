@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlmodel import Session, col, select, update
 
-from domain.limits import SECOND, STALE, TRANSIT, Ended, Limit
+from domain.limits import AHEAD, SECOND, STALE, TRANSIT, Ended, Limit
 from store.database import Database, db_now
 from store.limits import LEASE, LimitRow, SqlLimits, TurnRow, give_limit, reset_limit, standings
 
@@ -61,10 +61,12 @@ async def test_a_second_never_counts_more_than_its_limit_until_the_answers_are_o
         later(database, 0.5)
     assert not (await book.take("erp", limit, 1)).turns
     await book.take("erp", limit, 0, ended=[Ended(turn=turn, age=0.5, how="answered") for turn in taken])
-    later(database, SECOND - 0.5 - 0.1)
+    later(database, SECOND - 0.5 - AHEAD - 0.1)
     assert not (await book.take("erp", limit, 1)).turns
     later(database, 0.2)
-    assert len((await book.take("erp", limit, 1)).turns) == 1
+    soon = await book.take("erp", limit, 1)
+    assert len(soon.turns) == 1
+    assert AHEAD - 0.2 < soon.after[0] <= AHEAD - 0.1 + 1e-3, "it may not be used before the second is over"
 
 
 async def test_a_call_that_was_given_up_counts_longer_and_one_whose_process_died_longest(
@@ -73,9 +75,9 @@ async def test_a_call_that_was_given_up_counts_longer_and_one_whose_process_died
     limit = Limit(per_second=1, burst=1, concurrent=1)
     [turn] = (await book.take("erp", limit, 1)).turns
     await book.take("erp", limit, 0, ended=[Ended(turn=turn, age=0.0, how="given up")])
-    later(database, SECOND + TRANSIT - 0.2)
+    later(database, SECOND + TRANSIT - AHEAD - 0.1)
     assert not (await book.take("erp", limit, 1)).turns
-    later(database, 0.3)
+    later(database, AHEAD + 0.2)
     [turn] = (await book.take("erp", limit, 1)).turns  # and its process dies
     later(database, STALE + TRANSIT + SECOND + 0.1)
     assert not (await book.take("erp", limit, 1)).turns  # it may still be under way
