@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 from temporalio.client import Client
+from temporalio.common import Priority
 
 from bench.agreed import ENTITY, Plain
 from domain import keys, projection
@@ -18,6 +19,7 @@ from domain.company import Company
 from domain.policies.risk import Risk
 from domain.state import LifecycleState
 from domain.steps import fingerprint
+from domain.urgency import urgency
 from domain.view import Stage
 from sandbox.store import Store
 from store.database import Database
@@ -101,12 +103,14 @@ async def begin(client: Client, lives: Sequence[OpenLife], tenant: str, company:
 
     async def one(life: OpenLife) -> None:
         async with slots:
+            state = life.begun(tenant, company)
             await client.start_workflow(
                 CustomerLifecycle.run,
-                life.begun(tenant, company),
+                state,
                 id=keys.lifecycle_id(tenant, life.contract),
                 task_queue=task_queue,
                 search_attributes=at_start(life.account, ENTITY),
+                priority=Priority(priority_key=urgency(state)),
             )
 
     await asyncio.gather(*map(one, lives))

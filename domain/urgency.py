@@ -3,6 +3,7 @@
 from contextvars import ContextVar
 
 from domain.state import LifecycleState
+from domain.view import LifecycleView, Stage
 
 FIRST, NEW, AT_RISK, USUAL, LATER, SPARE = 0, 1, 2, 3, 4, 5
 """The smaller goes first. What names none is `USUAL`; `SPARE` is for calls that nobody waits for (domain.limits),
@@ -20,6 +21,13 @@ def urgency(state: LifecycleState) -> int:
     if state.risk is not None and (state.risk.level == "high" or state.risk.renewal_priority == "urgent"):
         return AT_RISK
     return USUAL
+
+
+def urgency_of_view(view: LifecycleView) -> int:
+    """The same, as far as a lifecycle shows it."""
+    if view.stage is Stage.ORDER_ACTIVATION:
+        return NEW
+    return AT_RISK if view.risk == "high" or view.renewal_priority == "urgent" else USUAL
 
 
 def urgency_of_reading(state: LifecycleState) -> int:

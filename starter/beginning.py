@@ -14,6 +14,7 @@ from domain.intake import Deal
 from domain.messages import OrderCorrected, Succession
 from domain.splitting import Document, Placed, place, split
 from domain.targets import ClockKind
+from domain.urgency import NEW
 from starter.slips import Slip
 from store.cases import resolve_case
 from store.clocks import start_clock
@@ -70,6 +71,8 @@ def add_contract(session: Session, tenant: str, contract: str, document: Documen
         deal=deal,
         selling_entity=str(document.get("selling_entity") or ""),
         workflow_id=keys.lifecycle_id(tenant, contract),
+        urgency=NEW,
+        urgency_told=NEW,
     )
     add_lifecycle(session, lifecycle)
     add_order(session, contract, document, author)

@@ -13,7 +13,7 @@ import structlog
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -25,6 +25,7 @@ from domain.facts import facts_of as facts_of_event
 from domain.mediation import COLLECTIONS, CREDIT, LEVELS, Keeps, Level, news, standing, treatment
 from domain.messages import CollectionsChanged, EventBatch, LifecycleEvent, Succession
 from domain.state import LifecycleState
+from domain.urgency import urgency
 from starter.arrivals import Origin, arriving, origins_of
 from starter.delivery_cases import refusal, refusal_id, undeliverable_id
 from starter.handles import lifecycle_handle
@@ -219,6 +220,7 @@ class Deliverer:
                 task_queue=self._task_queue,
                 search_attributes=at_start(life.account, life.selling_entity),
                 static_summary=f"{life.contract}",
+                priority=Priority(priority_key=urgency(state)),
                 # it may have lived and ended while nobody could remember its start
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             )

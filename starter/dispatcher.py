@@ -31,6 +31,8 @@ from starter.sources.reading import Sources
 from starter.sweep import sweep
 from starter.thawing import Thawing
 from starter.unserved import check_served
+from starter.urgencies import AT_ONCE as URGENCIES_AT_ONCE
+from starter.urgencies import Urgencies
 from starter.watchdog import Watchdog
 from store.cases import open_case
 from store.database import Database
@@ -237,6 +239,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     _in_batches(ClockSweep(database, company).look, CLOCKS_AT_ONCE),
                     notifier.look,
                     Watchdog(database, client).look,
+                    _in_batches(Urgencies(database, client).tell, URGENCIES_AT_ONCE),
                 ],
             )
             settle_interpreter()

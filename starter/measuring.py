@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import structlog
-from sqlmodel import Session
+from sqlmodel import Session, col, update
 
 from domain import keys
 from domain.calendar import civil_date, start_of_day
@@ -23,9 +23,10 @@ from domain.order import ContractSheet
 from domain.policies.validation import parse_order, sheet
 from domain.ports.prices import PricedState
 from domain.standins import is_real
+from domain.urgency import urgency_of_view
 from domain.view import LifecycleView, Stage
 from starter.leaking import tell_found, tell_settled
-from store.database import Database, take_turn
+from store.database import Database, change, take_turn
 from store.erp_states import ErpStateRow, first_invoice
 from store.facts import facts_of
 from store.leaks import LeakRow, close_leak, keep_leak, open_leaks
@@ -230,6 +231,9 @@ def _decision(view: LifecycleView) -> Literal["renew", "end"] | None:
 
 
 def _mark(session: Session, known: Known) -> None:
+    if (first := urgency_of_view(known.view)) != known.life.urgency:
+        mine = col(LifecycleRow.contract) == known.view.contract
+        change(session, update(LifecycleRow).where(mine).values(urgency=first))
     over = known.view.stage in OVER and (known.erp is None or known.erp.settled)
     begins = start_of_day(known.today + timedelta(days=1), known.view.zone)
     session.merge(

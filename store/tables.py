@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from domain.urgency import USUAL
 from store.columns import Json, Moment, Serial
 
 DEAD = text("state = 'dead'")
@@ -129,10 +130,16 @@ class FeedRow(SQLModel, table=True):
 # ── lifecycles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_UNTOLD = text("urgency <> urgency_told")
+
+
 class LifecycleRow(SQLModel, table=True):
-    """A contract's lifecycle. The row forbids a second start for ever. `clock_shift` in seconds, for simulations."""
+    """A contract's lifecycle. The row forbids a second start for ever. `clock_shift` in seconds, for simulations.
+
+    `urgency`: who goes first (domain/urgency.py), as last measured; `urgency_told`: what Temporal knows of it."""
 
     __tablename__ = "lifecycles"
+    __table_args__ = (Index("ix_lifecycles_untold", "contract", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),)
 
     contract: str = Field(primary_key=True)
     tenant: str
@@ -144,6 +151,8 @@ class LifecycleRow(SQLModel, table=True):
     started: bool = False
     closed: bool = False
     clock_shift: float = 0.0
+    urgency: int = USUAL
+    urgency_told: int = USUAL
 
 
 class AliasRow(SQLModel, table=True):

@@ -16,6 +16,7 @@ from domain.ports.erp import SubscriptionState
 from domain.routes import Landscape
 from domain.standins import is_real
 from domain.state import LifecycleState
+from domain.urgency import urgency
 from store.imports import Known
 from store.tables import LifecycleRow
 from store.transit import ImportRow
@@ -97,6 +98,8 @@ class Entrance:
             deal=state.deal,
             selling_entity=state.selling_entity,
             workflow_id=keys.lifecycle_id(state.tenant, row.contract),
+            urgency=urgency(state),
+            urgency_told=urgency(state),
         )
         return Known(life, aliases, shared, entries(state, state.effects))
 

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from domain import keys
 from domain.errors import TenureError
 from domain.state import LifecycleState
+from domain.urgency import urgency
 from starter.importing.entry import Entrance, Unusable
 from store.database import Database
 from store.imports import Conflict, Imports, entered_on
@@ -95,6 +96,7 @@ async def start_lifecycle(client: Client, state: LifecycleState, *, task_queue: 
             task_queue=task_queue,
             search_attributes=at_start(state.account, state.selling_entity),
             static_summary=state.contract,
+            priority=Priority(priority_key=urgency(state)),
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             rpc_timeout=STARTED_WITHIN,
         )
