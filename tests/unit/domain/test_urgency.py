@@ -6,7 +6,8 @@ import pytest
 
 from domain.policies.risk import Risk
 from domain.state import LifecycleState
-from domain.urgency import AT_RISK, LATER, NEW, USUAL, urgency, urgency_of_reading
+from domain.urgency import AT_RISK, LATER, NEW, USUAL, urgency, urgency_of_reading, urgency_of_view
+from domain.view import LifecycleView, Stage
 
 ACTIVATED = date(2026, 1, 1)
 LOW, HIGH = Risk(level="low", renewal_priority="raised"), Risk(level="high", renewal_priority="normal")
@@ -29,3 +30,6 @@ def test_a_new_customer_goes_first_then_who_may_be_lost(
     state = LifecycleState(tenant="acme", contract="crm/006U/1", activated_on=activated_on, risk=risk)
     assert urgency(state) == steps
     assert urgency_of_reading(state) == readings
+    stage = Stage.ORDER_ACTIVATION if activated_on is None else Stage.SERVING
+    level = {"risk": risk.level, "renewal_priority": risk.renewal_priority} if risk else {}
+    assert urgency_of_view(LifecycleView(contract=state.contract, stage=stage, **level)) == steps

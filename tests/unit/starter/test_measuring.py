@@ -6,8 +6,10 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from sqlmodel import select
 
 from domain.ports import Amendment
+from domain.urgency import AT_RISK, USUAL
 from domain.view import Stage
 from starter.erp_reading import ErpReading
 from starter.measuring import measure
@@ -15,6 +17,7 @@ from store.cases import Cases
 from store.database import Database
 from store.erp_states import freshness
 from store.snapshots import beginnings, snapshots_on
+from store.tables import LifecycleRow
 from tests.figures import BEGIN, GO_LIVE, Books, open_books, platform
 
 
@@ -252,3 +255,15 @@ async def test_what_has_changed_a_moment_ago_is_neither_read_nor_measured(books:
     reading = ErpReading(books.database, {"erp": books.erp}, every=timedelta(days=9))
     assert await reading.read() > 0
     assert await measure(books.database, books.company) == 1
+
+
+async def test_who_goes_first_is_measured_too(books: Books) -> None:
+    async def urgencies() -> set[int]:
+        return set(await books.database.read(lambda session: session.exec(select(LifecycleRow.urgency)).all()))
+
+    contract = await books.win("LATE", [platform()], billed={"1": BEGIN})
+    await books.sweep()
+    assert await urgencies() == {USUAL}
+    await books.change(contract, risk="high")
+    await books.sweep()
+    assert await urgencies() == {AT_RISK}
