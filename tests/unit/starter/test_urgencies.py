@@ -25,7 +25,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def life(name: str, *, urgency: int, told: int, **facts: bool) -> LifecycleRow:
+def life(name: str, *, urgency: int, told: int, closed: bool = False) -> LifecycleRow:
     return LifecycleRow(
         contract=f"crm/{name}/1",
         tenant="acme",
@@ -35,7 +35,8 @@ def life(name: str, *, urgency: int, told: int, **facts: bool) -> LifecycleRow:
         workflow_id=f"lifecycle/acme/crm/{name}/1",
         urgency=urgency,
         urgency_told=told,
-        **{"started": True, **facts},
+        started=True,
+        closed=closed,
     )
 
 
