@@ -247,6 +247,7 @@ def workers(
     sticky_timeout: float = 2.0,
     max_cached_workflows: int = 500,
     workflow_tasks: int = 8,
+    steps: int = 16,
     graceful: float = 10.0,
     begun: Callable[[object], None] | None = None,
     deployment: WorkerDeploymentConfig | None = None,
@@ -278,6 +279,7 @@ def workers(
         task_queue=f"{task_queue}-{LOOKS}",
         activities=activities_of(LookActivities(_sources(systems, database, company, landscape))),
         interceptors=told,
+        max_concurrent_activities=steps,
         max_concurrent_activity_task_polls=2,
         graceful_shutdown_timeout=grace,
     )
@@ -290,6 +292,7 @@ def workers(
                 task_queue=f"{task_queue}-{queue}",
                 activities=activities_of(_activities(system, database, company, landscape)),
                 interceptors=[*told, Showing(views), *([Paced(system.turns)] if system.turns else [])],
+                max_concurrent_activities=steps,
                 graceful_shutdown_timeout=grace,
             )
             for system in systems.values()

@@ -46,6 +46,7 @@ async def serve(settings: Settings, stop: asyncio.Event, *, beside: Sequence[Int
                 sticky_timeout=settings.tuning.sticky_timeout,
                 max_cached_workflows=settings.tuning.max_cached_workflows,
                 workflow_tasks=settings.tuning.workflow_tasks,
+                steps=settings.tuning.steps,
                 graceful=settings.tuning.grace,
                 deployment=this_version(settings.deploys),
                 beside=beside,

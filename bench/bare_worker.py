@@ -73,7 +73,12 @@ async def serve(address: str, box: str, queue: str, script: Script, ready: Calla
         )
         await at.enter_async_context(lifecycles)
         for system in SYSTEMS:
-            worker = Worker(client, task_queue=f"{queue}-{system}", activities=[performing.perform])
+            worker = Worker(
+                client,
+                task_queue=f"{queue}-{system}",
+                activities=[performing.perform],
+                max_concurrent_activities=tuning.steps,
+            )
             await at.enter_async_context(worker)
         ready()
         await stop.wait()
