@@ -273,9 +273,9 @@ class Tuning(Section):
     stream without renewing. `poll`: pause between two looks at an empty inbox. `grace`: from SIGTERM to SIGKILL.
     `keep_outgoing_days`: how long a published event is kept after everybody has got it. `workflow_tasks`: how many
     workflow tasks a worker takes at once. Their work is Python's, one at a time: those that a worker took and can't get
-    at run out of their ten seconds in its hands, and are all done again. `steps`: how many steps of each connection, and
-    how many looks, it takes at once. The others wait in Temporal, the most urgent first; in a worker each would make all
-    of them slower.
+    at run out of their ten seconds in its hands, and are all done again. `steps`: how many steps of each connection,
+    and how many looks, it takes at once. The others wait in Temporal, the most urgent first; in a worker each would
+    make all of them slower.
     """
 
     sticky_timeout: float = Field(2.0, gt=0)
