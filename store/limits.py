@@ -147,7 +147,8 @@ def _take(
     session.add_all(given)
     session.flush()
     rate = row.earliest - clock + (1 / limit.per_second if spare and limit.per_second else 0.0)
-    wait = _wait(limit, rate, [until - clock for until in counted], active, len(given))
+    ahead = 0.0 if spare else AHEAD
+    wait = _wait(limit, rate - ahead, [until - clock - ahead for until in counted], active, len(given))
     return Taken(
         turns=tuple(turn.id for turn in given if turn.id is not None),
         wait=0.0 if len(given) == wanted else wait,
@@ -161,10 +162,10 @@ def _take(
 
 def _wait(limit: Limit, rate: float, counted: Sequence[float], active: int, given: int) -> float:
     """After how many seconds the next turn may be taken."""
-    waits = [rate - AHEAD]
+    waits = [rate]
     if limit.in_a_second is not None and (over := len(counted) + given - limit.in_a_second) >= 0:
         # told to be over sooner, most of them: a turn that was just given is not among them
-        waits.append(min(counted[over] - AHEAD, LOOK_AGAIN) if over < len(counted) else LOOK_AGAIN)
+        waits.append(min(counted[over], LOOK_AGAIN) if over < len(counted) else LOOK_AGAIN)
     if limit.concurrent is not None and active + given >= limit.concurrent:
         waits.append(LOOK_AGAIN)
     return max(*waits, 0.001)
