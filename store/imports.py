@@ -126,8 +126,8 @@ def make_known(session: Session, row: ImportRow, known: Known) -> None:
 
 
 def record_effects(session: Session, contract: str, effects: Mapping[str, Entry]) -> None:
-    """Ledger rows of what is done already, so that it can never be done again. Raises Conflict where the ledger has
-    another record for what several contracts share."""
+    """Ledger rows of what is done already, so that it can never be done again; also where a step of ours was given up
+    before anything was sent. Raises Conflict where the ledger has another record, or a step is under way."""
     clock = now(session)
     for key, (operation, arguments, result) in effects.items():
         done = EffectRow(
@@ -149,8 +149,9 @@ def record_effects(session: Session, contract: str, effects: Mapping[str, Entry]
         if insert_once(session, done, keys=("key",)):
             continue
         there = session.get_one(EffectRow, key, with_for_update=True)
-        if there.state == "DONE" and not is_real((there.result or {}).get("id")):
-            there.result, there.updated_at = result, clock
+        unreal = there.state == "DONE" and not is_real((there.result or {}).get("id"))
+        if unreal or there.state == "RELEASED":
+            there.state, there.result, there.updated_at = "DONE", result, clock
         elif there.state != "DONE" or (there.result or {}).get("id") != result["id"]:
             found = (there.result or {}).get("id") or f"one that is {there.state.lower()}"
             raise Conflict(f"the ledger has {found} for {key}, and not {result['id']}")

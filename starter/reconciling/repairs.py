@@ -40,7 +40,7 @@ from starter.reconciling.reconciler import Reconciler
 from store.database import Database
 from store.difference_tables import RepairRow
 from store.differences import Differences, settle
-from store.imports import record_effects
+from store.imports import Conflict, record_effects
 from store.lifecycles import Lifecycles
 from store.orders import newest_order
 from store.relinking import forget, relink
@@ -200,7 +200,10 @@ class Repairs:
                 return id
             case Tell(contract=contract, command=command, entries=entries):
                 known = {key: Entry(_operation(key), "reconciled", {"id": id}) for key, id in entries.items()}
-                await self._db.write(lambda session: record_effects(session, contract, known))
+                try:
+                    await self._db.write(lambda session: record_effects(session, contract, known))
+                except Conflict as conflict:  # a step of the lifecycle is under way meanwhile
+                    raise Mistake(str(conflict)) from None
                 await self._hands.lives.take_over(await self._life(contract), command)
                 await self._shown(contract, entries)
             case Amended(contract=contract, change=change):
