@@ -253,8 +253,7 @@ def workers(
     deployment: WorkerDeploymentConfig | None = None,
     beside: Sequence[WorkerInterceptor] = (),
 ) -> Sequence[Worker]:
-    """One worker for the lifecycles (and their local activities), one for their looks at all sources, and one for each
-    connection's own task queue.
+    """One worker for lifecycles with their local activities, one for looks at sources, one for each connection's queue.
 
     `begun` is told of each request to a connected system before it is made. `deployment`: the version of the code that
     lives the lifecycles. `beside`: interceptors of theirs.

@@ -16,27 +16,8 @@ from temporalio.worker.workflow_sandbox._runner import _Instance
 from temporalio.workflow import Info
 
 
-class _ContextOfThread(RestrictionContext):
+class _ContextOfThread(RestrictionContext, threading.local):
     """Whether a workflow runs now, for each thread: the sandbox is shared by all of them."""
-
-    def __init__(self) -> None:
-        self._here = threading.local()
-
-    @property
-    def is_runtime(self) -> bool:
-        return getattr(self._here, "is_runtime", False)
-
-    @is_runtime.setter
-    def is_runtime(self, value: bool) -> None:
-        self._here.is_runtime = value
-
-    @property
-    def in_activation(self) -> bool:
-        return getattr(self._here, "in_activation", False)
-
-    @in_activation.setter
-    def in_activation(self, value: bool) -> None:
-        self._here.in_activation = value
 
 
 class _Within(_Instance):

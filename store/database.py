@@ -165,7 +165,10 @@ class Database:
 
     async def read(self, fn: Callable[[Session], T]) -> T:
         """`fn` in a transaction that is rolled back: what it writes is lost."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, _with_context(self.read_sync, fn))
+        # for a thread of a pool, too: what is logged and written there belongs to the trace of whoever asked
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, partial(copy_context().run, self.read_sync, fn)
+        )
 
     async def write(self, fn: Callable[[Session], T]) -> T:
         """`fn` in a transaction that commits when it returns and rolls back when it raises. Of those that wait, that of
@@ -272,11 +275,6 @@ def _written(connection: Connection, writes: Sequence[_Write]) -> Iterator[tuple
             raise
         except BaseException as error:
             write.done.set_exception(error)
-
-
-def _with_context(work: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> Callable[[], T]:
-    """For a thread of a pool: what is logged and written there belongs to the trace of whoever asked."""
-    return partial(copy_context().run, work, fn)
 
 
 def _is_sqlite(url: str) -> bool:

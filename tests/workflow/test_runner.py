@@ -19,7 +19,8 @@ from temporalio.converter import (
 )
 from temporalio.worker import Worker
 
-from starter.runner import ContextFreeRunner, OneSandboxRunner, runner_for
+with workflow.unsafe.imports_passed_through():
+    from starter.runner import ContextFreeRunner, OneSandboxRunner, runner_for
 
 
 @activity.defn(name="runner.echo")

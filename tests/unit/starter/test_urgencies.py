@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session
@@ -13,14 +12,11 @@ from domain.urgency import AT_RISK, NEW, USUAL
 from starter.urgencies import Urgencies
 from store.database import Database
 from store.tables import LifecycleRow
-from tests.stores import lay
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    lay(url)
-    database = Database(url)
+def database(either_url: str) -> Iterator[Database]:
+    database = Database(either_url)
     yield database
     database.close()
 

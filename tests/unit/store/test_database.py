@@ -169,17 +169,29 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
         database.close()
 
 
-@ON_SQLITE
-async def test_writes_in_line_share_a_commit_and_one_that_raises_leaves_the_others_alone(
-    url: str, database: Database
-) -> None:
-    one, begun, go_on = Database(url), threading.Event(), threading.Event()
-    commits: list[str] = []
-    event.listen(one.engine, "commit", lambda _: commits.append("commit"))
+async def lined_up(database: Database, *works: Callable[[Session], object]) -> list[object]:
+    """What becomes of writes that stand in line together: what each returns, or raises."""
+    begun, go_on = threading.Event(), threading.Event()
 
-    def hold(_: Session) -> None:
+    def hold(_: Session) -> None:  # without a word to the database
         begun.set()
         assert go_on.wait(10)
+
+    holding = asyncio.create_task(database.write(hold))
+    try:
+        assert await asyncio.to_thread(begun.wait, 10)
+        waiting = [asyncio.create_task(database.write(work)) for work in works]
+        await asyncio.sleep(0.05)
+    finally:
+        go_on.set()
+    await holding
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@ON_SQLITE
+async def test_writes_in_line_share_a_commit_and_one_that_raises_leaves_the_others_alone(database: Database) -> None:
+    commits: list[str] = []
+    event.listen(database.engine, "commit", lambda _: commits.append("commit"))
 
     def write(name: str, session: Session) -> str:
         set_setting(session, name, "there")
@@ -188,55 +200,23 @@ async def test_writes_in_line_share_a_commit_and_one_that_raises_leaves_the_othe
             raise ValueError("of its own")
         return name
 
-    try:
-        holding = asyncio.create_task(one.write(hold))
-        assert await asyncio.to_thread(begun.wait, 10)
-        names = ("a", "bad", "b")
-        waiting = [asyncio.create_task(one.write(partial(write, name))) for name in names]
-        await asyncio.sleep(0.05)
-        go_on.set()
-        await holding
-        first, bad, second = await asyncio.gather(*waiting, return_exceptions=True)
-    finally:
-        go_on.set()
-        one.close()
+    names = ("a", "bad", "b")
+    first, bad, second = await lined_up(database, *(partial(write, name) for name in names))
     assert (first, second, str(bad)) == ("a", "b", "of its own")
-    assert len(commits) == 1, "what held them up asked for nothing"
+    assert len(commits) == 1
     found = await database.read(lambda session: {name: setting(session, name, "nothing") for name in names})
     assert found == {"a": "there", "bad": "nothing", "b": "there"}
 
 
 @ON_SQLITE
-async def test_where_the_database_does_not_answer_none_of_a_shared_commit_is_written(
-    url: str, database: Database
-) -> None:
-    one, begun, go_on = Database(url), threading.Event(), threading.Event()
-
-    def hold(_: Session) -> None:
-        begun.set()
-        assert go_on.wait(10)
-
+async def test_where_the_database_does_not_answer_none_of_a_shared_commit_is_written(database: Database) -> None:
     def full(session: Session) -> None:  # as SQLite does when the disk is full: the transaction is gone
         session.connection().exec_driver_sql("ROLLBACK")
         session.connection().exec_driver_sql("SELECT * FROM nowhere")
 
-    try:
-        holding = asyncio.create_task(one.write(hold))
-        assert await asyncio.to_thread(begun.wait, 10)
-        works: tuple[Callable[[Session], None], ...] = (
-            partial(set_setting, name="a", value="b"),
-            full,
-            partial(set_setting, name="c", value="d"),
-        )
-        waiting = [asyncio.create_task(one.write(work)) for work in works]
-        await asyncio.sleep(0.05)
-        go_on.set()
-        await holding
-        answers = await asyncio.gather(*waiting, return_exceptions=True)
-    finally:
-        go_on.set()
-        one.close()
-    assert [type(answer) for answer in answers] == [SourceUnavailable] * 3
-    assert await database.read(lambda session: setting(session, "a", "nothing") + setting(session, "c", "nothing")) == (
-        "nothingnothing"
+    answers = await lined_up(
+        database, partial(set_setting, name="a", value="b"), full, partial(set_setting, name="c", value="d")
     )
+    assert [type(answer) for answer in answers] == [SourceUnavailable] * 3
+    found = await database.read(lambda session: [setting(session, name, "nothing") for name in ("a", "c")])
+    assert found == ["nothing", "nothing"]
